@@ -1,0 +1,1 @@
+"""The event log: schemas, adapters, snapshots, time splits."""

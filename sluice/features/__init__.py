@@ -1,0 +1,1 @@
+"""Feature definitions and the one kernel that computes them, offline and online."""

@@ -1,0 +1,270 @@
+"""The feature state: what is known before its clock, fed by events and asked by requests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sluice.data.schema import FeedbackKind
+from sluice.data.tables import LogTables
+from sluice.errors import DataError, StaleState
+from sluice.features import kernel, state_file
+from sluice.features.codes import Codes
+from sluice.features.counters import (
+    NEVER,
+    Facts,
+    Queue,
+    empty_counters,
+    empty_facts,
+    empty_queue,
+    grow,
+)
+from sluice.features.pairs import with_room
+from sluice.features.plan import Plan, compile_plan
+from sluice.features.spec import FeatureSpec
+
+_PAIRS_PER_CLICK = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """One person asks for a ranking of these candidates, now."""
+
+    user_id: str
+    item_ids: tuple[str, ...]
+    ts: int
+    """µs since the epoch, UTC."""
+    context: Mapping[str, float | Sequence[float]] = field(default_factory=dict)
+    """Values of `context_*` features, one for all candidates or one each; absent ones are NaN."""
+
+
+class FeatureState:
+    """Counters up to a clock. The same events in any batches give bit-identical features.
+
+    Not thread-safe: asking moves window edges. Give each thread its own, or a lock.
+    """
+
+    def __init__(self, spec: FeatureSpec, context: tuple[str, ...]) -> None:
+        """An empty state; `FeatureState.empty` reads better at a call."""
+        self.spec = spec
+        self.plan: Plan = compile_plan(spec, context)
+        self.items, self.users = Codes(), Codes()
+        self.providers, self.categories = Codes(), Codes()
+        windows = len(self.plan.layout.windows)
+        self.counters = empty_counters(windows, len(self.plan.layout.half_lives))
+        self.exposures, self.clicks = empty_queue(windows), empty_queue(windows)
+        self.facts = empty_facts()
+        self._context = context
+
+    @classmethod
+    def empty(cls, spec: FeatureSpec, context: tuple[str, ...] = ()) -> Self:
+        """A state that has seen nothing."""
+        return cls(spec, context)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.plan.names
+
+    @property
+    def clock(self) -> int:
+        """µs of the newest event that is counted; no request may lie at or before it."""
+        newest = [int(queue.at[queue.applied[0] - 1]) for queue in self._queues if queue.applied[0]]
+        return max(newest, default=NEVER)
+
+    @property
+    def _queues(self) -> tuple[Queue, Queue]:
+        return self.exposures, self.clicks
+
+    def push(self, tables: LogTables) -> None:
+        """Take events; each counts once its embargo is over.
+
+        Raises:
+            DataError: an event was known before the state's clock: it would have changed answers
+                already given.
+        """
+        exposures = _known_exposures(tables.exposures, self.plan.embargo)
+        clicks = _known_clicks(tables.feedback, self.plan.embargo)
+        self._refuse_late(exposures, clicks)
+        self.items.learn(exposures["item"], clicks["item"], tables.items["item_id"])
+        self.users.learn(exposures["user"], clicks["user"])
+        self.providers.learn(tables.items["provider_id"])
+        self.categories.learn(tables.items["category"])
+        self.counters = grow(self.counters, len(self.items), len(self.users))
+        self.facts = self._with_facts(tables.items)
+        self.exposures = self._merged(self.exposures, exposures)
+        self.clicks = self._merged(self.clicks, clicks)
+        waiting = len(exposures) + _PAIRS_PER_CLICK * len(clicks)
+        self.counters = with_room(self.counters, waiting)
+
+    def advance(self, ts: int) -> None:
+        """Count every event known strictly before `ts` (µs)."""
+        kernel.apply_until(
+            self.counters, self.plan.layout, self.facts, *self._queues, ts, self.plan.embargo
+        )
+
+    def features(self, request: Request) -> NDArray[np.float32]:
+        """Features of one request, [candidates, features].
+
+        Raises:
+            StaleState: the request lies at or before the clock, so its past is no longer known.
+            DataError: a context value is given per candidate, but not for each.
+        """
+        if request.ts <= self.clock:
+            raise StaleState(
+                f"request at {_utc(request.ts)}: this state has counted events up to "
+                f"{_utc(self.clock)}; ask for a later time"
+            )
+        self.advance(request.ts)
+        out = np.full((len(request.item_ids), len(self.names)), np.nan, np.float32)
+        self._fill_context(request, out)
+        items = np.array([self.items.code(name) for name in request.item_ids], np.int32)
+        kernel.place_windows(self.counters, self.plan.layout, *self._queues, request.ts)
+        user = self.users.code(request.user_id)
+        kernel.emit(self.counters, self.plan.layout, request.ts, user, items, out)
+        return out
+
+    def fold(
+        self,
+        ts: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        users: NDArray[np.int32],
+        items: NDArray[np.int32],
+        context: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Features of many requests in time order, advancing the state.
+
+        Args:
+            ts: [requests] µs, ascending.
+            offsets: [requests + 1] row bounds.
+            users: [requests] codes.
+            items: [rows] codes.
+            context: [rows, context columns] in the plan's order.
+        """
+        out = np.full((len(items), len(self.names)), np.nan, np.float32)
+        if self.plan.context:
+            first = self.plan.layout.context
+            out[:, first : first + context.shape[1]] = context
+        layout, embargo = self.plan.layout, self.plan.embargo
+        kernel.fold(
+            self.counters, layout, self.facts, *self._queues, embargo,
+            ts, offsets, users, items, out,
+        )  # fmt: skip
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write the state into an existing folder: JSON and object-free NumPy."""
+        state_file.save(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            IntegrityError: a file is missing or is not what `save` writes.
+        """
+        meta, arrays, ids = state_file.read(folder)
+        state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
+        state.items, state.users = Codes(ids["items"]), Codes(ids["users"])
+        state.providers, state.categories = Codes(ids["providers"]), Codes(ids["categories"])
+        state_file.restore(state, arrays)
+        return state
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """Context columns of the log, passed through or not."""
+        return self._context
+
+    def _fill_context(self, request: Request, out: NDArray[np.float32]) -> None:
+        for nth, name in enumerate(self.plan.context):
+            value = np.asarray(request.context.get(name, np.nan), np.float32)
+            if value.ndim and len(value) != len(out):
+                raise DataError(f"{name}: {len(value)} values for {len(out)} candidates")
+            out[:, self.plan.layout.context + nth] = value
+
+    def _refuse_late(self, exposures: pl.DataFrame, clicks: pl.DataFrame) -> None:
+        clock = self.clock
+        late = int((exposures["at"] <= clock).sum()) + int((clicks["at"] <= clock).sum())
+        if clock != NEVER and late:
+            raise DataError(
+                f"{late} events were known by {_utc(clock)}, which the state has passed; "
+                "push events in the order in which they are received"
+            )
+
+    def _with_facts(self, items: pl.DataFrame) -> Facts:
+        ordered = items.sort("valid_from", "item_id")
+        born = ordered["published_at"].dt.timestamp("us").fill_null(NEVER)
+        new = Facts(
+            at=ordered["valid_from"].dt.timestamp("us").to_numpy(),
+            item=self.items.encode(ordered["item_id"]),
+            provider=self.providers.encode(ordered["provider_id"]),
+            category=self.categories.encode(ordered["category"]),
+            born=born.to_numpy(),
+            applied=np.zeros(1, np.int64),
+        )
+        waiting = [column[self.facts.applied[0] :] for column in self.facts[:-1]]
+        joined = [np.concatenate(pair) for pair in zip(waiting, new[:-1], strict=True)]
+        order = np.argsort(joined[0], kind="stable")
+        return Facts(*(column[order] for column in joined), np.zeros(1, np.int64))
+
+    def _merged(self, queue: Queue, events: pl.DataFrame) -> Queue:
+        # What waits is sorted anew together with what came: ties must not depend on the batches.
+        applied = int(queue.applied[0])
+        first = self._oldest_needed(queue)
+        waiting = pl.DataFrame({
+            "at": queue.at[applied:],
+            "item": _decode(self.items, queue.item[applied:]),
+            "user": _decode(self.users, queue.user[applied:]),
+            "answers": queue.answers[applied:],
+        }, schema=events.schema)  # fmt: skip
+        ordered = pl.concat([waiting, events]).sort("at", "user", "item", maintain_order=True)
+        return Queue(
+            at=np.concatenate([queue.at[first:applied], ordered["at"].to_numpy()]),
+            item=np.concatenate([queue.item[first:applied], self.items.encode(ordered["item"])]),
+            user=np.concatenate([queue.user[first:applied], self.users.encode(ordered["user"])]),
+            answers=np.concatenate([queue.answers[first:applied], ordered["answers"].to_numpy()]),
+            applied=np.array([applied - first]),
+            expired=np.maximum(queue.expired - first, 0),
+        )
+
+    def _oldest_needed(self, queue: Queue) -> int:
+        """First applied event that some window still holds, or an earlier request could ask for."""
+        applied = int(queue.applied[0])
+        if not applied:
+            return 0
+        edge = self.clock - self.plan.horizon
+        # The newest stays in any case: it is the clock.
+        return min(int(np.searchsorted(queue.at, edge)), *queue.expired.tolist(), applied - 1)
+
+
+def _known_exposures(exposures: pl.DataFrame, embargo: int) -> pl.DataFrame:
+    return exposures.select(
+        at=pl.col("ts").dt.timestamp("us") + embargo,
+        item="item_id",
+        user="user_id",
+        answers=pl.lit(value=True),
+    )
+
+
+def _known_clicks(feedback: pl.DataFrame, embargo: int) -> pl.DataFrame:
+    clicks = feedback.filter(pl.col("kind") == FeedbackKind.CLICK.value)
+    return clicks.select(
+        at=pl.max_horizontal("ts", "received_ts").dt.timestamp("us") + embargo,
+        item="item_id",
+        user="user_id",
+        answers=pl.col("request_id").is_not_null(),
+    )
+
+
+def _decode(codes: Codes, numbers: NDArray[np.int32]) -> list[str]:
+    return [codes.ids[number] for number in numbers]
+
+
+def _utc(ts: int) -> str:
+    if ts == NEVER:
+        return "no time at all"
+    return datetime.fromtimestamp(ts / 1e6, tz=UTC).isoformat()

@@ -1,0 +1,1 @@
+"""Ranker families behind one protocol."""

@@ -1,0 +1,120 @@
+"""Where this installation keeps things. Built at entry points only; below them go plain values."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import ConfigError
+
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "GX_ANALYTICS_ENABLED": "false",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+}
+"""No tool under Sluice reports to anybody. Each spelling is the one that its tool obeys."""
+
+SAFE_DEFAULTS = {
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation: a home folder, a database, the folder of surface files."""
+
+    home: Path
+    database_url: str
+    surfaces: Path
+    actor: str
+    """Who acts, for the ledger."""
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.home / "snapshots"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def releases(self) -> Path:
+        return self.home / "releases"
+
+    @property
+    def bentos(self) -> Path:
+        return self.home / "bentoml"
+
+    @property
+    def pointers(self) -> Path:
+        return self.home / "serving"
+
+    @property
+    def predictions(self) -> Path:
+        return self.home / "predictions"
+
+    @property
+    def validation(self) -> Path:
+        return self.home / "validation"
+
+    @property
+    def evidence(self) -> Path:
+        return self.home / "evidence"
+
+    @property
+    def evidently(self) -> Path:
+        return self.home / "evidently"
+
+    @property
+    def prefect(self) -> Path:
+        return self.home / "prefect"
+
+    @property
+    def mlflow(self) -> Path:
+        return self.home / "mlflow"
+
+    @property
+    def mlflow_uri(self) -> str:
+        return f"sqlite:///{self.mlflow / 'mlflow.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """Variables every platform tool is started with."""
+        return {
+            **TELEMETRY_OFF,
+            **SAFE_DEFAULTS,
+            "PREFECT_HOME": str(self.prefect),
+            "BENTOML_HOME": str(self.bentos),
+        }
+
+
+def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Settings:
+    """Settings from `SLUICE_HOME`, `SLUICE_DATABASE_URL`, `SLUICE_SURFACES` and `SLUICE_ACTOR`.
+
+    Raises:
+        ConfigError: the home exists and is no folder.
+    """
+    root = (home or Path(environ.get("SLUICE_HOME", ".sluice"))).resolve()
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"SLUICE_HOME {root}: is a file, must be a folder")
+    return Settings(
+        home=root,
+        database_url=environ.get("SLUICE_DATABASE_URL", f"sqlite:///{root / 'sluice.db'}"),
+        surfaces=Path(environ.get("SLUICE_SURFACES", "surfaces")).resolve(),
+        actor=environ.get("SLUICE_ACTOR") or environ.get("USER") or "unknown",
+    )
+
+
+def apply_environment(settings: Settings) -> None:
+    """Put the tools' variables into this process, before any of them is imported."""
+    os.environ.update(settings.environment())

@@ -1,0 +1,276 @@
+"""What the metadata store remembers, as frozen values; `sluice.store` ports keep them.
+
+Every record names its `key` fields. A record is written once: the same key with the same content
+is a no-op (so a rerun changes nothing), with other content a `Conflict`. Fields in `incidental`
+(when, how long) do not count as content. Only `Position` and `Champion` change, and only through a
+`Transition`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class State(StrEnum):
+    """Where a version stands; `registry.states` draws the machine."""
+
+    CANDIDATE = "candidate"
+    GATED = "gated"
+    BLOCKED = "blocked"
+    """A gate failed or was inconclusive."""
+    PACKAGED = "packaged"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CHAMPION_PROVISIONAL = "champion_provisional"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+
+
+class Outcome(StrEnum):
+    """Of a gate or a check. Only PASS lets a candidate on; 'no data' is INCONCLUSIVE."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a secret
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class SnapshotRecord:
+    """An immutable window of the event log."""
+
+    key: ClassVar = ("surface", "digest")
+    incidental: ClassVar = ("created_at",)
+    digest: str
+    surface: str
+    start: datetime
+    end: datetime
+    exposures: int
+    feedback: int
+    items: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step of a flow: the memory that makes a rerun a no-op."""
+
+    key: ClassVar = ("key_digest",)
+    incidental: ClassVar = ("seconds", "finished_at")
+    key_digest: str
+    """SHA-256 over flow, step, surface, snapshot, code and spec digests."""
+    flow: str
+    step: str
+    surface: str
+    snapshot: str
+    outcome: dict[str, Any]
+    """JSON: digests and figures the next step reads."""
+    seconds: float
+    finished_at: datetime
+
+
+@dataclass(frozen=True)
+class Document:
+    """A content-addressed JSON document: evidence of a gate, a comparison, a drift report."""
+
+    key: ClassVar = ("digest",)
+    incidental: ClassVar = ("created_at",)
+    digest: str
+    """SHA-256 over the canonical JSON of `body`."""
+    kind: str
+    body: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Verdict of the data checks over one snapshot."""
+
+    key: ClassVar = ("surface", "snapshot", "suite")
+    incidental: ClassVar = ("created_at",)
+    surface: str
+    snapshot: str
+    suite: str
+    outcome: Outcome
+    checks: int
+    failing: tuple[str, ...]
+    """Names of the failing checks, never a raw value."""
+    evidence: str
+    """Digest of the `Document` with all results."""
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """A trained candidate. `number` is given by the store, one up per surface."""
+
+    key: ClassVar = ("surface", "number")
+    incidental: ClassVar = ("created_at",)
+    surface: str
+    number: int
+    run: str
+    """Idempotency key: digest of (surface, snapshot, code, spec). Unique within a surface."""
+    model: str
+    """Digest of the model's files."""
+    snapshot: str
+    spec: str
+    code: str
+    family: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one gate said of one version."""
+
+    key: ClassVar = ("surface", "version", "gate")
+    incidental: ClassVar = ("created_at",)
+    surface: str
+    version: int
+    gate: str
+    outcome: Outcome
+    reason: str
+    """One sentence for a person."""
+    evidence: str
+    """Digest of the `Document`."""
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Release:
+    """A packaged version: what serves, named by the digest of its bytes."""
+
+    key: ClassVar = ("surface", "digest")
+    incidental: ClassVar = ("created_at",)
+    surface: str
+    digest: str
+    version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Position:
+    """A version's current state. Changes only through a `Transition`."""
+
+    key: ClassVar = ("surface", "version")
+    incidental: ClassVar = ()
+    surface: str
+    version: int
+    state: State
+    release: str | None
+
+
+@dataclass(frozen=True)
+class Champion:
+    """Who serves a surface, since which epoch, and who was the last good one before."""
+
+    key: ClassVar = ("surface",)
+    incidental: ClassVar = ()
+    surface: str
+    version: int
+    release: str
+    epoch: int
+    last_good_version: int | None
+    last_good_release: str | None
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One link of the hash chain: who did what, why, on which evidence."""
+
+    key: ClassVar = ("sequence",)
+    incidental: ClassVar = ()
+    sequence: int
+    """1 upward, no gaps, one chain per store."""
+    surface: str
+    version: int
+    action: str
+    """register, gate, package, submit, approve, reject, promote, confirm, retire, rollback."""
+    actor: str
+    role: str
+    reason: str
+    before: str | None
+    """State before, null at registration."""
+    after: str
+    evidence: tuple[str, ...]
+    """Digests of what the actor relied on; for approve and promote the release comes first."""
+    epoch: int | None
+    """Of the champion pointer, where this row moved it."""
+    idempotency_key: str
+    at: datetime
+    previous_hash: str
+    hash: str
+    """SHA-256 over the canonical JSON of all other fields."""
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """A champion move that mirrors have yet to hear of; written in the promoting transaction."""
+
+    key: ClassVar = ("sequence",)
+    incidental: ClassVar = ()
+    sequence: int
+    """Of the ledger row that caused it."""
+    surface: str
+    version: int
+    release: str
+    epoch: int
+    delivered: bool = False
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """One monitored number over one window."""
+
+    key: ClassVar = ("surface", "release", "monitor", "name", "start", "end")
+    incidental: ClassVar = ("created_at",)
+    surface: str
+    release: str
+    monitor: str
+    """E.g. feature_drift, score_drift."""
+    name: str
+    """E.g. psi[item.click.24h]."""
+    start: datetime
+    end: datetime
+    value: float | None
+    """None where there was too little data: unknown, never 'no drift'."""
+    outcome: Outcome
+    n: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class PointerMove:
+    """Compare-and-set of the champion pointer inside a transition."""
+
+    expected_epoch: int
+    """0 where the surface has no champion yet."""
+    version: int
+    release: str
+    last_good_version: int | None
+    last_good_release: str | None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One move of the promotion machine: everything in it commits together or not at all."""
+
+    surface: str
+    version: int
+    action: str
+    expected: State | None
+    """State the version must be in; None at registration."""
+    after: State
+    actor: str
+    role: str
+    reason: str
+    idempotency_key: str
+    at: datetime
+    evidence: tuple[str, ...] = ()
+    release: str | None = None
+    pointer: PointerMove | None = None
+    also: tuple[tuple[int, State, State], ...] = field(default=())
+    """Other versions moved with it: (version, expected, after), e.g. the retiring champion."""

@@ -1,0 +1,177 @@
+"""One surface as its TOML file declares it: data, features, ranker, gates, monitors, schedule."""
+
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sluice.data.digest import json_digest
+from sluice.data.schema import FeedbackKind
+from sluice.errors import ConfigError, NotFound
+from sluice.features.spec import FeatureSpec, PositiveDuration
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
+
+
+def _share(text: str) -> str:
+    try:
+        share = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{text!r} is no fraction; write one like 2/7") from error
+    if not 0 < share < 1:
+        raise ValueError(f"{text!r} must lie between 0 and 1, both excluded")
+    return text
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataSpec(_Declared):
+    """What is learned from and what is judged."""
+
+    label: FeedbackKind = Field(default=FeedbackKind.CLICK, strict=False)
+    judged: Annotated[str, AfterValidator(_share)] = "2/7"
+    """Share of the window's time, at its end, that is judged and never fitted."""
+    min_requests: int = Field(default=500, ge=1)
+    """Fewer requests than this in the window hold the run."""
+    max_null_rate: Probability = 0.5
+    """Of any declared, nullable column that is not entirely null."""
+
+
+class RankerSpec(_Declared):
+    """The family, its baseline and its parameters."""
+
+    family: Name = "lambdamart"
+    baseline: Name = "popularity"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    seed: int = Field(default=7, ge=0)
+
+
+class QualityGate(_Declared):
+    """Candidate against the champion, or against the baseline for a surface's first."""
+
+    metric: Metric = "ndcg@10"
+    rule: Literal["superiority", "non_inferiority"] = "non_inferiority"
+    margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.002
+    """Relative loss that is tolerated under non-inferiority, e.g. 0.002 = 0.2 %."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    min_requests: int = Field(default=200, ge=1)
+    min_users: int = Field(default=50, ge=2)
+
+
+class ReplayGate(_Declared):
+    """Recorded requests against the packaged release."""
+
+    requests: int = Field(default=100, ge=1)
+    p99_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    memory_mb: int = Field(default=1500, ge=1)
+
+
+class GateSpec(_Declared):
+    """Gates a candidate must pass; the order is the order in which they are judged."""
+
+    mandatory: tuple[Literal["data", "leakage", "quality", "replay"], ...] = Field(
+        default=("data", "leakage", "quality", "replay"), min_length=1, strict=False
+    )
+    quality: QualityGate = QualityGate()
+    replay: ReplayGate = ReplayGate()
+
+    @model_validator(mode="after")
+    def _no_gate_twice(self) -> "GateSpec":
+        if len(set(self.mandatory)) != len(self.mandatory):
+            raise ValueError(f"mandatory names a gate twice: {list(self.mandatory)}")
+        return self
+
+
+class ReviewSpec(_Declared):
+    """Who may approve; the author never may, listed or not."""
+
+    reviewers: tuple[str, ...] = Field(min_length=1, strict=False)
+
+
+class MonitorSpec(_Declared):
+    """Drift between the reference window and the watched one, as effect sizes."""
+
+    window: PositiveDuration = "1d"
+    psi_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
+    """Population stability index over which a feature or the score counts as drifted."""
+    max_drifted_share: Probability = 0.3
+    """Share of features that may drift before the window is bad."""
+    min_rows: int = Field(default=500, ge=1)
+    """Fewer rows than this on either side are 'unknown', never 'no drift'."""
+
+
+class ScheduleSpec(_Declared):
+    """When Prefect runs the lifecycle."""
+
+    cron: str = Field(default="0 3 * * *", pattern=r"^\S+( \S+){4}$")
+    timezone: str = "UTC"
+
+
+class Surface(_Declared):
+    """Everything declared about one place where ranking happens."""
+
+    name: Name
+    owner: str = Field(min_length=1)
+    """Author of the versions that the schedule trains."""
+    data: DataSpec = DataSpec()
+    features: FeatureSpec = FeatureSpec()
+    ranker: RankerSpec = RankerSpec()
+    gates: GateSpec = GateSpec()
+    review: ReviewSpec
+    monitors: MonitorSpec = MonitorSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+
+    @property
+    def training_digest(self) -> str:
+        """Digest of what training depends on: another gate or schedule is not another model."""
+        part = self.model_dump(mode="json", include={"name", "data", "features", "ranker"})
+        return json_digest(part)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the whole declaration."""
+        return json_digest(self.model_dump(mode="json"))
+
+
+def load_surface(path: Path) -> Surface:
+    """Read a surface file.
+
+    Raises:
+        NotFound: there is no such file; the message lists the surfaces beside it.
+        ConfigError: not TOML, an unknown key, a wrong type or an impossible value; the message
+            gives the key's path.
+    """
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.toml"))) or "none"
+        raise NotFound(f"no surface file {path}; surfaces there: {there}")
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        surface = Surface.model_validate(declared)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from error
+    if surface.name != path.stem:
+        raise ConfigError(f"{path}: name is {surface.name!r}, the file says {path.stem!r}")
+    return surface
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = []
+    for found in error.errors(include_url=False):
+        key = ".".join(str(part) for part in found["loc"]) or "(file)"
+        hint = "unknown key" if found["type"] == "extra_forbidden" else found["msg"]
+        lines.append(f"  {key}: {hint}" + _shown(found))
+    return f"{path}:\n" + "\n".join(lines)
+
+
+def _shown(found: Any) -> str:
+    value = found.get("input")
+    return f" (found {value!r})" if isinstance(value, str | int | float | bool) else ""
