@@ -72,13 +72,15 @@ def mutation_audit(
 def changed_from(tables: LogTables, ts: int) -> LogTables:
     """The log with everything at or after `ts` (µs) changed, but for who was shown what at `ts`.
 
-    Later requests show other items; feedback that was not known before `ts` is gone, and every
-    exposure at or after it that had no click gets one; facts that begin to hold later are blanked.
+    Every second later request is gone and the others show other items; feedback that was not known
+    before `ts` is gone, and every exposure at or after it that had no click gets one; facts that
+    begin to hold later are blanked.
     """
     at = pl.lit(ts).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     later = pl.col("ts") > at
     shifted = pl.col("item_id").shift(1).fill_null(pl.col("item_id").last())
-    exposures = tables.exposures.with_columns(
+    gone = later & (pl.col("request_id").rle_id() % 2 == 1)
+    exposures = tables.exposures.filter(~gone).with_columns(
         item_id=pl.when(later).then(shifted).otherwise(pl.col("item_id"))
     )
     unknown = (pl.col("ts") >= at) | (pl.col("received_ts") >= at)

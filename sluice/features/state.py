@@ -158,6 +158,7 @@ class FeatureState:
 
     def save(self, folder: Path) -> None:
         """Write the state into an existing folder: JSON and object-free NumPy."""
+        self._settle()
         state_file.save(self, folder)
 
     @classmethod
@@ -178,6 +179,15 @@ class FeatureState:
     def context(self) -> tuple[str, ...]:
         """Context columns of the log, passed through or not."""
         return self._context
+
+    def _settle(self) -> None:
+        # Which requests were asked since, and how far back the queues reach, is no part of a state.
+        clock = self.clock
+        if clock == NEVER:
+            return
+        kernel.place_windows(self.counters, self.plan.layout, *self._queues, clock)
+        self.exposures = self._without_expired(self.exposures)
+        self.clicks = self._without_expired(self.clicks)
 
     def _fill_context(self, request: Request, out: NDArray[np.float32]) -> None:
         for nth, name in enumerate(self.plan.context):
@@ -228,8 +238,13 @@ class FeatureState:
             user=np.concatenate([queue.user[first:applied], self.users.encode(ordered["user"])]),
             answers=np.concatenate([queue.answers[first:applied], ordered["answers"].to_numpy()]),
             applied=np.array([applied - first]),
-            expired=np.maximum(queue.expired - first, 0),
+            expired=queue.expired - first,
         )
+
+    def _without_expired(self, queue: Queue) -> Queue:
+        first = self._oldest_needed(queue)
+        columns = [column[first:] for column in queue[:4]]
+        return Queue(*columns, applied=queue.applied - first, expired=queue.expired - first)
 
     def _oldest_needed(self, queue: Queue) -> int:
         """First applied event that some window still holds, or an earlier request could ask for."""

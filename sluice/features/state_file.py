@@ -73,7 +73,11 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, li
     try:
         meta = json.loads((folder / "state.json").read_text())
         ids = orjson.loads((folder / "ids.json").read_bytes())
-        with np.load(folder / "state.npz", allow_pickle=False) as archive:
+        # Opened here: NumPy leaves its own handle open where the archive is no archive.
+        with (
+            (folder / "state.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise IntegrityError(f"feature state {folder}: damaged: {error}") from error
