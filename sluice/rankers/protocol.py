@@ -1,7 +1,8 @@
 """What every ranker promises; the platform knows nothing else about one."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,25 @@ class Ranker(Protocol):
     Guarantees, held by `tests/unit/rankers/test_ranker_checks.py` for every family:
     the same frame and the same generator state give the same bytes on disk and the same scores;
     the order of rows and of requests does not change a score; load(save(r)) scores bit for bit
-    like r; zero rows score to zero rows; NaN features are legal.
+    like r; zero rows score to zero rows; NaN features are legal and no score is NaN.
     """
 
-    family: str
+    family: ClassVar[str]
     """Name under which a surface declares it, e.g. `lambdamart`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the feature columns it was fitted on, in their order; empty before that."""
+        ...
+
+    @classmethod
+    def make(cls, parameters: Mapping[str, Any]) -> Self:
+        """An unfitted ranker.
+
+        Raises:
+            ConfigError: an unknown parameter, or one of the wrong type or size.
+        """
+        ...
 
     def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
         """A fitted copy.
@@ -30,11 +45,21 @@ class Ranker(Protocol):
         ...
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores, [rows]; higher ranks first. `features` is [rows, features], columns as fitted."""
+        """Scores, [rows]; higher ranks first. `features` is [rows, features], columns as fitted.
+
+        Raises:
+            DataError: the ranker is not fitted, or was fitted on another number of columns.
+        """
         ...
 
     def save(self, directory: Path) -> None:
-        """Write text, JSON or object-free NumPy files into an existing folder."""
+        """Write text, JSON or object-free NumPy files into an existing folder.
+
+        `ranker.json` (see `RankerManifest`) is always one of them.
+
+        Raises:
+            DataError: the ranker is not fitted.
+        """
         ...
 
     @classmethod

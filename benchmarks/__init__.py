@@ -1,0 +1,1 @@
+"""One module a figure that the README claims; each measures both sides of its ratio in one run."""

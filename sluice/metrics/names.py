@@ -1,0 +1,30 @@
+"""From a metric's canonical name back to the metric."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from sluice.errors import ConfigError
+from sluice.metrics.auc import Auc
+from sluice.metrics.metric import Metric
+from sluice.metrics.ndcg import Ndcg
+from sluice.metrics.recall import Recall
+from sluice.metrics.reciprocal_rank import ReciprocalRank
+
+_PLAIN: Mapping[str, Metric] = {"auc": Auc(), "mrr": ReciprocalRank()}
+_CUT: Mapping[str, Callable[[int], Metric]] = {"ndcg": Ndcg, "recall": Recall}
+_CUT_NAME = re.compile(r"(?P<stem>[a-z]+)@(?P<k>[1-9][0-9]{0,5})")
+
+
+def parse_metric(name: str) -> Metric:
+    """The metric of that name, such that `parse_metric(m.name) == m`.
+
+    Raises:
+        ConfigError: no such metric; the message lists those there are.
+    """
+    if name in _PLAIN:
+        return _PLAIN[name]
+    found = _CUT_NAME.fullmatch(name)
+    if found is None or found["stem"] not in _CUT:
+        known = ", ".join([*_PLAIN, *(f"{stem}@<k>" for stem in _CUT)])
+        raise ConfigError(f"no metric {name!r}; there are: {known}")
+    return _CUT[found["stem"]](int(found["k"]))

@@ -1,0 +1,25 @@
+"""Reciprocal rank of the first positive."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.metrics.ranks import PositiveRanks
+
+
+@dataclass(frozen=True)
+class ReciprocalRank:
+    """1 / rank of the highest positive (Voorhees 1999); its mean over requests is the MRR.
+
+    With ties: the exact expectation over the tie group that holds the highest positive.
+    """
+
+    @property
+    def name(self) -> str:
+        return "mrr"
+
+    def per_request(self, ranks: PositiveRanks) -> NDArray[np.float64]:
+        from sluice.metrics import kernels
+
+        return kernels.first_reciprocal_ranks(ranks.above, ranks.tied, ranks.starts)

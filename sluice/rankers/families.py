@@ -1,0 +1,49 @@
+"""The families a surface may declare, and their way to a folder and back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import ConfigError, IntegrityError
+from sluice.rankers.lambdamart import LambdaMart
+from sluice.rankers.manifest import RankerManifest
+from sluice.rankers.popularity import Popularity
+from sluice.rankers.protocol import Ranker
+
+FAMILIES: Mapping[str, type[Ranker]] = {
+    ranker.family: ranker for ranker in (Popularity, LambdaMart)
+}
+"""By the name a surface declares; each imports its library when it fits, scores or loads."""
+
+
+def make_ranker(family: str, parameters: Mapping[str, Any]) -> Ranker:
+    """An unfitted ranker.
+
+    Raises:
+        ConfigError: no such family or parameter (the message lists those there are), or a
+            parameter of the wrong type or size.
+    """
+    if family not in FAMILIES:
+        raise ConfigError(f"no ranker family {family!r}; there are: {', '.join(FAMILIES)}")
+    return FAMILIES[family].make(parameters)
+
+
+def save_ranker(ranker: Ranker, folder: Path) -> None:
+    """Write a fitted ranker into `folder`, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ranker.save(folder)
+
+
+def load_ranker(folder: Path) -> Ranker:
+    """Read what `save_ranker` wrote.
+
+    Raises:
+        IntegrityError: a file is missing, is not what was written, or names an unknown family.
+    """
+    family = RankerManifest.read(folder).family
+    if family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise IntegrityError(
+            f"{folder}: ranker of family {family!r}; this code knows {known}"
+        )
+    return FAMILIES[family].load(folder)

@@ -1,0 +1,75 @@
+"""The mandatory baseline: what is clicked most goes first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.errors import ConfigError, IntegrityError
+from sluice.features.frame import RankingFrame
+from sluice.rankers.checks import check_columns, check_fitted, learnable_requests
+from sluice.rankers.manifest import RankerManifest
+from sluice.rankers.parameters import Parameters
+
+LIMIT = float(np.finfo(np.float32).max)
+"""Unknown values score -LIMIT: below all others, and yet a number that JSON can carry."""
+
+
+class PopularityParameters(Parameters):
+    """Which column is the order."""
+
+    feature: str = "item.click.24h"
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Orders by one feature column, higher first; rows where it is NaN go last."""
+
+    family: ClassVar[str] = "popularity"
+
+    parameters: PopularityParameters
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def make(cls, parameters: Mapping[str, Any]) -> Self:
+        return cls(PopularityParameters.parse(cls.family, parameters))
+
+    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+        """Learns where the column stands, and nothing from the labels.
+
+        Raises:
+            DataError: the frame has no such column; the message lists those there are.
+            TooLittleData: as every ranker, so that a baseline cannot outlive its data.
+        """
+        del rng  # nothing is drawn
+        frame.column(self.parameters.feature)
+        learnable_requests(frame)
+        return replace(self, names=frame.names)
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        check_columns(features, self.names)
+        column = features[:, self.names.index(self.parameters.feature)].astype(np.float64)
+        return np.nan_to_num(column, nan=-LIMIT, posinf=LIMIT, neginf=-LIMIT)
+
+    def save(self, directory: Path) -> None:
+        check_fitted(self.names)
+        manifest = RankerManifest(
+            family=self.family, parameters=self.parameters.model_dump(), names=self.names
+        )
+        manifest.write(directory)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        manifest = RankerManifest.read(directory)
+        try:
+            parameters = PopularityParameters.parse(cls.family, manifest.parameters)
+        except ConfigError as error:
+            raise IntegrityError(f"{directory}: {error}") from error
+        if parameters.feature not in manifest.names:
+            raise IntegrityError(
+                f"{directory}: its feature {parameters.feature!r} is no column"
+            )
+        return cls(parameters, manifest.names)
