@@ -1,0 +1,1 @@
+"""Promotion: gates, reviews, the state machine, the MLflow mirror."""

@@ -1,0 +1,136 @@
+"""What a reviewer decides on: everything known about one candidate; `registry.page` shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from registry.gates.judgement import Judgement
+from sluice.metrics.comparison import PairedComparison
+from sluice.store.records import Outcome
+
+QUESTIONS = {
+    "data": "Was the data it learned from checked, and found good?",
+    "leakage": "Do its features know only what was known at the time?",
+    "quality": "Does it rank well enough to replace what serves now?",
+    "replay": "Does the package answer like the model, fast and within memory?",
+}
+"""What each gate asks, for a reader who has never met one."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything known about one candidate, as plain values."""
+
+    surface: str
+    version: int
+    author: str
+    trained_at: datetime
+    family: str
+    snapshot: str
+    start: datetime
+    """Of the snapshot's window; `end` is not part of it."""
+    end: datetime
+    counts: Mapping[str, int]
+    """E.g. exposures, fitted requests, judged requests."""
+    code: str
+    spec: str
+    model: str
+    mandatory: tuple[str, ...]
+    """Gates that the surface demands; one without a judgement is still open."""
+    judgements: tuple[Judgement, ...]
+    metrics: Mapping[str, Mapping[str, float]]
+    """Means by `candidate`, `champion` (where there is one) and `baseline`, then by metric."""
+    comparisons: Mapping[str, tuple[PairedComparison, ...]]
+    """By the reference, `champion` or `baseline`."""
+    gains: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Training gain by feature; empty for a family without."""
+    release: str | None = None
+    """Digest that an approval binds to; None until the candidate is packaged."""
+
+    def judgement(self, gate: str) -> Judgement | None:
+        return next((found for found in self.judgements if found.gate == gate), None)
+
+    @property
+    def outcome(self) -> Outcome:
+        """PASS only where every mandatory gate, and every other that judged, said so."""
+        outcomes = {found.outcome for found in self.judgements}
+        if Outcome.FAIL in outcomes:
+            return Outcome.FAIL
+        judged = {found.gate for found in self.judgements}
+        complete = bool(self.mandatory) and judged.issuperset(self.mandatory)
+        return (
+            Outcome.PASS
+            if complete and outcomes == {Outcome.PASS}
+            else Outcome.INCONCLUSIVE
+        )
+
+
+def headline(evidence: Evidence) -> str:
+    """The verdict in one line."""
+    failed, undecided = _gates(evidence, Outcome.FAIL), _undecided(evidence)
+    if failed:
+        return f"Held: failed at {', '.join(failed)}"
+    if undecided:
+        return f"Held: {', '.join(undecided)} {'is' if len(undecided) == 1 else 'are'} not settled"
+    if not evidence.mandatory:
+        return "Held: the surface demands no gate, so nothing was shown"
+    if evidence.release is None:
+        return "All gates passed, waiting to be packaged"
+    return "All gates passed, waiting for a reviewer"
+
+
+def approve_command(evidence: Evidence) -> str | None:
+    """What a reviewer types, or None while there is nothing to approve."""
+    if evidence.release is None or evidence.outcome is not Outcome.PASS:
+        return None
+    return (
+        f"sluice review approve {evidence.surface} {evidence.version} "
+        f"--reviewer NAME --digest {evidence.release}"
+    )
+
+
+def gate_rows(evidence: Evidence) -> list[dict[str, str]]:
+    """Gate, question, verdict and reason; mandatory gates first, an unjudged one as open."""
+    extra = [
+        found.gate for found in evidence.judgements if found.gate not in evidence.mandatory
+    ]
+    return [
+        _gate_row(gate, evidence.judgement(gate)) for gate in [*evidence.mandatory, *extra]
+    ]
+
+
+def metric_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """A row a metric: the value of each ranker, the comparison with each reference."""
+    names = list(
+        dict.fromkeys(name for values in evidence.metrics.values() for name in values)
+    )
+    return [
+        {
+            "metric": name,
+            "values": {who: values.get(name) for who, values in evidence.metrics.items()},
+            "against": {
+                kind: next((row for row in rows if row.metric == name), None)
+                for kind, rows in evidence.comparisons.items()
+            },
+        }
+        for name in names
+    ]
+
+
+def _gate_row(gate: str, found: Judgement | None) -> dict[str, str]:
+    return {
+        "gate": gate,
+        "question": QUESTIONS.get(gate, ""),
+        "outcome": str(found.outcome) if found else "not judged",
+        "reason": found.reason if found else "This gate has not judged the candidate yet.",
+    }
+
+
+def _gates(evidence: Evidence, outcome: Outcome) -> list[str]:
+    return [found.gate for found in evidence.judgements if found.outcome is outcome]
+
+
+def _undecided(evidence: Evidence) -> list[str]:
+    unjudged = [gate for gate in evidence.mandatory if evidence.judgement(gate) is None]
+    return _gates(evidence, Outcome.INCONCLUSIVE) + unjudged

@@ -1,0 +1,1 @@
+"""Gates: pure functions from evidence to a verdict."""

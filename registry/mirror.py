@@ -1,0 +1,162 @@
+"""MLflow as a mirror: runs, models and aliases for people to look at. The store stays the truth.
+
+Whatever is written here can be written again from the store, so every call converges.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from registry.mlflow_candidate import MirroredCandidate, candidates_model, mirror_candidate
+from registry.mlflow_models import ensure_registered, registered_model, versions_with
+from registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
+from sluice.errors import Conflict, NotFound
+from sluice.store.port import Store
+from sluice.store.records import Champion, OutboxRow
+
+ALIAS = "champion"
+
+
+@dataclass(frozen=True)
+class MirroredChampion:
+    """What the alias `champion` of a surface says."""
+
+    version: int | None
+    """None where the alias is on a version that Sluice did not make."""
+    release: str | None
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a reconciliation found, and what the store said."""
+
+    found: MirroredChampion | None
+    expected: MirroredChampion | None
+
+    @property
+    def mended(self) -> bool:
+        """Whether the alias was not where it belongs, and was put back."""
+        return self.found != self.expected
+
+
+class MlflowMirror:
+    """The MLflow of one installation; nothing is connected before the first call."""
+
+    name = "mlflow"
+
+    def __init__(self, tracking_uri: str, artifacts: Path) -> None:
+        self._uri = tracking_uri
+        self._artifacts = artifacts
+
+    @cached_property
+    def _client(self) -> Any:
+        from mlflow.tracking import MlflowClient
+
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        if self._uri.startswith("sqlite:///"):
+            Path(self._uri.removeprefix("sqlite:///")).parent.mkdir(
+                parents=True, exist_ok=True
+            )
+        return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    def candidate(self, candidate: TrackedCandidate) -> MirroredCandidate:
+        """Mirror a candidate, or what has changed about it since it was mirrored.
+
+        It becomes one run in the experiment named like the surface, one logged model and one
+        version of `<surface>-candidates`, however often this is called or cut short.
+
+        Raises:
+            IntegrityError: the ranker's folder does not hold what `save_ranker` wrote.
+        """
+        return mirror_candidate(self._client, self._artifacts, candidate)
+
+    def deliver(self, row: OutboxRow) -> None:
+        """Put the alias `champion` on the row's release; a second time changes nothing.
+
+        Raises:
+            Conflict: the alias stands at a higher epoch, or at this one for another release.
+            NotFound: the release's candidate was never mirrored.
+        """
+        wanted = MirroredChampion(row.version, row.release, row.epoch)
+        stands = self.champion(row.surface)
+        if stands == wanted:
+            return
+        if stands is not None:
+            _check_epoch(row, stands)
+        self._point(row.surface, wanted)
+
+    def champion(self, surface: str) -> MirroredChampion | None:
+        """What the alias says now; None where there is no alias."""
+        model = registered_model(self._client, surface)
+        number = None if model is None else model.aliases.get(ALIAS)
+        if model is None or number is None:
+            return None
+        found = self._client.get_model_version(surface, str(number)).tags
+        return MirroredChampion(
+            version=_whole(found.get(VERSION)),
+            release=found.get(RELEASE),
+            epoch=_whole(model.tags.get(EPOCH)) or 0,
+        )
+
+    def reconcile(self, store: Store, surface: str) -> Reconciled:
+        """Compare the alias with the store; put it back where it was moved, removed or is late."""
+        found = self.champion(surface)
+        serving = store.get(Champion, surface=surface)
+        if serving is None:
+            if found is not None:
+                self._client.delete_registered_model_alias(surface, ALIAS)
+            return Reconciled(found, None)
+        expected = MirroredChampion(serving.version, serving.release, serving.epoch)
+        if found != expected:
+            self._point(surface, expected)
+        return Reconciled(found, expected)
+
+    def _point(self, surface: str, wanted: MirroredChampion) -> None:
+        number = str(self._champion_version(surface, wanted).version)
+        self._client.set_registered_model_alias(surface, ALIAS, number)
+        self._client.set_model_version_tag(surface, number, EPOCH, str(wanted.epoch))
+        # Last: until the epoch stands, a redelivery does all of it again.
+        self._client.set_registered_model_tag(surface, EPOCH, str(wanted.epoch))
+
+    def _champion_version(self, surface: str, wanted: MirroredChampion) -> Any:
+        ensure_registered(
+            self._client, surface, "What served the surface, under `champion` now."
+        )
+        keys = {VERSION: str(wanted.version), RELEASE: str(wanted.release)}
+        there = versions_with(self._client, surface, keys)
+        if there:
+            return there[0]
+        model = candidates_model(surface)
+        source = versions_with(self._client, model, {VERSION: keys[VERSION]})
+        if not source:
+            raise NotFound(
+                f"mlflow model {model} has no version with tag {VERSION}={wanted.version}; "
+                "mirror the candidate first"
+            )
+        return self._client.create_model_version(
+            surface,
+            source[0].source,
+            run_id=source[0].run_id,
+            tags={**source[0].tags, **keys},
+            description=f"Version {wanted.version} as released: `{wanted.release}`. "
+            f"Its evidence stands at {model} version {source[0].version}.",
+        )
+
+
+def _check_epoch(row: OutboxRow, stands: MirroredChampion) -> None:
+    alias = f"mlflow alias {row.surface}@{ALIAS}"
+    if stands.epoch > row.epoch:
+        raise Conflict(
+            f"{alias} is at epoch {stands.epoch}, a move of epoch {row.epoch} comes too late"
+        )
+    if stands.epoch == row.epoch:
+        raise Conflict(
+            f"{alias} names release {stands.release} at epoch {row.epoch}, not {row.release}; "
+            "reconcile it with the store, which knows which of them serves"
+        )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None

@@ -1,0 +1,95 @@
+"""Builders of gate evidence: a candidate that passes all, to be spoilt one figure at a time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from registry.evidence import Evidence
+from registry.gates.data import judge_data
+from registry.gates.leakage import judge_leakage
+from registry.gates.quality import judge_quality
+from registry.gates.replay import ReplayFigures, judge_replay
+from sluice.metrics.comparison import PairedComparison
+from sluice.store.records import Outcome
+from sluice.surface import QualityGate, ReplayGate
+
+METRICS = ("auc", "mrr", "ndcg@5", "ndcg@10")
+RELEASE = "3f" * 32
+SUITES = (
+    ("exposures", Outcome.PASS, 12, ()),
+    ("feedback", Outcome.PASS, 9, ()),
+    ("items", Outcome.PASS, 7, ()),
+    ("across", Outcome.PASS, 4, ()),
+)
+
+
+def a_comparison(**changes: Any) -> PairedComparison:
+    """A clear gain of the candidate on nDCG@10."""
+    clear = PairedComparison(
+        metric="ndcg@10",
+        candidate=0.640,
+        reference=0.610,
+        difference=0.030,
+        low=0.021,
+        high=0.039,
+        confidence=0.95,
+        requests=6_872,
+        clusters=1_402,
+        minimum_detectable=0.0128,
+    )
+    return replace(clear, **changes)
+
+
+def a_replay(**changes: Any) -> ReplayFigures:
+    """A release that answers rightly and fast."""
+    sound = ReplayFigures(
+        requests=100,
+        mismatches=0,
+        errors=0,
+        p50_ms=3.1,
+        p99_ms=9.4,
+        memory_mb=412.0,
+        digest_agreed=True,
+    )
+    return replace(sound, **changes)
+
+
+def an_evidence(**changes: Any) -> Evidence:
+    """The evidence of a packaged candidate that passed every gate against a champion."""
+    against = {
+        "champion": tuple(a_comparison(metric=name) for name in METRICS),
+        "baseline": tuple(
+            a_comparison(metric=name, reference=0.5, difference=0.14, low=0.12, high=0.16)
+            for name in METRICS
+        ),
+    }
+    complete = Evidence(
+        surface="for_you",
+        version=2,
+        author="ranking-team",
+        trained_at=datetime(2026, 5, 2, 3, 4, tzinfo=UTC),
+        family="lambdamart",
+        snapshot="a1" * 32,
+        start=datetime(2026, 4, 25, tzinfo=UTC),
+        end=datetime(2026, 5, 2, tzinfo=UTC),
+        counts={"exposures": 214_310, "fitted requests": 17_003, "judged requests": 6_872},
+        code="b2" * 32,
+        spec="c3" * 32,
+        model="d4" * 32,
+        mandatory=("data", "leakage", "quality", "replay"),
+        judgements=(
+            judge_data(SUITES),
+            judge_leakage(probes=8, rows=4_096, moved=(), worst=0.0),
+            judge_quality(a_comparison(), QualityGate(), reference_kind="champion"),
+            judge_replay(a_replay(), ReplayGate()),
+        ),
+        metrics={
+            "candidate": dict(zip(METRICS, (0.765, 0.571, 0.592, 0.640), strict=True)),
+            "champion": dict(zip(METRICS, (0.741, 0.540, 0.561, 0.610), strict=True)),
+            "baseline": dict(zip(METRICS, (0.602, 0.430, 0.447, 0.500), strict=True)),
+        },
+        comparisons=against,
+        gains={f"item.click.{hours}h": 900.0 / hours for hours in range(1, 25)},
+        release=RELEASE,
+    )
+    return replace(complete, **changes)

@@ -1,0 +1,166 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from registry.gates.judgement import Judgement
+from registry.page import markdown, page
+from sluice.store.records import Outcome
+from tests.lib.evidence import RELEASE, a_comparison, an_evidence
+
+HOSTILE = "<script>alert('x')</script>\"'&|[a](javascript:b)`"
+PNG = b"\x89PNG\r\n"
+VOID = {"meta", "img", "br"}
+
+
+class Balance(HTMLParser):
+    """Fails on a tag that is closed out of order, and keeps what would load something."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.loads = [], set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.loads += [value for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def parsed(html):
+    parser = Balance()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def text(html):
+    return " ".join(re.sub(r"<[^>]+>", " ", html.split("</style>")[1]).split())
+
+
+def hostile():
+    return an_evidence(
+        surface=HOSTILE,
+        author=HOSTILE,
+        family=HOSTILE,
+        snapshot=HOSTILE,
+        release=HOSTILE,
+        counts={HOSTILE: 3},
+        judgements=(
+            Judgement(HOSTILE, Outcome.PASS, HOSTILE, {}),
+            Judgement(
+                "data",
+                Outcome.FAIL,
+                HOSTILE,
+                {
+                    "suites": [
+                        {
+                            "suite": HOSTILE,
+                            "outcome": HOSTILE,
+                            "checks": 1,
+                            "failing": [HOSTILE],
+                        }
+                    ]
+                },
+            ),
+        ),
+        metrics={HOSTILE: {HOSTILE: 0.5}},
+        comparisons={HOSTILE: (a_comparison(metric=HOSTILE),)},
+        gains={HOSTILE: 1.0},
+    )
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        an_evidence(),
+        an_evidence(judgements=(), metrics={}, comparisons={}, gains={}, release=None),
+        an_evidence(
+            judgements=(Judgement("replay", Outcome.FAIL, "Broken.", {"errors": None}),)
+        ),
+        hostile(),
+    ],
+    ids=["whole", "bare", "broken", "hostile"],
+)
+def test_a_page_is_whole_and_loads_nothing_from_elsewhere(evidence):
+    parser = parsed(page(evidence, {"metrics": PNG}))
+
+    assert "script" not in parser.tags
+    assert all(address.startswith("data:image/png;base64,") for address in parser.loads)
+
+
+def test_nothing_in_the_evidence_can_become_markup():
+    html = page(hostile(), {HOSTILE: PNG})
+
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "<script" not in markdown(hostile())
+
+
+def test_a_page_says_who_what_when_and_how_to_decide():
+    said = text(page(an_evidence(), {}))
+
+    for words in (
+        "for_you, version 2",
+        "All gates passed, waiting for a reviewer",
+        "ranking-team",
+        "2026-05-02 03:04 UTC",
+        "2026-04-25 00:00 UTC to 2026-05-02 00:00 UTC",
+        "214,310 exposures",
+        "a1" * 32,
+        "✓ pass",
+        "0.7650 0.7410 0.6020 +0.0300",
+        "95%: +0.0210 to +0.0390",
+        "99th percentile latency, ms 9.4 at most 50.0",
+        f"sluice review approve for_you 2 --reviewer NAME --digest {RELEASE}",
+    ):
+        assert words in said
+
+
+def test_a_held_candidate_offers_no_approval():
+    said = text(page(an_evidence(judgements=()), {}))
+
+    assert "sluice review approve" not in said
+    assert "? not judged" in said
+
+
+def test_without_a_champion_no_column_speaks_of_one():
+    first = an_evidence(
+        metrics={"candidate": {"auc": 0.7}, "baseline": {"auc": 0.6}}, comparisons={}
+    )
+
+    assert "has no champion yet" in text(page(first, {}))
+    assert "minus champion" not in page(first, {})
+
+
+def test_unknown_figures_stand_as_a_dash_and_not_as_nan():
+    unknown = an_evidence(
+        metrics={"candidate": {"auc": float("nan")}},
+        comparisons={"baseline": (a_comparison(metric="auc", low=float("nan")),)},
+    )
+
+    assert "nan" not in text(page(unknown, {})).lower().split()
+    assert "nan" not in markdown(unknown).lower()
+
+
+def test_the_same_evidence_gives_the_same_page():
+    assert page(an_evidence(), {"metrics": PNG}) == page(an_evidence(), {"metrics": PNG})
+
+
+def test_markdown_has_a_row_for_each_gate_and_metric_and_the_command():
+    lines = markdown(an_evidence()).splitlines()
+
+    assert lines[0] == "## All gates passed, waiting for a reviewer"
+    assert (
+        sum(
+            line.startswith(("| data", "| leakage", "| quality", "| replay"))
+            for line in lines
+        )
+        == 4
+    )
+    assert {line.count("|") for line in lines if line.startswith("| auc")} == {7}
+    assert lines[-2].endswith(RELEASE)
