@@ -1,0 +1,1 @@
+"""Data validation, drift and dashboards."""
