@@ -20,6 +20,7 @@ TELEMETRY_OFF = {
 SAFE_DEFAULTS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -33,8 +34,17 @@ class Settings:
     home: Path
     database_url: str
     surfaces: Path
-    actor: str
-    """Who acts, for the ledger."""
+    actor: str | None
+    """Who acts, for the ledger; where it is not said, a flow acts for the surface's owner."""
+
+    @property
+    def database(self) -> Path:
+        """The embedded database's file."""
+        return self.home / "sluice.db"
+
+    @property
+    def embedded(self) -> bool:
+        return self.database_url == _sqlite_url(self.database)
 
     @property
     def log(self) -> Path:
@@ -86,7 +96,7 @@ class Settings:
 
     @property
     def mlflow_uri(self) -> str:
-        return f"sqlite:///{self.mlflow / 'mlflow.db'}"
+        return _sqlite_url(self.mlflow / "mlflow.db")
 
     def environment(self) -> dict[str, str]:
         """Variables every platform tool is started with."""
@@ -96,6 +106,10 @@ class Settings:
             "PREFECT_HOME": str(self.prefect),
             "BENTOML_HOME": str(self.bentos),
         }
+
+    def child_environment(self) -> dict[str, str]:
+        """The whole environment of a child process."""
+        return {**os.environ, **self.environment()}
 
 
 def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Settings:
@@ -109,10 +123,20 @@ def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
         raise ConfigError(f"SLUICE_HOME {root}: is a file, must be a folder")
     return Settings(
         home=root,
-        database_url=environ.get("SLUICE_DATABASE_URL", f"sqlite:///{root / 'sluice.db'}"),
-        surfaces=Path(environ.get("SLUICE_SURFACES", "surfaces")).resolve(),
-        actor=environ.get("SLUICE_ACTOR") or environ.get("USER") or "unknown",
+        database_url=environ.get("SLUICE_DATABASE_URL") or _sqlite_url(root / "sluice.db"),
+        surfaces=_surfaces(environ.get("SLUICE_SURFACES")),
+        actor=environ.get("SLUICE_ACTOR") or None,
     )
+
+
+def _sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _surfaces(declared: str | None) -> Path:
+    """The named folder, or the one here, or else the one beside the code."""
+    here = Path(declared or "surfaces").resolve()
+    return here if declared or here.is_dir() else Path(__file__).parents[1] / "surfaces"
 
 
 def apply_environment(settings: Settings) -> None:

@@ -42,6 +42,10 @@ class DataSpec(_Declared):
     max_null_rate: Probability = 0.5
     """Of any declared, nullable column that is not entirely null."""
 
+    @property
+    def judged_share(self) -> Fraction:
+        return Fraction(self.judged)
+
 
 class RankerSpec(_Declared):
     """The family, its baseline and its parameters."""
@@ -129,14 +133,21 @@ class Surface(_Declared):
 
     @property
     def training_digest(self) -> str:
-        """Digest of what training depends on: another gate or schedule is not another model."""
-        part = self.model_dump(mode="json", include={"name", "data", "features", "ranker"})
-        return json_digest(part)
+        """Digest of what a fit depends on: another gate or schedule is not another model."""
+        return self._digest("name", "data", "features", "ranker")
 
     @property
-    def digest(self) -> str:
-        """Digest of the whole declaration."""
-        return json_digest(self.model_dump(mode="json"))
+    def candidate_digest(self) -> str:
+        """Digest of what a candidate is: a fit, and the gates it must pass."""
+        return self._digest("name", "data", "features", "ranker", "gates")
+
+    @property
+    def checks_digest(self) -> str:
+        """Digest of what the data checks depend on."""
+        return self._digest("name", "data")
+
+    def _digest(self, *parts: str) -> str:
+        return json_digest(self.model_dump(mode="json", include=set(parts)))
 
 
 def load_surface(path: Path) -> Surface:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from sluice.data.digest import json_digest
+
 
 class State(StrEnum):
     """Where a version stands; `registry.states` draws the machine."""
@@ -38,7 +40,15 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class SnapshotRecord:
+class Record:
+    """Anything a store remembers."""
+
+    key: ClassVar[tuple[str, ...]] = ()
+    incidental: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True)
+class SnapshotRecord(Record):
     """An immutable window of the event log."""
 
     key: ClassVar = ("surface", "digest")
@@ -54,7 +64,7 @@ class SnapshotRecord:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Record):
     """One finished step of a flow: the memory that makes a rerun a no-op."""
 
     key: ClassVar = ("key_digest",)
@@ -72,26 +82,34 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Document:
+class Document(Record):
     """A content-addressed JSON document: evidence of a gate, a comparison, a drift report."""
 
     key: ClassVar = ("digest",)
-    incidental: ClassVar = ("created_at",)
+    incidental: ClassVar = ("kind", "created_at")
     digest: str
-    """SHA-256 over the canonical JSON of `body`."""
+    """SHA-256 over the canonical JSON of `body`; a store refuses any other."""
     kind: str
+    """What it was first written as: equal bodies are one document."""
     body: dict[str, Any]
     created_at: datetime
 
+    @classmethod
+    def of(cls, kind: str, body: dict[str, Any], at: datetime) -> "Document":
+        """The document that holds `body`, under its digest."""
+        return cls(json_digest(body), kind, body, at)
+
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Record):
     """Verdict of the data checks over one snapshot."""
 
-    key: ClassVar = ("surface", "snapshot", "suite")
+    key: ClassVar = ("surface", "snapshot", "spec", "suite")
     incidental: ClassVar = ("created_at",)
     surface: str
     snapshot: str
+    spec: str
+    """Digest of the declared floors it was checked against."""
     suite: str
     outcome: Outcome
     checks: int
@@ -103,11 +121,26 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Version:
+class Draft:
+    """A trained candidate before the store has numbered it; `Version` says what the fields mean."""
+
+    surface: str
+    run: str
+    model: str
+    snapshot: str
+    spec: str
+    code: str
+    family: str
+    author: str
+
+
+@dataclass(frozen=True)
+class Version(Record):
     """A trained candidate. `number` is given by the store, one up per surface."""
 
     key: ClassVar = ("surface", "number")
-    incidental: ClassVar = ("created_at",)
+    incidental: ClassVar = ("author", "created_at")
+    """Who reruns a registered run does not become its author."""
     surface: str
     number: int
     run: str
@@ -123,7 +156,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """What one gate said of one version."""
 
     key: ClassVar = ("surface", "version", "gate")
@@ -140,7 +173,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Record):
     """A packaged version: what serves, named by the digest of its bytes."""
 
     key: ClassVar = ("surface", "digest")
@@ -152,7 +185,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Position:
+class Position(Record):
     """A version's current state. Changes only through a `Transition`."""
 
     key: ClassVar = ("surface", "version")
@@ -164,7 +197,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Champion:
+class Champion(Record):
     """Who serves a surface, since which epoch, and who was the last good one before."""
 
     key: ClassVar = ("surface",)
@@ -178,7 +211,7 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class LedgerRow:
+class LedgerRow(Record):
     """One link of the hash chain: who did what, why, on which evidence."""
 
     key: ClassVar = ("sequence",)
@@ -200,6 +233,8 @@ class LedgerRow:
     epoch: int | None
     """Of the champion pointer, where this row moved it."""
     idempotency_key: str
+    request: str
+    """Digest of what was asked, without when: tells a retry from another request with this key."""
     at: datetime
     previous_hash: str
     hash: str
@@ -207,7 +242,7 @@ class LedgerRow:
 
 
 @dataclass(frozen=True)
-class OutboxRow:
+class OutboxRow(Record):
     """A champion move that mirrors have yet to hear of; written in the promoting transaction."""
 
     key: ClassVar = ("sequence",)
@@ -222,7 +257,7 @@ class OutboxRow:
 
 
 @dataclass(frozen=True)
-class MetricPoint:
+class MetricPoint(Record):
     """One monitored number over one window."""
 
     key: ClassVar = ("surface", "release", "monitor", "name", "start", "end")
@@ -261,8 +296,8 @@ class Transition:
     surface: str
     version: int
     action: str
-    expected: State | None
-    """State the version must be in; None at registration."""
+    expected: State
+    """State the version must be in."""
     after: State
     actor: str
     role: str

@@ -1,0 +1,1 @@
+"""Prefect flows: tasks wrap functions and decide nothing."""

@@ -1,0 +1,106 @@
+"""The dossier of a version: its evidence as a page on disk, and mirrored to MLflow."""
+
+from typing import Any
+
+from flows.candidates import candidate_folder
+from flows.memory import document
+from flows.workplace import Workplace
+from registry.evidence import Evidence
+from registry.gates.judgement import Judgement
+from registry.mirror import MlflowMirror
+from registry.page import page
+from registry.plots import draw
+from registry.proof import verdict_of
+from registry.tracking import TrackedCandidate
+from sluice.data.atomic import write_atomically
+from sluice.errors import NotFound
+from sluice.metrics import PairedComparison
+from sluice.store.records import Position, SnapshotRecord, Step, Version
+
+
+def gather(workplace: Workplace, version: Version) -> Evidence:
+    """Everything that the store knows about a version."""
+    store, surface = workplace.store, workplace.surface
+    snapshot = store.get(SnapshotRecord, surface=version.surface, digest=version.snapshot)
+    position = store.get(Position, surface=version.surface, version=version.number)
+    if snapshot is None or position is None:
+        raise NotFound(f"{version.surface} {version.number}: its snapshot or state is not stored")
+    found = evaluation_of(workplace, version)
+    return Evidence(
+        surface=version.surface,
+        version=version.number,
+        author=version.author,
+        trained_at=version.created_at,
+        family=version.family,
+        snapshot=version.snapshot,
+        start=snapshot.start,
+        end=snapshot.end,
+        counts=found["counts"],
+        code=version.code,
+        spec=version.spec,
+        model=version.model,
+        mandatory=surface.gates.mandatory,
+        judgements=_judgements(workplace, version),
+        metrics=found["metrics"],
+        comparisons={
+            reference: tuple(PairedComparison(**row) for row in rows)
+            for reference, rows in found["comparisons"].items()
+        },
+        gains=found["gains"],
+        release=position.release,
+    )
+
+
+def evaluation_of(workplace: Workplace, version: Version) -> dict[str, Any]:
+    """The evaluation that the version was judged by.
+
+    Raises:
+        NotFound: it was never evaluated.
+    """
+    steps = workplace.store.find(
+        Step, surface=version.surface, snapshot=version.snapshot, step="evaluate"
+    )
+    for each in steps:
+        if each.outcome["run"] == version.run:
+            return document(workplace, each.outcome["evaluation"])
+    raise NotFound(f"{version.surface} {version.number} was never evaluated; run retrain again")
+
+
+def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]:
+    verdicts = [
+        verdict_of(workplace.store, version, gate) for gate in workplace.surface.gates.mandatory
+    ]
+    return tuple(
+        Judgement(each.gate, each.outcome, each.reason, document(workplace, each.evidence))
+        for each in verdicts
+        if each is not None
+    )
+
+
+def publish(workplace: Workplace, version: Version) -> str:
+    """Write the evidence page and mirror the candidate to MLflow; returns the page's path."""
+    evidence = gather(workplace, version)
+    plots = draw(evidence)
+    html = page(evidence, plots)
+    path = workplace.settings.evidence / version.surface / f"{version.number}.html"
+    write_atomically(path, html.encode())
+    folder = candidate_folder(workplace.settings.models, version.model)
+    tracked = TrackedCandidate(
+        evidence=evidence,
+        run=version.run,
+        declaration=workplace.surface.model_dump(mode="json"),
+        ranker=folder / "model",
+        page=html,
+        plots=plots,
+    )
+    mlflow_mirror(workplace).candidate(tracked)
+    return str(path)
+
+
+def mlflow_mirror(workplace: Workplace) -> MlflowMirror:
+    """The mirror of this installation."""
+    settings = workplace.settings
+    settings.mlflow.mkdir(parents=True, exist_ok=True)
+    return MlflowMirror(settings.mlflow_uri, settings.mlflow / "artifacts")
+
+

@@ -1,0 +1,57 @@
+"""The memory of finished steps, which makes a rerun after a crash a no-op up to where it died.
+
+Prefect schedules and shows; it is never asked what has been done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from flows.workplace import Workplace, now
+from sluice.data.digest import json_digest
+from sluice.store.records import Document, Step
+
+
+@dataclass(frozen=True)
+class StepName:
+    """One step of one flow over one snapshot, with all that its result depends on."""
+
+    flow: str
+    step: str
+    snapshot: str
+    depends_on: tuple[str, ...]
+    """Digests of code, declaration and earlier results."""
+
+
+def remembered(
+    workplace: Workplace, name: StepName, compute: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """The outcome that the store holds for this step, or else a computed one, kept from now on."""
+    parts = [name.flow, name.step, workplace.name, name.snapshot, *name.depends_on]
+    key = json_digest(parts)
+    done = workplace.store.get(Step, key_digest=key)
+    if done is not None:
+        return done.outcome
+    began = perf_counter()
+    outcome = compute()
+    step = Step(
+        key, name.flow, name.step, workplace.name, name.snapshot, outcome,
+        perf_counter() - began, now(),
+    )  # fmt: skip
+    return workplace.store.put(step).outcome
+
+
+def kept(workplace: Workplace, kind: str, body: dict[str, Any]) -> str:
+    """Store a content-addressed document and return its digest."""
+    digest = json_digest(body)
+    workplace.store.put(Document(digest, kind, body, now()))
+    return digest
+
+
+def document(workplace: Workplace, digest: str) -> dict[str, Any]:
+    """Body of a stored document."""
+    found = workplace.store.get(Document, digest=digest)
+    if found is None:
+        raise LookupError(f"document {digest} is named in the store but not there")
+    return found.body

@@ -1,0 +1,101 @@
+"""The package flow: a release around the candidate, a Bento around the release, and its replay."""
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.candidates import candidate_folder
+from flows.dossier import publish
+from flows.memory import StepName, remembered
+from flows.reporting import step
+from flows.retrain import judged_once, verdict_row
+from flows.serving_room import ask_serving
+from flows.trial import micros
+from flows.workplace import Workplace, now, open_workplace
+from registry import promotion
+from registry.gates.judgement import Judgement
+from registry.gates.replay import ReplayFigures, judge_replay
+from registry.moves import version_of
+from sluice.data.code import environment_digest
+from sluice.data.durations import microseconds
+from sluice.data.snapshot import open_snapshot
+from sluice.data.split import time_split
+from sluice.store.records import Verdict, Version
+
+
+def build(workplace: Workplace, version: Version) -> dict[str, Any]:
+    """Build the release and its Bento; returns the release's digest and where both lie."""
+    settings, surface = workplace.settings, workplace.surface
+    snapshot = open_snapshot(settings.snapshots, version.snapshot)
+    split = time_split(snapshot.window, surface.data.judged_share)
+    verdicts = workplace.store.find(Verdict, surface=workplace.name, version=version.number)
+    request = {
+        "candidate": str(candidate_folder(settings.models, version.model)),
+        "snapshot": str(snapshot.folder),
+        "into": str(settings.releases),
+        "bentos": str(settings.bentos),
+        "golden": surface.gates.replay.requests,
+        "since": micros(split.fit_end),
+        "at": micros(snapshot.window.end) + microseconds(surface.features.embargo),
+        "provenance": {
+            "surface": workplace.name,
+            "version": version.number,
+            "family": version.family,
+            "snapshot": version.snapshot,
+            "code": version.code,
+            "spec": version.spec,
+            "lock": environment_digest(),
+            "evidence": [verdict.evidence for verdict in verdicts if verdict.gate != "replay"],
+        },
+    }
+    return ask_serving(workplace, "package", request)
+
+
+def served(workplace: Workplace, release: str) -> dict[str, Any]:
+    """Where the serving room finds a release and its Bento."""
+    settings = workplace.settings
+    return {
+        "surface": workplace.name,
+        "release": release,
+        "releases": str(settings.releases),
+        "bentos": str(settings.bentos),
+        "home": str(settings.home),
+    }
+
+
+def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
+    """The replay gate's verdict; the Bento is started and asked only if there is none yet."""
+
+    def judging() -> Judgement:
+        found = ask_serving(workplace, "replay", served(workplace, release))
+        return judge_replay(ReplayFigures(**found), workplace.surface.gates.replay)
+
+    return judged_once(workplace, version, "replay", judging)
+
+
+@flow(name="package")
+def package(surface: str, version: int, home: str | None = None) -> dict[str, Any]:
+    """Package a gated version and submit it to review; returns release, state and verdicts."""
+    workplace = open_workplace(surface, home)
+    found = version_of(workplace.store, surface, version)
+    name = StepName("package", "build", found.snapshot, (found.run, environment_digest()))
+    building = task(name="build", cache_policy=NO_CACHE)(build)
+    with step("packaging"):
+        release = remembered(workplace, name, lambda: building(workplace, found))["release"]
+    promotion.package(workplace.store, found, release, actor=workplace.actor, at=now())
+    with step("replay"):
+        verdict = task(name="replay", cache_policy=NO_CACHE)(replayed)(workplace, found, release)
+    state = promotion.submit(
+        workplace.store, found, (),
+        mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),
+    )  # fmt: skip
+    with step("evidence"):
+        page = task(name="publish", cache_policy=NO_CACHE)(publish)(workplace, found)
+    return {
+        "version": version,
+        "release": release,
+        "state": str(state),
+        "gates": [verdict_row(verdict)],
+        "page": page,
+    }

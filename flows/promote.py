@@ -1,0 +1,73 @@
+"""The promote flow: the approved version becomes champion, and every mirror hears of it."""
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.dossier import evaluation_of, mlflow_mirror
+from flows.reporting import step
+from flows.workplace import Workplace, now, open_workplace
+from registry import promotion
+from registry.moves import version_of
+from registry.pointer import PointerReceiver
+from registry.relay import relay
+from sluice.errors import Held
+from sluice.store.records import LedgerRow, Position, State
+
+
+def approved_version(workplace: Workplace) -> int:
+    """The newest approved version.
+
+    Raises:
+        Held: none is approved; the message says what waits for a reviewer.
+    """
+    positions = workplace.store.find(Position, surface=workplace.name)
+    approved = [each.version for each in positions if each.state is State.APPROVED]
+    if approved:
+        return max(approved)
+    waiting = [str(each.version) for each in positions if each.state is State.IN_REVIEW]
+    hint = (
+        f"waiting for a reviewer: {', '.join(waiting)}; see `sluice review list {workplace.name}`"
+        if waiting
+        else "and none waits for a reviewer"
+    )
+    raise Held(f"no version of {workplace.name} is approved, {hint}")
+
+
+def move(workplace: Workplace, number: int) -> LedgerRow:
+    """Make the version champion in one transaction."""
+    version = version_of(workplace.store, workplace.name, number)
+    judged = evaluation_of(workplace, version)["champion"]
+    return promotion.promote(
+        workplace.store,
+        version,
+        mandatory=workplace.surface.gates.mandatory,
+        judged_against=judged["release"] if judged else None,
+        actor=workplace.actor,
+        at=now(),
+        idempotency_key=f"promote:{workplace.name}:{number}",
+    )
+
+
+def tell(workplace: Workplace) -> int:
+    """Carry every champion move that is still in the outbox to the serving pointer and MLflow."""
+    receivers = (PointerReceiver(workplace.settings.pointers), mlflow_mirror(workplace))
+    return len(relay(workplace.store, receivers))
+
+
+@flow(name="promote")
+def promote(surface: str, version: int | None = None, home: str | None = None) -> dict[str, Any]:
+    """Promote the approved version, or the one that is named; returns version, release and epoch."""
+    workplace = open_workplace(surface, home)
+    number = approved_version(workplace) if version is None else version
+    with step("promotion"):
+        row = task(name="move", cache_policy=NO_CACHE)(move)(workplace, number)
+        task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
+    return {
+        "version": row.version,
+        "release": row.evidence[0],
+        "epoch": row.epoch,
+        "ledger": row.sequence,
+        "state": row.after,
+    }

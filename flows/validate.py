@@ -1,0 +1,93 @@
+"""The validate flow: freeze a window of the log as a snapshot, and check it."""
+
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.memory import StepName, remembered
+from flows.reporting import step
+from flows.workplace import Workplace, now, open_workplace
+from monitors.recording import record
+from monitors.validation import validate as run_suites
+from sluice.data.snapshot import Snapshot, take
+from sluice.data.tables import Window
+from sluice.store.records import Outcome, SnapshotRecord, Validation
+
+
+def freeze(workplace: Workplace, window: Window) -> Snapshot:
+    """Take the snapshot of a window, or find it taken."""
+    snapshot = take(workplace.log, window, workplace.settings.snapshots, workplace.name)
+    counts = snapshot.counts
+    workplace.store.put(
+        SnapshotRecord(
+            digest=snapshot.digest,
+            surface=workplace.name,
+            start=window.start,
+            end=window.end,
+            exposures=counts["exposures"],
+            feedback=counts["feedback"],
+            items=counts["items"],
+            created_at=now(),
+        )
+    )
+    return snapshot
+
+
+def check(workplace: Workplace, snapshot: Snapshot) -> tuple[Validation, ...]:
+    """Run the data checks over a snapshot, once for each declaration of them."""
+    spec = workplace.surface.checks_digest
+    name = StepName("validate", "check", snapshot.digest, (spec,))
+
+    def run() -> dict[str, Any]:
+        docs = workplace.settings.validation / snapshot.digest[:16]
+        reports = run_suites(snapshot.read(), workplace.surface.data, docs=docs)
+        record(workplace.store, workplace.name, snapshot.digest, spec, reports, now())
+        return {"suites": [report.suite for report in reports], "docs": str(docs)}
+
+    remembered(workplace, name, run)
+    return validations(workplace, snapshot.digest)
+
+
+def validations(workplace: Workplace, snapshot: str) -> tuple[Validation, ...]:
+    """What the present declaration's checks said of a snapshot."""
+    spec = workplace.surface.checks_digest
+    return workplace.store.find(
+        Validation, surface=workplace.name, snapshot=snapshot, spec=spec
+    )
+
+
+@flow(name="validate")
+def validate(surface: str, until: datetime | None = None, home: str | None = None) -> dict[str, Any]:
+    """Snapshot the log up to `until` and check it; returns digest, window and suite outcomes."""
+    workplace = open_workplace(surface, home)
+    window = workplace.window(until)
+    with step("snapshot"):
+        snapshot = task(name="freeze", cache_policy=NO_CACHE)(freeze)(workplace, window)
+    with step("data checks"):
+        suites = task(name="check", cache_policy=NO_CACHE)(check)(workplace, snapshot)
+    return {
+        "snapshot": snapshot.digest,
+        "start": window.start.isoformat(),
+        "end": window.end.isoformat(),
+        "counts": snapshot.counts,
+        "suites": [_said(suite) for suite in suites],
+        "outcome": str(_overall(suites)),
+    }
+
+
+def _said(suite: Validation) -> dict[str, Any]:
+    return {
+        "suite": suite.suite,
+        "outcome": str(suite.outcome),
+        "checks": suite.checks,
+        "failing": list(suite.failing),
+    }
+
+
+def _overall(suites: tuple[Validation, ...]) -> Outcome:
+    outcomes = {suite.outcome for suite in suites}
+    if Outcome.FAIL in outcomes:
+        return Outcome.FAIL
+    return Outcome.PASS if outcomes == {Outcome.PASS} else Outcome.INCONCLUSIVE

@@ -1,0 +1,71 @@
+"""Whether ledger, champion and serving pointers still tell the same story."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from registry.pointer import read_pointer
+from registry.promotion import history
+from registry.states import SERVING
+from sluice.errors import IntegrityError
+from sluice.store.ledger import Head, verify
+from sluice.store.port import Store
+from sluice.store.records import Champion, LedgerRow, Position
+
+
+def audit(
+    store: Store, *, pointers: Path | None = None, expected: Head | None = None
+) -> list[str]:
+    """What does not agree, one sentence each; empty where everything does.
+
+    Args:
+        store: whose ledger, champions and positions are read.
+        pointers: folder of the serving pointers, where they are to be compared.
+        expected: a ledger head that was exported earlier; without it a truncated ledger cannot be
+            told from a whole one.
+    """
+    rows = store.find(LedgerRow)
+    problems = verify(rows, expected)
+    for surface in sorted({row.surface for row in rows if row.epoch is not None}):
+        champion = store.get(Champion, surface=surface)
+        if champion is None:
+            problems.append(f"{surface}: the ledger has promotions, the store no champion")
+            continue
+        problems += _against_ledger(store, champion)
+        problems += _against_positions(store, champion)
+        if pointers:
+            problems += _against_pointer(pointers, champion)
+    return problems
+
+
+def _against_ledger(store: Store, champion: Champion) -> Iterator[str]:
+    moves = history(store, champion.surface)
+    if not moves or (moves[-1].epoch, moves[-1].evidence[:1]) != (
+        champion.epoch,
+        (champion.release,),
+    ):
+        yield (
+            f"{champion.surface}: release {champion.release} serves at epoch {champion.epoch}, "
+            "but the ledger's last move says otherwise"
+        )
+
+
+def _against_positions(store: Store, champion: Champion) -> Iterator[str]:
+    positions = store.find(Position, surface=champion.surface)
+    serving = [each.version for each in positions if each.state in SERVING]
+    if serving != [champion.version]:
+        yield f"{champion.surface}: version {champion.version} serves, but {serving} stand as champion"
+
+
+def _against_pointer(folder: Path, champion: Champion) -> Iterator[str]:
+    try:
+        pointer = read_pointer(folder, champion.surface)
+    except IntegrityError as error:
+        yield str(error)
+        return
+    if pointer is None:
+        yield f"{champion.surface}: has a champion and no serving pointer; run the relay"
+    elif (pointer.epoch, pointer.release) != (champion.epoch, champion.release):
+        yield (
+            f"{champion.surface}: the serving pointer names release {pointer.release} at epoch "
+            f"{pointer.epoch}, the store {champion.release} at {champion.epoch}"
+        )

@@ -1,0 +1,220 @@
+"""Promotion: the whole way from a trained candidate to the champion and back, one step a function.
+
+Each step is one transaction. Every function may be called again with the same arguments, after a
+crash too: it then changes nothing and answers as the first time. Gates, reviewers and limits come
+as arguments, from the surface's declaration.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from registry.candidacy import gate, package, register, submit
+from registry.moves import made, move_once, named, position_of, version_of
+from registry.proof import ensure_promotable, evidence_of
+from registry.review import approve, reject, review_queue
+from sluice.errors import Held, NotFound, Refused
+from sluice.store.port import Store
+from sluice.store.records import (
+    Champion,
+    LedgerRow,
+    PointerMove,
+    Position,
+    State,
+    Transition,
+    Version,
+)
+
+__all__ = [
+    "approve",
+    "champion_of",
+    "confirm",
+    "gate",
+    "history",
+    "package",
+    "promote",
+    "register",
+    "reject",
+    "review_queue",
+    "rollback",
+    "submit",
+]
+
+
+def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is named at the call
+    store: Store,
+    version: Version,
+    *,
+    mandatory: Sequence[str],
+    judged_against: str | None,
+    actor: str,
+    at: datetime,
+    idempotency_key: str,
+) -> LedgerRow:
+    """Make an approved version the provisional champion.
+
+    The evidence is read again: every mandatory verdict, the release, and its approval by somebody
+    other than the author. The champion so far retires and is remembered as last good.
+
+    Args:
+        store: where it is kept.
+        version: the approved version.
+        mandatory: the surface's mandatory gates.
+        judged_against: release of the champion that the candidate was compared with; None where
+            there was none.
+        actor: who promotes.
+        at: when.
+        idempotency_key: of this promotion.
+
+    Raises:
+        Held: evidence is missing, or was gathered against another champion; the message says which.
+        Refused: the version is not approved.
+        Conflict: the champion was moved meanwhile; judge the candidate against the new one.
+    """
+    champion = champion_of(store, version.surface)
+    if not made(store, idempotency_key):
+        ensure_promotable(store, version, mandatory)
+        _ensure_judged_against(version, champion, judged_against)
+    before = _serving(store, champion)
+    release = position_of(store, version).release or ""
+    return move_once(
+        store,
+        Transition(
+            surface=version.surface,
+            version=version.number,
+            action="promote",
+            expected=State.APPROVED,
+            after=State.CHAMPION_PROVISIONAL,
+            actor=actor,
+            role="promoter",
+            reason=f"after version {champion.version}" if champion else "first champion",
+            idempotency_key=idempotency_key,
+            at=at,
+            evidence=(release, *evidence_of(store, version)),
+            pointer=_succession(champion, before, version.number, release),
+            also=((before.version, before.state, State.RETIRED),) if before else (),
+        ),
+    )
+
+
+def confirm(
+    store: Store, version: Version, *, actor: str, reason: str, at: datetime
+) -> LedgerRow:
+    """Make the provisional champion the champion, after its bake.
+
+    Raises:
+        Refused: the version is not the provisional champion.
+    """
+    return move_once(
+        store,
+        Transition(
+            surface=version.surface,
+            version=version.number,
+            action="confirm",
+            expected=State.CHAMPION_PROVISIONAL,
+            after=State.CHAMPION,
+            actor=actor,
+            role="promoter",
+            reason=reason,
+            idempotency_key=f"confirm:{version.surface}:{version.number}",
+            at=at,
+            evidence=(position_of(store, version).release or "",),
+        ),
+    )
+
+
+def rollback(
+    store: Store, surface: str, *, actor: str, reason: str, at: datetime
+) -> LedgerRow:
+    """Put the last good version back in the champion's place; it needs neither gates nor review.
+
+    Called again it changes nothing: to go back further is to promote, not to roll back.
+
+    Raises:
+        NotFound: the surface has no champion.
+        Held: there is no last good version.
+        Refused: no reason is given.
+        Conflict: the champion was moved meanwhile.
+    """
+    champion = champion_of(store, surface)
+    if champion is None:
+        raise NotFound(f"{surface} has no champion to roll back")
+    if not reason.strip():
+        raise Refused(f"rolling back {surface} needs a reason")
+    if champion.last_good_version is None or champion.last_good_release is None:
+        return _last_rollback(store, champion)
+    good, release = champion.last_good_version, champion.last_good_release
+    bad = position_of(store, version_of(store, surface, champion.version))
+    return move_once(
+        store,
+        Transition(
+            surface=surface,
+            version=champion.version,
+            action="rollback",
+            expected=bad.state,
+            after=State.ROLLED_BACK,
+            actor=actor,
+            role="operator",
+            reason=reason,
+            idempotency_key=f"rollback:{surface}:{champion.epoch}",
+            at=at,
+            evidence=(release,),
+            pointer=PointerMove(champion.epoch, good, release, None, None),
+            also=((good, State.RETIRED, State.CHAMPION),),
+        ),
+    )
+
+
+def champion_of(store: Store, surface: str) -> Champion | None:
+    """Who serves the surface."""
+    return store.get(Champion, surface=surface)
+
+
+def history(store: Store, surface: str) -> tuple[LedgerRow, ...]:
+    """Every move of the surface's champion pointer, oldest first."""
+    return tuple(
+        row for row in store.find(LedgerRow, surface=surface) if row.epoch is not None
+    )
+
+
+def _ensure_judged_against(
+    version: Version, champion: Champion | None, judged: str | None
+) -> None:
+    serving = champion.release if champion else None
+    if judged != serving:
+        raise Held(
+            f"{named(version)} was judged against {_known(judged)}, but {_known(serving)} serves now; "
+            f"run the lifecycle again to judge it anew"
+        )
+
+
+def _known(release: str | None) -> str:
+    return f"release {release[:12]}" if release else "no champion"
+
+
+def _serving(store: Store, champion: Champion | None) -> Position | None:
+    if champion is None:
+        return None
+    return position_of(store, version_of(store, champion.surface, champion.version))
+
+
+def _succession(
+    champion: Champion | None, before: Position | None, version: int, release: str
+) -> PointerMove:
+    if champion is None or before is None:
+        return PointerMove(0, version, release, None, None)
+    if before.state is State.CHAMPION:
+        return PointerMove(
+            champion.epoch, version, release, champion.version, champion.release
+        )
+    good, good_release = champion.last_good_version, champion.last_good_release
+    return PointerMove(champion.epoch, version, release, good, good_release)
+
+
+def _last_rollback(store: Store, champion: Champion) -> LedgerRow:
+    newest = history(store, champion.surface)[-1]
+    if newest.action != "rollback":
+        raise Held(
+            f"{champion.surface} has no version before {champion.version} that was confirmed, "
+            "so there is nothing to roll back to"
+        )
+    return newest

@@ -1,0 +1,103 @@
+"""`python -m serving COMMAND`: one JSON object on standard input, one on standard output.
+
+The flows call packaging, replay and a first ranking through this, each in a process of its own.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from serving.bento import Bento, build_bento
+from serving.manifest import Provenance
+from serving.release import build_release, load_scorer, open_release, verify_release
+from serving.golden import record_golden, sample_requests
+from serving.replay import replay
+from serving.running import serve
+from sluice.data.snapshot import open_snapshot
+from sluice.errors import SluiceError
+
+Answer = dict[str, Any]
+
+
+def package(request: Mapping[str, Any]) -> Answer:
+    """Build the release of a candidate folder, verify it in a child process, and build its Bento."""
+    snapshot = Path(request["snapshot"])
+    exposures = open_snapshot(snapshot.parent, snapshot.name).read().exposures
+    scorer = load_scorer(Path(request["candidate"]))
+    asked = sample_requests(exposures, request["since"], request["golden"])
+    golden = record_golden(scorer, asked, request["at"])
+    provenance = Provenance.model_validate(request["provenance"])
+    into = Path(request["into"])
+    digest = build_release(into, provenance, load_scorer(Path(request["candidate"])), golden)
+    verify_release(into / digest, digest)
+    bento = build_bento(into / digest, digest, Path(request["bentos"]))
+    return {"release": digest, "bento": bento.tag, "golden": len(golden)}
+
+
+def replay_release(request: Mapping[str, Any]) -> Answer:
+    """Serve the Bento of a release and replay its golden requests over HTTP."""
+    digest = request["release"]
+    golden = open_release(Path(request["releases"]) / digest, digest).golden
+    with serve(_bento(request), Path(request["home"])) as server:
+        report = replay(server.url, server.pid, digest, golden)
+    figures = asdict(report)
+    del figures["warm_up"]
+    figures["digest_agreed"] = figures.pop("release_agreed")
+    return {name: None if value != value else value for name, value in figures.items()}  # noqa: PLR0124 - NaN
+
+
+def ask(request: Mapping[str, Any]) -> Answer:
+    """Serve the Bento of a release and have it rank one recorded request."""
+    import httpx
+
+    digest = request["release"]
+    golden = open_release(Path(request["releases"]) / digest, digest).golden
+    one = max(golden, key=lambda each: len(each.request.item_ids)).request
+    body = {
+        "user_id": one.user_id,
+        "candidates": list(one.item_ids),
+        "ts": one.ts,
+        "context": dict(one.context),
+    }
+    environ = {"SLUICE_SURFACE": request["surface"]}
+    with serve(_bento(request), Path(request["home"]), environ=environ) as server:
+        answer = httpx.post(f"{server.url}/rank", json=body, trust_env=False, timeout=30.0)
+    answer.raise_for_status()
+    return {"request": body, "response": answer.json()}
+
+
+COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
+    "package": package,
+    "replay": replay_release,
+    "ask": ask,
+}
+
+
+def _bento(request: Mapping[str, Any]) -> Bento:
+    return Bento(Path(request["bentos"]), request["surface"], request["release"])
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; errors go to standard error, without a traceback where they are ours."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        sys.stderr.write(f"usage: python -m serving {'|'.join(COMMANDS)} < request.json\n")
+        return 2
+    # Libraries print; standard output is for the answer alone.
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        answer = COMMANDS[arguments[0]](json.load(sys.stdin))
+    except SluiceError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    with os.fdopen(answer_to, "w") as out:
+        json.dump(answer, out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""`python -m sluice`: the command line."""
+
+from sluice.cli import entrypoint
+
+entrypoint()

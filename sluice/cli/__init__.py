@@ -1,0 +1,64 @@
+"""The `sluice` command: parses, calls, prints. Everything heavy is imported inside the commands."""
+
+import os
+import sys
+
+import click
+
+from sluice.cli.audit import audit
+from sluice.cli.champion import champion
+from sluice.cli.demo import demo
+from sluice.cli.doctor import doctor
+from sluice.cli.ingest import ingest
+from sluice.cli.output import show_error
+from sluice.cli.review import review
+from sluice.cli.run import run
+from sluice.cli.serve import serve
+from sluice.cli.ui import ui
+from sluice.errors import SluiceError
+
+__all__ = ["entrypoint", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sluice")
+def main() -> None:
+    """Take a ranker from the event log to a served, monitored champion.
+
+    Every command takes --home DIR (or SLUICE_HOME; default .sluice) and --json.
+
+    \b
+    Exit codes: 0 done · 2 bad input or configuration · 3 held by a gate or a reviewer ·
+    4 somebody else was first · 5 bytes are not what their digest says · 6 refused by the rules ·
+    7 too old, or from the future
+
+    \b
+    Example:
+      sluice demo
+    """
+
+
+for _command in (demo, run, ingest, review, champion, audit, serve, ui, doctor):
+    main.add_command(_command)
+
+
+def entrypoint() -> None:
+    """Run the command line; a known error is one message and an exit code, never a traceback."""
+    machine = "--json" in sys.argv
+    try:
+        code = main.main(standalone_mode=False, prog_name="sluice")
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("stopped; run the same command again to go on where it was\n")
+        code = 130
+    except SluiceError as error:
+        show_error(error, machine=machine)
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

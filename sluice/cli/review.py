@@ -1,0 +1,179 @@
+"""`sluice review`: what waits for a reviewer, and the decision."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.output import print_json, print_table, with_home
+
+
+@click.group()
+def review() -> None:
+    """List, read, approve or reject candidates."""
+
+
+@review.command("list")
+@click.argument("surface")
+@with_home
+def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+    """Show the versions of SURFACE that wait for a reviewer.
+
+    \b
+    Example:
+      sluice review list for_you
+    """
+    from registry.moves import position_of
+    from registry.review import review_queue
+
+    store = existing_store(settings_at(home))
+    rows = [
+        {
+            "version": each.number,
+            "author": each.author,
+            "trained": each.created_at.isoformat(timespec="seconds"),
+            "release": position_of(store, each).release,
+        }
+        for each in review_queue(store, surface)
+    ]
+    if as_json:
+        print_json({"surface": surface, "waiting": rows})
+    elif rows:
+        print_table(f"{surface}: waiting for a reviewer", list(rows[0]), [r.values() for r in rows])
+    else:
+        click.echo(f"nothing of {surface} waits for a reviewer")
+
+
+@review.command()
+@click.argument("surface")
+@click.argument("version", type=int)
+@with_home
+def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+    """Show the evidence for VERSION of SURFACE.
+
+    \b
+    Example:
+      sluice review show for_you 1
+    """
+    from flows.dossier import gather
+    from flows.workplace import open_workplace
+    from registry.evidence import approve_command, gate_rows, headline, metric_rows
+    from registry.moves import version_of
+
+    settings = settings_at(home)
+    workplace = open_workplace(surface, str(settings.home))
+    evidence = gather(workplace, version_of(workplace.store, surface, version))
+    page = workplace.settings.evidence / surface / f"{version}.html"
+    if as_json:
+        print_json(_as_json(evidence, page))
+        return
+    click.echo(f"{surface} {version}: {headline(evidence)}")
+    print_table(
+        "gates",
+        ("gate", "verdict", "why"),
+        [(row["gate"], row["outcome"], row["reason"]) for row in gate_rows(evidence)],
+    )
+    rows = metric_rows(evidence)
+    names = list(evidence.metrics)
+    print_table(
+        "metrics", ("metric", *names), [(r["metric"], *(r["values"][n] for n in names)) for r in rows]
+    )
+    click.echo(f"release {evidence.release}\nthe whole evidence: {page}")
+    if command := approve_command(evidence):
+        click.echo(f"next: {command}")
+
+
+def _as_json(evidence: Any, page: Path) -> dict[str, Any]:
+    from registry.evidence import gate_rows, headline
+
+    return {
+        "surface": evidence.surface,
+        "version": evidence.version,
+        "author": evidence.author,
+        "headline": headline(evidence),
+        "release": evidence.release,
+        "metrics": evidence.metrics,
+        "gates": gate_rows(evidence),
+        "page": str(page),
+    }
+
+
+@review.command()
+@click.argument("surface")
+@click.argument("version", type=int)
+@with_home
+@click.option("--reviewer", required=True, envvar="SLUICE_ACTOR", help="Who decides.")
+@click.option("--digest", required=True, help="Of the release that the reviewer has seen.")
+@click.option("--reason", default="", help="Why, for the ledger.")
+def approve(
+    surface: str, version: int, home: Path | None, as_json: bool,  # noqa: FBT001 - a flag
+    reviewer: str, digest: str, reason: str,
+) -> None:  # fmt: skip
+    """Approve the release of VERSION of SURFACE; never by its author.
+
+    \b
+    Example:
+      sluice review approve for_you 1 --reviewer demo-reviewer --digest 3f2a...
+    """
+    from registry import review as decisions
+    from registry.moves import version_of
+
+    settings = settings_at(home)
+    store = existing_store(settings)
+    row = decisions.approve(
+        store,
+        version_of(store, surface, version),
+        reviewer=reviewer,
+        reviewers=surface_of(settings, surface).review.reviewers,
+        release=digest,
+        reason=reason,
+        at=datetime.now(UTC),
+    )
+    _said(row, as_json=as_json)
+    if not as_json:
+        click.echo(f"next: sluice run promote {surface} --version {version}")
+
+
+@review.command()
+@click.argument("surface")
+@click.argument("version", type=int)
+@with_home
+@click.option("--reviewer", required=True, envvar="SLUICE_ACTOR", help="Who decides.")
+@click.option("--reason", required=True, help="Why, for the author and the ledger.")
+def reject(
+    surface: str, version: int, home: Path | None, as_json: bool,  # noqa: FBT001 - a flag
+    reviewer: str, reason: str,
+) -> None:  # fmt: skip
+    """Reject VERSION of SURFACE.
+
+    \b
+    Example:
+      sluice review reject for_you 1 --reviewer demo-reviewer --reason "stale catalogue"
+    """
+    from registry import review as decisions
+    from registry.moves import version_of
+
+    settings = settings_at(home)
+    store = existing_store(settings)
+    row = decisions.reject(
+        store,
+        version_of(store, surface, version),
+        reviewer=reviewer,
+        reviewers=surface_of(settings, surface).review.reviewers,
+        reason=reason,
+        at=datetime.now(UTC),
+    )
+    _said(row, as_json=as_json)
+
+
+def _said(row: Any, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {"surface": row.surface, "version": row.version, "state": row.after, "ledger": row.sequence}
+        )
+    else:
+        click.echo(
+            f"{row.surface} {row.version} is {row.after} by {row.actor}, ledger row {row.sequence}"
+        )

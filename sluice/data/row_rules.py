@@ -1,0 +1,243 @@
+"""Row rules of the three tables: what makes a row unfit, as data.
+
+Every rule is a polars expression that is true where a row is broken; null counts as sound, so
+that each fault is counted under the one rule that names it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from sluice.data.frames import context_columns, dtypes, empty_frame
+from sluice.data.schema import TABLES, FeedbackKind
+from sluice.data.tables import LogTables
+from sluice.errors import BadRows
+
+OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Anything older is an epoch in the wrong unit: no interaction log reaches back that far."""
+MAX_CANDIDATES = 10_000
+MAX_VALUE = 1e9
+"""Seconds, stars or grades; no honest value of any kind comes near it."""
+MAX_GRADE = 4
+MAX_STARS = 5
+
+REQUEST_COLUMNS = ["request_id", "item_id", "user_id", "ts"]
+"""What must be known of an exposure to judge the feedback on it."""
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """One way for a row to be broken."""
+
+    name: str
+    """`table.column.fault`, the key under which broken rows are counted."""
+    broken: pl.Expr
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Which rows broke which rule."""
+
+    masks: dict[str, pl.DataFrame]
+    """Table -> one Boolean column a rule, one row a row of the table."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rule -> rows that broke it; rules that held are left out."""
+        totals = {
+            name: int(mask[name].sum())
+            for mask in self.masks.values()
+            for name in mask.columns
+        }
+        return {name: count for name, count in totals.items() if count}
+
+    def with_mask(self, table: str, name: str, broken: pl.Series) -> "Faults":
+        """The same with one more rule, already evaluated."""
+        return Faults(
+            self.masks | {table: self.masks[table].with_columns(broken.alias(name))}
+        )
+
+    def reasons(self, table: str) -> pl.Series:
+        """The names of the rules each row broke, joined; null for a sound row."""
+        mask = self.masks[table]
+        names = [pl.when(pl.col(name)).then(pl.lit(name)) for name in mask.columns]
+        reason = mask.select(
+            pl.concat_str(names, separator=", ", ignore_nulls=True)
+        ).to_series()
+        return reason.replace("", None).alias("reason")
+
+
+def find_faults(
+    tables: LogTables, at: datetime, earlier: pl.DataFrame | None = None
+) -> Faults:
+    """Evaluate every rule over the three tables.
+
+    Args:
+        tables: conformed tables.
+        at: the time of judging; events after it lie in the future.
+        earlier: REQUEST_COLUMNS of exposures logged before, which feedback may answer as well.
+    """
+    shown = _shown(tables.exposures, earlier)
+    rules = {
+        "exposures": (tables.exposures, exposure_rules(tables.exposures, at)),
+        "feedback": (_with_request(tables.feedback, shown), feedback_rules(at)),
+        "items": (tables.items, item_rules(at)),
+    }
+    return Faults(
+        {table: _evaluate(frame, found) for table, (frame, found) in rules.items()}
+    )
+
+
+def refuse(counts: dict[str, int], source: str) -> None:
+    """Refuse a batch with broken rows.
+
+    Raises:
+        BadRows: any rule was broken; lists each with its count.
+    """
+    if counts:
+        listed = "; ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+        raise BadRows(
+            f"{source}: rows broke these rules: {listed}. Mend the source, or quarantine them.",
+            counts,
+        )
+
+
+def exposure_rules(frame: pl.DataFrame, at: datetime) -> tuple[RowRule, ...]:
+    position, propensity, score = pl.col("position"), pl.col("propensity"), pl.col("score")
+    return (
+        *_common_rules("exposures", at, ["ts"]),
+        RowRule("exposures.position.below_1", position < 1),
+        RowRule("exposures.propensity.not_finite", _not_finite(propensity)),
+        RowRule(
+            "exposures.propensity.not_in_0_1",
+            propensity.is_finite()
+            & ((propensity <= 0) | (propensity > 1) | _denormal(propensity)),
+        ),
+        RowRule("exposures.score.not_finite", _not_finite(score)),
+        *(
+            RowRule(f"exposures.{name}.not_finite", _not_finite(pl.col(name)))
+            for name in context_columns(frame)
+        ),
+        RowRule(
+            "exposures.duplicate_candidate",
+            pl.struct("request_id", "item_id").is_duplicated(),
+        ),
+        *(
+            RowRule(f"exposures.request.several_{name}", _differs_in_request(name))
+            for name in ("ts", "user_id", "surface")
+        ),
+        RowRule(
+            "exposures.request.too_large", pl.len().over("request_id") > MAX_CANDIDATES
+        ),
+    )
+
+
+def feedback_rules(at: datetime) -> tuple[RowRule, ...]:
+    """Rules over feedback joined with the request it answers, see `_with_request`."""
+    value, kind = pl.col("value"), pl.col("kind")
+    answers = pl.col("request_id").is_not_null()
+    known = pl.col("request_ts").is_not_null()
+    return (
+        *_common_rules("feedback", at, ["ts", "received_ts"]),
+        RowRule("feedback.kind.unknown", ~kind.is_in([str(each) for each in FeedbackKind])),
+        RowRule("feedback.value.not_finite", _not_finite(value)),
+        # 1 / -0.0 is -inf: a negative zero equals zero and yet has other bytes.
+        RowRule(
+            "feedback.value.negative", value.is_finite() & ((value < 0) | (1 / value < 0))
+        ),
+        RowRule("feedback.value.denormal", value.is_finite() & _denormal(value)),
+        RowRule("feedback.value.too_large", value.is_finite() & (value > MAX_VALUE)),
+        RowRule(
+            "feedback.relevance.not_a_grade",
+            (kind == FeedbackKind.RELEVANCE)
+            & ~(value.is_between(0, MAX_GRADE) & (value % 1 == 0)),
+        ),
+        RowRule(
+            "feedback.rating.not_in_0_5",
+            (kind == FeedbackKind.RATING) & ~value.is_between(0, MAX_STARS),
+        ),
+        RowRule("feedback.received_ts.before_ts", pl.col("received_ts") < pl.col("ts")),
+        RowRule("feedback.ts.before_exposure", pl.col("ts") < pl.col("request_ts")),
+        RowRule("feedback.request.unknown", answers & ~known),
+        RowRule("feedback.item.not_shown", answers & known & ~pl.col("was_shown")),
+        RowRule(
+            "feedback.user.differs", known & (pl.col("user_id") != pl.col("request_user"))
+        ),
+        RowRule(
+            "feedback.duplicate_event",
+            pl.struct("request_id", "user_id", "item_id", "kind", "ts").is_duplicated(),
+        ),
+    )
+
+
+def item_rules(at: datetime) -> tuple[RowRule, ...]:
+    quality, embedding = pl.col("quality"), pl.col("embedding")
+    return (
+        *_common_rules("items", at, ["valid_from"]),
+        # published_at is free: an article may be announced, and a film be older than any log.
+        RowRule("items.quality.not_finite", _not_finite(quality)),
+        RowRule(
+            "items.quality.not_in_0_1", quality.is_finite() & ~quality.is_between(0, 1)
+        ),
+        RowRule(
+            "items.embedding.not_finite",
+            ~embedding.list.eval(
+                pl.element().is_finite().fill_null(value=False)
+            ).list.all(),
+        ),
+        RowRule(
+            "items.duplicate_version", pl.struct("item_id", "valid_from").is_duplicated()
+        ),
+    )
+
+
+def _common_rules(table: str, at: datetime, times: Iterable[str]) -> Iterable[RowRule]:
+    for field in TABLES[table]:
+        if not field.nullable:
+            yield RowRule(f"{table}.{field.name}.null", pl.col(field.name).is_null())
+        if dtypes(table)[field.name] == pl.String():
+            yield RowRule(f"{table}.{field.name}.empty", pl.col(field.name) == "")
+    for name in times:
+        yield RowRule(f"{table}.{name}.in_the_future", pl.col(name) > pl.lit(at))
+        yield RowRule(f"{table}.{name}.before_1990", pl.col(name) < pl.lit(OLDEST))
+
+
+def _not_finite(column: pl.Expr) -> pl.Expr:
+    return ~column.is_finite()
+
+
+def _denormal(column: pl.Expr) -> pl.Expr:
+    return (column != 0) & (1 / column).is_infinite()
+
+
+def _differs_in_request(name: str) -> pl.Expr:
+    return pl.col(name).ne_missing(pl.col(name).first().over("request_id"))
+
+
+def _shown(exposures: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
+    known = earlier if earlier is not None else empty_frame("exposures")
+    return pl.concat([exposures.select(REQUEST_COLUMNS), known.select(REQUEST_COLUMNS)])
+
+
+def _with_request(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """Feedback with `request_ts`, `request_user` and `was_shown` of the request it answers."""
+    requests = shown.group_by("request_id").agg(
+        pl.col("ts").first().alias("request_ts"),
+        pl.col("user_id").first().alias("request_user"),
+    )
+    pairs = shown.select(
+        "request_id", "item_id", pl.lit(value=True).alias("was_shown")
+    ).unique()
+    return (
+        feedback.join(requests, on="request_id", how="left", maintain_order="left")
+        .join(pairs, on=["request_id", "item_id"], how="left", maintain_order="left")
+        .with_columns(pl.col("was_shown").fill_null(value=False))
+    )
+
+
+def _evaluate(frame: pl.DataFrame, rules: Iterable[RowRule]) -> pl.DataFrame:
+    return frame.select(
+        rule.broken.fill_null(value=False).alias(rule.name) for rule in rules
+    )

@@ -1,0 +1,191 @@
+"""What one transaction must write, decided purely from what the store holds; every store obeys it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sluice.data.digest import json_digest
+from sluice.errors import Conflict, NotFound
+from sluice.store.content import ensure_same, stored_form
+from sluice.store.ledger import seal
+from sluice.store.records import (
+    Champion,
+    Draft,
+    LedgerRow,
+    OutboxRow,
+    PointerMove,
+    Position,
+    Record,
+    State,
+    Transition,
+    Version,
+)
+
+R = TypeVar("R", bound=Record)
+
+
+class Reader(Protocol):
+    """The store as the current transaction sees it, with nobody else writing the ledger."""
+
+    def get(self, kind: type[R], **key: object) -> R | None: ...
+
+    def find(self, kind: type[R], **equals: object) -> tuple[R, ...]: ...
+
+    def tail(self) -> LedgerRow | None:
+        """The newest ledger row."""
+        ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows to write together: new ones, and positions and champion that replace what is there."""
+
+    ledger: LedgerRow
+    version: Version | None = None
+    positions: tuple[Position, ...] = ()
+    champion: Champion | None = None
+    outbox: OutboxRow | None = None
+
+
+def registered(draft: Draft, read: Reader, at: datetime) -> Version | None:
+    """The version that this run was registered as, if it was.
+
+    Raises:
+        Conflict: it was, with other content: the same inputs have trained another model.
+    """
+    for version in read.find(Version, surface=draft.surface, run=draft.run):
+        ensure_same(version, _numbered(draft, version.number, at))
+        return version
+    return None
+
+
+def of_registration(
+    draft: Draft, read: Reader, *, actor: str, role: str, at: datetime
+) -> Change:
+    """Give the draft the next number of its surface."""
+    known = read.find(Version, surface=draft.surface)
+    version = _numbered(draft, known[-1].number + 1 if known else 1, at)
+    row = LedgerRow(
+        sequence=0,
+        surface=draft.surface,
+        version=version.number,
+        action="register",
+        actor=actor,
+        role=role,
+        reason=f"run {draft.run}",
+        before=None,
+        after=State.CANDIDATE.value,
+        evidence=(draft.model, draft.snapshot),
+        epoch=None,
+        idempotency_key=f"register:{draft.surface}:{draft.run}",
+        request=json_digest(asdict(draft)),
+        at=at,
+        previous_hash="",
+        hash="",
+    )
+    position = Position(draft.surface, version.number, State.CANDIDATE, None)
+    return Change(seal(stored_form(row), read.tail()), version, (position,))
+
+
+def answered(transition: Transition, read: Reader) -> LedgerRow | None:
+    """The ledger row of the same request, where it was made before.
+
+    Raises:
+        Conflict: the idempotency key belongs to another request.
+    """
+    for row in read.find(LedgerRow, idempotency_key=transition.idempotency_key):
+        if row.request != request_digest(transition):
+            raise Conflict(
+                f"idempotency key {row.idempotency_key!r} belongs to ledger row {row.sequence} "
+                f"({row.action} version {row.version} of {row.surface} by {row.actor}), "
+                f"not to {transition.action} version {transition.version} of {transition.surface}"
+            )
+        return row
+    return None
+
+
+def of_transition(transition: Transition, read: Reader) -> Change:
+    """Everything that the transition writes.
+
+    Raises:
+        Conflict: a version is in another state than expected, or the pointer at another epoch.
+        NotFound: a version is not registered.
+    """
+    epoch = transition.pointer.expected_epoch + 1 if transition.pointer else None
+    row = seal(stored_form(_row(transition, epoch)), read.tail())
+    positions = tuple(_moved(transition, read))
+    if not transition.pointer:
+        return Change(row, positions=positions)
+    move = transition.pointer
+    champion = _pointed(transition.surface, move, read)
+    outbox = OutboxRow(
+        row.sequence, champion.surface, move.version, move.release, champion.epoch
+    )
+    return Change(row, positions=positions, champion=champion, outbox=outbox)
+
+
+def request_digest(transition: Transition) -> str:
+    """Digest of what is asked; a retry asks the same at another time."""
+    asked = asdict(transition)
+    del asked["at"]
+    return json_digest(asked)
+
+
+def _numbered(draft: Draft, number: int, at: datetime) -> Version:
+    return stored_form(Version(**asdict(draft), number=number, created_at=at))
+
+
+def _row(transition: Transition, epoch: int | None) -> LedgerRow:
+    return LedgerRow(
+        sequence=0,
+        surface=transition.surface,
+        version=transition.version,
+        action=transition.action,
+        actor=transition.actor,
+        role=transition.role,
+        reason=transition.reason,
+        before=transition.expected.value,
+        after=transition.after.value,
+        evidence=transition.evidence,
+        epoch=epoch,
+        idempotency_key=transition.idempotency_key,
+        request=request_digest(transition),
+        at=transition.at,
+        previous_hash="",
+        hash="",
+    )
+
+
+def _moved(transition: Transition, read: Reader) -> Iterator[Position]:
+    moves = ((transition.version, transition.expected, transition.after), *transition.also)
+    for version, expected, after in moves:
+        position = read.get(Position, surface=transition.surface, version=version)
+        if position is None:
+            raise NotFound(f"{transition.surface} has no version {version}")
+        if position.state is not expected:
+            raise Conflict(
+                f"{transition.action}: version {version} of {transition.surface} is "
+                f"{position.state}, expected {expected}"
+            )
+        moved = replace(position, state=after)
+        own = version == transition.version and transition.release
+        yield replace(moved, release=transition.release) if own else moved
+
+
+def _pointed(surface: str, move: PointerMove, read: Reader) -> Champion:
+    current = read.get(Champion, surface=surface)
+    epoch = current.epoch if current else 0
+    if epoch != move.expected_epoch:
+        raise Conflict(
+            f"the champion of {surface} is at epoch {epoch}, expected {move.expected_epoch}: "
+            "somebody else moved it first"
+        )
+    return Champion(
+        surface=surface,
+        version=move.version,
+        release=move.release,
+        epoch=epoch + 1,
+        last_good_version=move.last_good_version,
+        last_good_release=move.last_good_release,
+    )
