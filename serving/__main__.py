@@ -6,15 +6,16 @@ The flows call packaging, replay and a first ranking through this, each in a pro
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from serving.bento import Bento, build_bento
+from serving.golden import record_golden, sample_requests
 from serving.manifest import Provenance
 from serving.release import build_release, load_scorer, open_release, verify_release
-from serving.golden import record_golden, sample_requests
 from serving.replay import replay
 from serving.running import serve
 from sluice.data.snapshot import open_snapshot
@@ -39,10 +40,16 @@ def package(request: Mapping[str, Any]) -> Answer:
 
 
 def replay_release(request: Mapping[str, Any]) -> Answer:
-    """Serve the Bento of a release and replay its golden requests over HTTP."""
+    """Serve the Bento of a release and replay its golden requests over HTTP.
+
+    Its predictions are nobody's traffic, so they are logged into a home that is thrown away.
+    """
     digest = request["release"]
     golden = open_release(Path(request["releases"]) / digest, digest).golden
-    with serve(_bento(request), Path(request["home"])) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="sluice-replay-") as home,
+        serve(_bento(request), Path(home)) as server,
+    ):
         report = replay(server.url, server.pid, digest, golden)
     figures = asdict(report)
     del figures["warm_up"]

@@ -1,0 +1,1 @@
+"""Releases and the service that ranks with them."""

@@ -1,0 +1,172 @@
+"""A Bento around a release: the folder that BentoML serves, ships and can put into an image.
+
+`bentoml build` runs in a child process, because it changes the working folder and its store is
+chosen by an environment variable; into a scratch store, from which the finished Bento is moved.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+from serving.custody import check_bytes
+from sluice.data.atomic import sync_folder, write_atomically
+from sluice.errors import IntegrityError, SluiceError
+from sluice.settings import TELEMETRY_OFF
+
+SERVICE = "serving.service:RankingService"
+VERSION_DIGITS = 16
+"""Of the release's digest, that make the Bento's version."""
+PACKAGES = ("sluice", "registry", "serving")
+"""The code that serves."""
+REQUIREMENTS = (
+    "bentoml", "lightgbm", "numba", "numpy", "orjson", "polars", "prometheus-client", "pyarrow",
+    "pydantic", "scikit-learn", "scipy", "starlette",
+)  # fmt: skip
+"""What that code imports; an image gets the versions installed here."""
+
+_ROOT = Path(__file__).parents[1]
+_BUILD_SECONDS = 300
+_SHOWN_LINES = 15
+
+
+@dataclass(frozen=True)
+class Bento:
+    """A built Bento in a store."""
+
+    home: Path
+    """BENTOML_HOME."""
+    surface: str
+    release: str
+    """Digest."""
+
+    @property
+    def version(self) -> str:
+        return self.release[:VERSION_DIGITS]
+
+    @property
+    def tag(self) -> str:
+        return f"{self.surface}:{self.version}"
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "bentos" / self.surface / self.version
+
+    @property
+    def source(self) -> Path:
+        """The folder the service runs in."""
+        return self.folder / "src"
+
+    @property
+    def packaged(self) -> Path:
+        """The release inside."""
+        return self.source / "releases" / self.release
+
+
+def build_bento(release: Path, digest: str, home: Path) -> Bento:
+    """Build the Bento of a release, or return the one that is in the store already.
+
+    Raises:
+        NotFound: no such release.
+        IntegrityError: the release, or the one in the Bento that is there, is not what its digest says.
+        SluiceError: BentoML could not build it; shows its last lines.
+    """
+    manifest = check_bytes(release, digest)
+    bento = Bento(home.resolve(), manifest.provenance.surface, digest)
+    if bento.folder.exists():
+        check_bytes(bento.packaged, digest)
+        return bento
+    bento.home.mkdir(parents=True, exist_ok=True)
+    # The context lies elsewhere: BentoML refuses one below a hidden folder, which our home may be.
+    with (
+        tempfile.TemporaryDirectory(prefix="sluice-bento-") as context,
+        tempfile.TemporaryDirectory(dir=bento.home, prefix=".build.") as store,
+    ):
+        scratch = Bento(Path(store), bento.surface, digest)
+        _stage(Path(context), release, scratch)
+        _run_build(Path(context), scratch)
+        _carry_compiled(scratch.source)
+        check_bytes(scratch.packaged, digest)
+        _move(scratch, bento)
+    return bento
+
+
+def bento_environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables for BentoML's own programs: its store, no telemetry, our programs first."""
+    programs = Path(sys.executable).parent
+    return {
+        **environ,
+        **TELEMETRY_OFF,
+        "BENTOML_HOME": str(home),
+        "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
+    }
+
+
+def _stage(context: Path, release: Path, bento: Bento) -> None:
+    """Lay out what the Bento is built from: the code, the release and BentoML's instructions."""
+    for package in PACKAGES:
+        shutil.copytree(
+            _ROOT / package, context / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copytree(release, context / "releases" / bento.release)
+    instructions = {
+        "service": SERVICE,
+        "name": bento.surface,
+        "description": f"Release {bento.release} of the surface {bento.surface}.",
+        "include": ["*"],
+        # Locking asks a package index; the versions are exact as they stand.
+        "python": {
+            "packages": [f"{name}=={version(name)}" for name in REQUIREMENTS],
+            "lock_packages": False,
+        },
+    }
+    # JSON is YAML too.
+    (context / "bentofile.yaml").write_bytes(orjson.dumps(instructions))
+
+
+def _run_build(context: Path, bento: Bento) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", ".", "--version", bento.version],
+        cwd=context,
+        env=bento_environment(bento.home, os.environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_BUILD_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0 or not bento.source.is_dir():
+        shown = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
+        raise SluiceError(
+            f"bentoml build of {bento.tag} failed, exit code {done.returncode}:\n{shown}"
+        )
+
+
+def _carry_compiled(source: Path) -> None:
+    """Bring compiled code along, with the times it is keyed by; or every Bento compiles it anew."""
+    unfinished = shutil.ignore_patterns("*.pyc.*", "tmp*")
+    for package in PACKAGES:
+        shutil.copytree(
+            _ROOT / package, source / package, dirs_exist_ok=True, ignore=unfinished
+        )
+
+
+def _move(built: Bento, bento: Bento) -> None:
+    bento.folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        built.folder.rename(bento.folder)
+    except OSError as error:
+        # Another process was first, with the same release; anything else is a fault.
+        if not bento.folder.is_dir():
+            raise IntegrityError(
+                f"{bento.tag} cannot be moved into its store: {error}"
+            ) from error
+    sync_folder(bento.folder.parent)
+    write_atomically(bento.folder.parent / "latest", bento.version.encode())

@@ -1,0 +1,172 @@
+"""Golden requests: recorded questions with the scores that the approved model gave them.
+
+Scores are written as hexadecimal floats, so that equality means the same bits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from serving.scorer import Scorer
+from sluice.data.digest import canonical_json
+from sluice.data.schema import CONTEXT_PREFIX
+from sluice.errors import IntegrityError
+from sluice.features.state import Request
+
+GOLDEN_NAME = "golden.json"
+
+
+@dataclass(frozen=True)
+class GoldenRequest:
+    """One request, and the scores it must get."""
+
+    request: Request
+    scores: tuple[float, ...]
+    """In the order of the request's candidates."""
+
+
+class _Recorded(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    user_id: str
+    item_ids: Annotated[tuple[str, ...], Field(strict=False)]
+    ts: int
+    context: dict[str, float | Annotated[tuple[float, ...], Field(strict=False)]]
+    scores: Annotated[tuple[str, ...], Field(strict=False)]
+
+
+_GOLDEN = TypeAdapter(list[_Recorded])
+
+
+def sample_requests(exposures: pl.DataFrame, since: int, count: int) -> tuple[Request, ...]:
+    """Up to `count` logged requests from `since` (µs) on, evenly spaced in time.
+
+    Context values that are null are left out: a missing one is unknown to the ranker as well.
+    """
+    late = exposures.filter(pl.col("ts").dt.timestamp("us") >= since)
+    ids = (
+        late.group_by("request_id")
+        .agg(pl.col("ts").min())
+        .sort("ts", "request_id")["request_id"]
+    )
+    if not len(ids):
+        return ()
+    picked = np.unique(
+        np.linspace(0, len(ids) - 1, num=min(count, len(ids))).round().astype(int)
+    )
+    wanted = ids.gather(picked.tolist())
+    rows = late.filter(pl.col("request_id").is_in(wanted.implode()))
+    groups = rows.partition_by("request_id", as_dict=True, maintain_order=True)
+    return tuple(_request(groups[name,]) for name in wanted)
+
+
+def record_golden(
+    scorer: Scorer, requests: Iterable[Request], at: int
+) -> tuple[GoldenRequest, ...]:
+    """Ask each request, at `at` (µs) where it was asked earlier, and keep the answers.
+
+    The state has counted the events of the recorded time, so the past cannot be asked again; from
+    the end of the window (plus the embargo) on, every answer can be repeated at any later moment.
+    """
+    moved = [
+        Request(request.user_id, request.item_ids, max(request.ts, at), request.context)
+        for request in requests
+    ]
+    moved.sort(key=lambda request: request.ts)
+    return tuple(
+        GoldenRequest(request, tuple(float(score) for score in scorer.scores(request)))
+        for request in moved
+    )
+
+
+def encode_golden(golden: Sequence[GoldenRequest]) -> bytes:
+    """The bytes of `golden.json`."""
+    return canonical_json(
+        [
+            {
+                "user_id": one.request.user_id,
+                "item_ids": list(one.request.item_ids),
+                "ts": one.request.ts,
+                "context": {
+                    name: _plain(value) for name, value in one.request.context.items()
+                },
+                "scores": [score.hex() for score in one.scores],
+            }
+            for one in golden
+        ]
+    )
+
+
+def decode_golden(content: bytes) -> tuple[GoldenRequest, ...]:
+    """Read the bytes of a `golden.json` whose digest has been checked.
+
+    Raises:
+        IntegrityError: it is not what `encode_golden` writes.
+    """
+    try:
+        recorded = _GOLDEN.validate_json(content)
+        return tuple(
+            GoldenRequest(
+                Request(one.user_id, one.item_ids, one.ts, one.context),
+                tuple(float.fromhex(score) for score in one.scores),
+            )
+            for one in recorded
+        )
+    except (ValidationError, ValueError) as error:
+        raise IntegrityError(
+            f"{GOLDEN_NAME} is not a list of recorded requests with their scores"
+        ) from error
+
+
+def mismatches(
+    golden: Sequence[GoldenRequest], answers: Sequence[Sequence[float]]
+) -> tuple[int, ...]:
+    """Numbers of the golden requests whose scores differ by a bit, or are missing."""
+    return tuple(
+        nth
+        for nth, one in enumerate(golden)
+        if nth >= len(answers) or not same_bits(one.scores, answers[nth])
+    )
+
+
+def same_bits(
+    expected: Sequence[float], found: Sequence[float] | NDArray[np.float64]
+) -> bool:
+    """Whether two vectors are equal bit for bit; unlike `==`, -0.0 differs from 0.0 and NaN is itself."""
+    left, right = np.asarray(expected, np.float64), np.asarray(found, np.float64)
+    return left.tobytes() == right.tobytes()
+
+
+def _request(rows: pl.DataFrame) -> Request:
+    columns = [name for name in rows.columns if name.startswith(CONTEXT_PREFIX)]
+    unique = rows.unique("item_id", keep="first", maintain_order=True)
+    return Request(
+        user_id=rows["user_id"][0],
+        item_ids=tuple(unique["item_id"]),
+        ts=int(rows["ts"].dt.timestamp("us")[0]),
+        context={
+            name: value for name in columns if (value := _value(unique[name])) is not None
+        },
+    )
+
+
+def _value(column: pl.Series) -> float | tuple[float, ...] | None:
+    """One number where all rows agree, one each where they do not, none where any is unknown."""
+    known = column.cast(pl.Float64).fill_nan(None)
+    if known.null_count():
+        return None
+    values = tuple(known.to_list())
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _plain(value: float | Sequence[float]) -> float | list[float]:
+    return (
+        float(value)
+        if isinstance(value, int | float)
+        else [float(number) for number in value]
+    )

@@ -1,0 +1,162 @@
+"""A release: everything that serves one approved version, in a folder named by its digest.
+
+```
+<digest>/
+├── manifest.json    provenance and the digest of every other file; its own digest is the release's
+├── features.json    the surface's feature declaration and the columns it gives
+├── golden.json      recorded requests with the scores they must get
+├── model/           the ranker, as `sluice.rankers.save_ranker` writes it
+└── state/           the feature state, as `FeatureState.save` writes it
+```
+
+No file holds a time or a path: the same version gives the same release, wherever and whenever.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from serving.custody import check_bytes, file_entries
+from serving.golden import (
+    GOLDEN_NAME,
+    GoldenRequest,
+    decode_golden,
+    encode_golden,
+    mismatches,
+)
+from serving.manifest import MANIFEST_NAME, Manifest, Provenance
+from serving.sandbox import DEFAULT_LIMITS, Limits, score_in_child
+from serving.scorer import Scorer
+from sluice.data.atomic import folder_atomically
+from sluice.data.digest import canonical_json
+from sluice.errors import IntegrityError
+from sluice.features.spec import FeatureSpec
+from sluice.features.state import FeatureState
+from sluice.rankers import load_ranker, save_ranker
+
+FEATURES_NAME = "features.json"
+
+
+class _Features(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    spec: FeatureSpec
+    names: Annotated[tuple[str, ...], Field(strict=False)]
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """A release whose bytes and golden scores were checked, ready to answer."""
+
+    digest: str
+    manifest: Manifest
+    scorer: Scorer
+    golden: tuple[GoldenRequest, ...]
+
+
+def build_release(
+    into: Path, provenance: Provenance, scorer: Scorer, golden: Sequence[GoldenRequest]
+) -> str:
+    """Write a release under `into` and return its digest; the same inputs give the same one.
+
+    Raises:
+        IntegrityError: there is no golden request, or a file that no release may hold was saved.
+    """
+    if not golden:
+        raise IntegrityError(
+            "a release needs golden requests, or nothing shows that it scores as approved"
+        )
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into, prefix=".release.") as name:
+        draft = Path(name)
+        _write_content(draft, scorer, golden)
+        manifest = Manifest(
+            provenance=provenance, features=scorer.state.names, files=file_entries(draft)
+        )
+        (draft / MANIFEST_NAME).write_bytes(manifest.encoded())
+        with folder_atomically(into / manifest.digest) as folder:
+            shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return manifest.digest
+
+
+def verify_release(folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+    """Check the bytes, then let a child process load them and repeat the golden requests.
+
+    Raises:
+        NotFound: no such folder.
+        IntegrityError: a file is not what the digest says (then nothing was parsed), the child
+            crashed or ran over its limits, or a score differs by a bit.
+    """
+    manifest = check_bytes(folder, digest)
+    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
+    _compare(digest, golden, score_in_child(folder, limits))
+    return manifest
+
+
+def open_release(
+    folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS
+) -> LoadedRelease:
+    """Verify a release and load it into this process.
+
+    The bytes are checked again after the child has run, in case they changed meanwhile, and the
+    golden requests are repeated here as well: that also warms everything up.
+
+    Raises:
+        NotFound: no such folder.
+        IntegrityError: as `verify_release`; nothing was loaded into this process.
+    """
+    verify_release(folder, digest, limits)
+    manifest = check_bytes(folder, digest)
+    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
+    scorer = load_scorer(folder)
+    _check_features(manifest, folder, scorer)
+    _compare(digest, golden, [scorer.scores(one.request).tolist() for one in golden])
+    return LoadedRelease(digest, manifest, scorer, golden)
+
+
+def load_scorer(folder: Path) -> Scorer:
+    """Load ranker and state of a release whose bytes were checked.
+
+    Raises:
+        IntegrityError: a file is not what its `save` writes.
+    """
+    return Scorer(load_ranker(folder / "model"), FeatureState.load(folder / "state"))
+
+
+def _write_content(folder: Path, scorer: Scorer, golden: Sequence[GoldenRequest]) -> None:
+    for part in ("model", "state"):
+        (folder / part).mkdir()
+    save_ranker(scorer.ranker, folder / "model")
+    scorer.state.save(folder / "state")
+    features = _Features(spec=scorer.state.spec, names=scorer.state.names)
+    (folder / FEATURES_NAME).write_bytes(canonical_json(features.model_dump(mode="json")))
+    (folder / GOLDEN_NAME).write_bytes(encode_golden(golden))
+
+
+def _check_features(manifest: Manifest, folder: Path, scorer: Scorer) -> None:
+    try:
+        declared = _Features.model_validate_json((folder / FEATURES_NAME).read_bytes())
+    except ValidationError as error:
+        raise IntegrityError(f"{FEATURES_NAME} is no feature declaration") from error
+    if (
+        not declared.names == manifest.features == scorer.state.names
+        or declared.spec != scorer.state.spec
+    ):
+        raise IntegrityError(
+            f"{FEATURES_NAME}, {MANIFEST_NAME} and state/ declare different features"
+        )
+
+
+def _compare(
+    digest: str, golden: Sequence[GoldenRequest], answers: Sequence[Sequence[float]]
+) -> None:
+    if differing := mismatches(golden, answers):
+        raise IntegrityError(
+            f"release {digest[:12]}: {len(differing)} of {len(golden)} golden requests get other scores "
+            f"than recorded, the first is number {differing[0]}"
+        )

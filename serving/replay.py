@@ -1,0 +1,109 @@
+"""Replay of a release's golden requests against a running server: what it answers, and how fast."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+
+from serving.golden import GoldenRequest, same_bits
+from serving.processes import resident_mb
+from sluice.mechanisms.order import rank_by
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """Evidence for the replay gate; latencies as one client sees them, one request at a time."""
+
+    requests: int
+    """Golden requests asked, each once."""
+    warm_up: int
+    """Requests asked before, whose latency does not count."""
+    mismatches: int
+    """Answered with other scores (by a bit) or another order than recorded."""
+    errors: int
+    """Not answered with 200."""
+    p50_ms: float
+    p99_ms: float
+    """NaN, like p50, where nothing was asked."""
+    memory_mb: float
+    """Resident memory of the server's processes, in MiB, after the replay."""
+    release_agreed: bool
+    """Every answer named the expected release, and /readyz too."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    ok: bool
+    matched: bool
+    agreed: bool
+    seconds: float
+
+
+def replay(
+    url: str, pid: int, release: str, golden: Sequence[GoldenRequest], warm_up: int = 10
+) -> ReplayReport:
+    """Ask every golden request in order, closed loop: the next when the last is answered.
+
+    Args:
+        url: of the server.
+        pid: of its supervisor, whose process tree's memory is taken.
+        release: digest that ought to answer.
+        golden: the release's recorded requests.
+        warm_up: how many requests are asked before, unmeasured and unjudged.
+    """
+    with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
+        warm = [golden[nth % len(golden)] for nth in range(warm_up)] if golden else []
+        for one in warm:
+            _ask(client, one, release)
+        answers = [_ask(client, one, release) for one in golden]
+        ready = client.get("/readyz")
+        named = ready.is_success and ready.json().get("release") == release
+    seconds = np.array([answer.seconds for answer in answers])
+    return ReplayReport(
+        requests=len(answers),
+        warm_up=len(warm),
+        mismatches=sum(answer.ok and not answer.matched for answer in answers),
+        errors=sum(not answer.ok for answer in answers),
+        p50_ms=_percentile_ms(seconds, 50),
+        p99_ms=_percentile_ms(seconds, 99),
+        memory_mb=resident_mb(pid),
+        release_agreed=named and all(answer.agreed for answer in answers),
+    )
+
+
+def _ask(client: httpx.Client, one: GoldenRequest, release: str) -> _Answer:
+    body = {
+        "user_id": one.request.user_id,
+        "candidates": list(one.request.item_ids),
+        "ts": one.request.ts,
+        "context": dict(one.request.context),
+    }
+    begun = time.perf_counter()
+    try:
+        response = client.post("/rank", json=body)
+    except httpx.TransportError:
+        return _Answer(
+            ok=False, matched=False, agreed=False, seconds=time.perf_counter() - begun
+        )
+    seconds = time.perf_counter() - begun
+    if response.status_code != httpx.codes.OK:
+        return _Answer(ok=False, matched=False, agreed=False, seconds=seconds)
+    answer = response.json()
+    matched, agreed = _matches(one, answer["items"]), answer["release"] == release
+    return _Answer(ok=True, matched=matched, agreed=agreed, seconds=seconds)
+
+
+def _matches(one: GoldenRequest, items: list[dict]) -> bool:
+    """Whether items, order and scores are as recorded, the scores bit for bit."""
+    order = rank_by(np.array(one.scores), one.request.item_ids)
+    expected = [one.request.item_ids[row] for row in order]
+    scores = [one.scores[row] for row in order]
+    return [item["item_id"] for item in items] == expected and same_bits(
+        scores, [item["score"] for item in items]
+    )
+
+
+def _percentile_ms(seconds: np.ndarray, percent: float) -> float:
+    return float(np.percentile(seconds, percent) * 1000) if len(seconds) else float("nan")

@@ -1,0 +1,149 @@
+"""A Bento served on this machine, from its start until every one of its processes is gone."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from serving.bento import Bento, bento_environment
+from serving.processes import Process, end, tree
+from sluice.errors import IntegrityError, SluiceError
+
+HOST = "127.0.0.1"
+"""BentoML would bind every address."""
+STOP_SECONDS = 20.0
+
+_POLL_SECONDS = 0.1
+_SHOWN_LINES = 15
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server whose /readyz named its release."""
+
+    url: str
+    pid: int
+    """Of the supervisor; its workers are below it."""
+    release: str
+    """Digest, as /readyz gave it."""
+
+
+@contextmanager
+def serve(
+    bento: Bento,
+    home: Path,
+    *,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+    ready_seconds: float = 180.0,
+    waiting: Callable[[float], None] = lambda _: None,
+) -> Iterator[RunningServer]:
+    """Serve a Bento on loopback while the context lasts; leaves no process behind.
+
+    Args:
+        bento: what to serve.
+        home: SLUICE_HOME of the service; predictions are logged under it.
+        port: a free one where None.
+        environ: further variables, such as SLUICE_SURFACE to follow the champion pointer.
+        ready_seconds: how long the server may take to verify its release.
+        waiting: called with the seconds waited so far, for a progress bar.
+
+    Raises:
+        IntegrityError: the service refused its release; says why.
+        SluiceError: the server ended or did not become ready; shows its last lines.
+    """
+    port = port or free_port()
+    with tempfile.TemporaryFile() as log:
+        started = _start(bento, home, port, environ or {}, log)
+        try:
+            yield _await_ready(
+                started, f"http://{HOST}:{port}", log, ready_seconds, waiting
+            )
+        finally:
+            _stop(started)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def _start(
+    bento: Bento, home: Path, port: int, environ: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    variables = {
+        # One request is scored at a time, in one thread; more would only wait for each other.
+        "OMP_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": "1",
+        **bento_environment(bento.home, os.environ),
+        "SLUICE_HOME": str(home.resolve()),
+        **environ,
+    }
+    return subprocess.Popen(
+        [
+            sys.executable, "-m", "bentoml", "serve", str(bento.folder),
+            "--host", HOST, "--port", str(port),
+        ],
+        cwd=bento.source,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def _await_ready(
+    started: subprocess.Popen[bytes],
+    url: str,
+    log: IO[bytes],
+    seconds: float,
+    waiting: Callable[[float], None],
+) -> RunningServer:
+    begun = time.monotonic()
+    with httpx.Client(base_url=url, trust_env=False, timeout=5.0) as client:
+        while (waited := time.monotonic() - begun) < seconds:
+            if started.poll() is not None:
+                raise SluiceError(
+                    f"the server ended, exit code {started.returncode}:\n{_tail(log)}"
+                )
+            if release := _ready(client):
+                return RunningServer(url, started.pid, release)
+            waiting(waited)
+            time.sleep(_POLL_SECONDS)
+    raise SluiceError(f"the server was not ready after {seconds:g} s:\n{_tail(log)}")
+
+
+def _ready(client: httpx.Client) -> str | None:
+    """Digest of the release in service; None while the server starts."""
+    try:
+        answer = client.get("/readyz")
+    except httpx.TransportError:
+        return None
+    state = answer.json()
+    if state["status"] == "refused":
+        raise IntegrityError(f"the service refused its release: {state['error']}")
+    return state["release"] if answer.status_code == httpx.codes.OK else None
+
+
+def _stop(started: subprocess.Popen[bytes]) -> None:
+    processes: tuple[Process, ...] = tree(started.pid)
+    end(processes, STOP_SECONDS)
+    started.wait()
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-_SHOWN_LINES:]) or "(it said nothing)"

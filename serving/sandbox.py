@@ -1,0 +1,96 @@
+"""A child process that loads a release and repeats its golden requests, so the server need not try.
+
+Broken model text can crash, hang or exhaust the process that reads it. Here it can only cost the
+child: CPU, memory and wall time are capped, and the parent reads nothing but scores in hexadecimal.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import IntegrityError
+
+_PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
+_TOLD_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the child may use before it is killed."""
+
+    cpu_seconds: int = 120
+    memory_bytes: int = 8 << 30
+    """Of address space, which numerical libraries reserve far beyond what they touch."""
+    wall_seconds: float = 180.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def score_in_child(folder: Path, limits: Limits) -> list[list[float]]:
+    """Scores of the golden requests, [requests][candidates], as a fresh process computes them.
+
+    Raises:
+        IntegrityError: the child crashed, ran over a limit, or found a file that cannot be loaded.
+    """
+    command = [
+        sys.executable, "-m", "serving.sandbox",
+        str(folder), str(limits.cpu_seconds), str(limits.memory_bytes),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command,
+            env=_environment(),
+            capture_output=True,
+            timeout=limits.wall_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise IntegrityError(
+            f"release {folder.name}: the trial load did not end in {limits.wall_seconds:g} s"
+        ) from error
+    if done.returncode != 0:
+        raise IntegrityError(f"release {folder.name}: the trial load failed: {_told(done)}")
+    scores = json.loads(done.stdout)
+    return [[float.fromhex(score) for score in request] for request in scores]
+
+
+def _environment() -> dict[str, str]:
+    """No secret is passed on; the code is the one this process runs, from wherever it stands."""
+    root = str(Path(__file__).parents[1])
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+
+
+def _told(done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode < 0:
+        return f"killed by signal {-done.returncode}"
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return f"exit code {done.returncode}, {lines[-1][:_TOLD_CHARACTERS] if lines else 'no message'}"
+
+
+def _confine(cpu_seconds: int, memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
+    _confine(cpu_seconds, memory_bytes)
+    from serving.golden import GOLDEN_NAME, decode_golden
+    from serving.release import load_scorer
+
+    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
+    scorer = load_scorer(folder)
+    scores = [
+        [float(score).hex() for score in scorer.scores(one.request)] for one in golden
+    ]
+    sys.stdout.write(json.dumps(scores))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,90 @@
+"""The BentoML service: BentoML packages, starts and supervises; every route is our own app's.
+
+Only BentoML imports this module, so it may import BentoML. BentoML would put its own /livez,
+/readyz, /metrics and /schema.json before any mounted app and its documentation behind it, so the app
+stands in front of them all as the innermost middleware. BentoML's own metrics, access log and spans
+are off: they cost several times what a ranking does, and the app counts for itself.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+import bentoml
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.app import ranking_app
+from serving.ranking_server import RankingServer
+from serving.source import source_from
+from sluice.settings import load_settings
+
+PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
+"""Where `serving.bento` puts the release, beside the code."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+@bentoml.service(
+    name="ranking",
+    workers=1,
+    traffic={"timeout": 30},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+    # BentoML's schema wants an address object here, its YAML writer a text.
+    http={"host": "127.0.0.1"},  # pyright: ignore[reportArgumentType]
+)
+class RankingService:
+    """One worker's ranking server, started and stopped with it."""
+
+    def __init__(self) -> None:
+        settings = load_settings(os.environ)
+        source = source_from(
+            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES
+        )
+        self.server = RankingServer(source, settings.predictions, _now)
+
+    @bentoml.on_startup
+    async def begin(self) -> None:
+        """Look for a release; requests get 503 until one is verified."""
+        _die_with_parent()
+        self.server.start()
+        _running.append(self.server)
+
+    @bentoml.on_shutdown
+    async def end(self) -> None:
+        """Flush the prediction log."""
+        _running.remove(self.server)
+        await self.server.stop()
+
+
+_running: list[RankingServer] = []
+"""The server of this worker process; the middleware below is made before it."""
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this worker when its supervisor dies, which BentoML leaves serving alone."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class OwnRoutes:
+    """Answers every request with our app, and lets the start and stop of the process through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._bentoml = app
+        self._own = ranking_app(lambda: _running[0])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._bentoml if scope["type"] == "lifespan" else self._own)(
+            scope, receive, send
+        )
+
+
+# BentoML's protocol for a middleware describes a function, and no class fits it.
+RankingService.add_asgi_middleware(OwnRoutes)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,106 @@
+"""Where a server learns which release to serve."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from registry.pointer import read_pointer
+from sluice.errors import ConfigError, NotFound
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The release that ought to be served."""
+
+    folder: Path
+    digest: str
+    epoch: int | None = None
+    """Of the champion pointer; None for a server bound to one release."""
+
+
+class Source(Protocol):
+    """Names the release to serve; cheap enough to be asked every second."""
+
+    def changed(self) -> bool:
+        """Whether `assignment` may differ from what it last returned."""
+        ...
+
+    def assignment(self) -> Assignment:
+        """The release to serve now.
+
+        Raises:
+            NotFound: none is named yet.
+            IntegrityError: what names it cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FixedSource:
+    """One release for the server's whole life."""
+
+    folder: Path
+    digest: str
+
+    def changed(self) -> bool:
+        return False
+
+    def assignment(self) -> Assignment:
+        return Assignment(self.folder, self.digest)
+
+
+class PointerSource:
+    """Follows a surface's pointer file, which the registry moves on every promotion."""
+
+    def __init__(self, pointers: Path, surface: str, releases: Path) -> None:
+        """Args: `releases` holds release folders named by digest."""
+        self._pointers, self._surface, self._releases = pointers, surface, releases
+        self._seen: tuple[int, int] | None = None
+
+    def changed(self) -> bool:
+        return self._stamp() != self._seen
+
+    def assignment(self) -> Assignment:
+        self._seen = self._stamp()
+        pointer = read_pointer(self._pointers, self._surface)
+        if pointer is None:
+            raise NotFound(
+                f"surface {self._surface} has no champion yet; promote a release first"
+            )
+        return Assignment(self._releases / pointer.release, pointer.release, pointer.epoch)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        # The inode too: pointers are replaced whole, maybe twice within the clock's resolution.
+        try:
+            status = (self._pointers / f"{self._surface}.json").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+
+def source_from(
+    environ: Mapping[str, str], pointers: Path, releases: Path, packaged: Path
+) -> Source:
+    """The source that the environment asks for.
+
+    `SLUICE_RELEASE` names a release folder, `SLUICE_RELEASE_DIGEST` its digest where that is not
+    the folder's name. Otherwise `SLUICE_SURFACE` names the pointer to follow. Otherwise the one
+    release in `packaged` (the Bento's own) is served.
+
+    Raises:
+        ConfigError: nothing names a release.
+    """
+    if folder := environ.get("SLUICE_RELEASE"):
+        return FixedSource(
+            Path(folder), environ.get("SLUICE_RELEASE_DIGEST", Path(folder).name)
+        )
+    if surface := environ.get("SLUICE_SURFACE"):
+        return PointerSource(pointers, surface, releases)
+    own = sorted(packaged.iterdir()) if packaged.is_dir() else []
+    if len(own) != 1:
+        raise ConfigError(
+            f"{len(own)} releases are packaged here; set SLUICE_RELEASE to a release folder, "
+            "or SLUICE_SURFACE to follow the champion"
+        )
+    return FixedSource(own[0], own[0].name)

@@ -1,0 +1,84 @@
+"""Small real releases: a small log, the real feature state and the popularity baseline."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from serving.golden import record_golden, sample_requests
+from serving.manifest import Provenance
+from serving.release import build_release
+from serving.scorer import Scorer
+from sluice.data.schema import FeedbackKind
+from sluice.data.tables import LogTables
+from sluice.features.replay import replay
+from sluice.features.spec import FeatureSpec
+from sluice.rankers import make_ranker
+from tests.lib.random_logs import START, at, log, micros
+
+END = micros(at(3600))
+"""From here on every event of the log is counted."""
+ITEM_IDS = tuple(f"item{number:02d}" for number in range(20))
+SPEC = FeatureSpec(windows=("1h", "24h"))
+
+
+@cache
+def small_log() -> LogTables:
+    """Forty requests of ten items, the first item clicked, two context columns."""
+    rng = np.random.default_rng(5)
+    requests = [
+        (10 * number, f"user{number % 7}", list(rng.permutation(ITEM_IDS)[:10]))
+        for number in range(40)
+    ]
+    clicks = [
+        (number, user, items[0], seconds + 1, seconds + 2)
+        for number, (seconds, user, items) in enumerate(requests)
+    ]
+    plain = log(requests, clicks, [{"item_id": item} for item in ITEM_IDS])
+    context = plain.exposures.with_columns(
+        context_device=pl.lit(2.0, pl.Float32),
+        context_rank=pl.col("position").cast(pl.Float32),
+    )
+    return replace(plain, exposures=context)
+
+
+def small_scorer(feature: str = "item.click.24h") -> Scorer:
+    """The popularity baseline over the small log, with the state it leaves."""
+    replayed = replay(SPEC, FeedbackKind.CLICK, small_log())
+    ranker = make_ranker("popularity", {"feature": feature})
+    return Scorer(ranker.fit(replayed.frame, np.random.default_rng(1)), replayed.state)
+
+
+def tree_release(into: Path) -> str:
+    """A release of a real LightGBM model over the same log."""
+    replayed = replay(SPEC, FeedbackKind.CLICK, small_log())
+    ranker = make_ranker("lambdamart", {"trees": 2, "leaves": 4, "min_rows_per_leaf": 5})
+    scorer = Scorer(ranker.fit(replayed.frame, np.random.default_rng(1)), replayed.state)
+    golden = record_golden(
+        scorer, sample_requests(small_log().exposures, micros(START), 8), END
+    )
+    return build_release(into, small_provenance(), scorer, golden)
+
+
+def small_provenance(version: int = 1) -> Provenance:
+    return Provenance(
+        surface="for_you",
+        version=version,
+        family="popularity",
+        snapshot="1" * 64,
+        code="2" * 64,
+        spec="3" * 64,
+        lock="4" * 64,
+        evidence=("5" * 64,),
+    )
+
+
+def small_release(into: Path, version: int = 1, feature: str = "item.click.24h") -> str:
+    """Build a release under `into`; another version or feature is another release."""
+    scorer = small_scorer(feature)
+    golden = record_golden(
+        scorer, sample_requests(small_log().exposures, micros(START), 8), END
+    )
+    return build_release(into, small_provenance(version), scorer, golden)
