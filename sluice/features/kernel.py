@@ -20,51 +20,77 @@ from sluice.features.pairs import (
     count_pair,
     pair_count,
     pair_key,
+    pair_table,
 )
 from sluice.features.plan import Layout
 
 _SECOND = 1e6
 
 
-@njit(cache=True, nogil=True)
-def _count(counters: Counters, layout: Layout, event: int, item: int, at: int) -> None:
-    counts = counters.counts[item, event]
-    for window in range(len(counts)):
-        counts[window] += 1
-    counters.totals[event] += 1
-    since = at - counters.touched[item, event]
-    for index in range(len(layout.half_lives)):
-        kept = math.exp(-math.log(2.0) * since / layout.half_lives[index])
-        counters.decayed[item, event, index] = counters.decayed[item, event, index] * kept + 1.0
-    counters.touched[item, event] = at
+# Every helper below loops over many rows with its arrays in local names: a state is a tuple of
+# arrays, and taking one out of it counts a reference, which costs more than the row does.
 
 
 @njit(cache=True, nogil=True)
-def _apply_exposure(
-    counters: Counters, layout: Layout, item: int, user: int, at: int, embargo: int
+def _count_events(
+    counters: Counters, layout: Layout, queue: Queue, event: int, low: int, high: int
 ) -> None:
-    _count(counters, layout, EXPOSURE, item, at)
-    if counters.born[item] == NEVER:
-        counters.born[item] = at - embargo
-    if layout.user_item >= 0:
-        count_pair(counters, pair_key(USER_ITEM, user, item), EXPOSURE)
+    counts, decayed, touched = counters.counts, counters.decayed, counters.touched
+    at, items, answers, half_lives = queue.at, queue.item, queue.answers, layout.half_lives
+    spans = counts.shape[2]
+    counted = 0
+    for nth in range(low, high):
+        if not answers[nth]:
+            continue
+        item = items[nth]
+        counted += 1
+        for window in range(spans):
+            counts[item, event, window] += 1
+        since = at[nth] - touched[item, event]
+        for index in range(len(half_lives)):
+            kept = math.exp(-math.log(2.0) * since / half_lives[index])
+            decayed[item, event, index] = decayed[item, event, index] * kept + 1.0
+        touched[item, event] = at[nth]
+    counters.totals[event] += counted
 
 
 @njit(cache=True, nogil=True)
-def _remember_click(counters: Counters, layout: Layout, item: int, user: int) -> None:
-    if layout.user_item >= 0:
-        count_pair(counters, pair_key(USER_ITEM, user, item), CLICK)
-    if layout.provider >= 0 and counters.provider[item] != UNKNOWN:
-        count_pair(counters, pair_key(USER_PROVIDER, user, counters.provider[item]), CLICK)
-    if layout.category >= 0 and counters.category[item] != UNKNOWN:
-        count_pair(counters, pair_key(USER_CATEGORY, user, counters.category[item]), CLICK)
-    so_far = counters.clicked[user]
-    if layout.transitions > 0 and so_far > 0:
-        last = counters.ring[user, (so_far - 1) % RING]
-        count_pair(counters, pair_key(ITEM_ITEM, last, item), CLICK)
-        counters.followed[last] += 1
-    counters.ring[user, so_far % RING] = item
-    counters.clicked[user] = so_far + 1
+def _meet_items(counters: Counters, queue: Queue, low: int, high: int, embargo: int) -> None:
+    born, at, items = counters.born, queue.at, queue.item
+    for nth in range(low, high):
+        if born[items[nth]] == NEVER:
+            born[items[nth]] = at[nth] - embargo
+
+
+@njit(cache=True, nogil=True)
+def _remember_exposures(counters: Counters, queue: Queue, low: int, high: int) -> None:
+    items, users, table = queue.item, queue.user, pair_table(counters)
+    for nth in range(low, high):
+        count_pair(table, pair_key(USER_ITEM, users[nth], items[nth]), EXPOSURE)
+
+
+@njit(cache=True, nogil=True)
+def _remember_clicks(
+    counters: Counters, layout: Layout, queue: Queue, low: int, high: int
+) -> None:
+    table = pair_table(counters)
+    ring, clicked, followed = counters.ring, counters.clicked, counters.followed
+    for nth in range(low, high):
+        item, user = queue.item[nth], queue.user[nth]
+        provider, category = counters.provider[item], counters.category[item]
+        if layout.user_item >= 0:
+            count_pair(table, pair_key(USER_ITEM, user, item), CLICK)
+        if layout.provider >= 0 and provider != UNKNOWN:
+            count_pair(table, pair_key(USER_PROVIDER, user, provider), CLICK)
+        if layout.category >= 0 and category != UNKNOWN:
+            count_pair(table, pair_key(USER_CATEGORY, user, category), CLICK)
+        so_far = clicked[user]
+        if layout.transitions > 0 and so_far > 0:
+            last = ring[user, (so_far - 1) % RING]
+            count_pair(table, pair_key(ITEM_ITEM, last, item), CLICK)
+            followed[last] += 1
+        ring[user, so_far % RING] = item
+        clicked[user] = so_far + 1
 
 
 @njit(cache=True, nogil=True)
@@ -81,6 +107,14 @@ def _apply_facts(counters: Counters, facts: Facts, ts: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _known(at: NDArray[np.int64], first: int, ts: int) -> int:
+    """Number of events before `ts`, looking from `first` on."""
+    while first < len(at) and at[first] < ts:
+        first += 1
+    return first
+
+
+@njit(cache=True, nogil=True)
 def apply_until(
     counters: Counters,
     layout: Layout,
@@ -92,20 +126,20 @@ def apply_until(
 ) -> None:
     """Count every event, and believe every fact, known strictly before `ts`."""
     _apply_facts(counters, facts, ts)
-    nth = exposures.applied[0]
-    while nth < len(exposures.at) and exposures.at[nth] < ts:
-        _apply_exposure(
-            counters, layout, exposures.item[nth], exposures.user[nth], exposures.at[nth], embargo
-        )
-        nth += 1
-    exposures.applied[0] = nth
-    nth = clicks.applied[0]
-    while nth < len(clicks.at) and clicks.at[nth] < ts:
-        if clicks.answers[nth]:
-            _count(counters, layout, CLICK, clicks.item[nth], clicks.at[nth])
-        _remember_click(counters, layout, clicks.item[nth], clicks.user[nth])
-        nth += 1
-    clicks.applied[0] = nth
+    low = exposures.applied[0]
+    high = _known(exposures.at, low, ts)
+    if high > low:
+        _count_events(counters, layout, exposures, EXPOSURE, low, high)
+        _meet_items(counters, exposures, low, high, embargo)
+        if layout.user_item >= 0:
+            _remember_exposures(counters, exposures, low, high)
+        exposures.applied[0] = high
+    low = clicks.applied[0]
+    high = _known(clicks.at, low, ts)
+    if high > low:
+        _count_events(counters, layout, clicks, CLICK, low, high)
+        _remember_clicks(counters, layout, clicks, low, high)
+        clicks.applied[0] = high
 
 
 @njit(cache=True, nogil=True)
@@ -113,17 +147,19 @@ def _place_windows(
     counters: Counters, layout: Layout, queue: Queue, event: int, ts: int
 ) -> None:
     # Both ways: an online request may ask about an earlier moment than the one before it did.
+    counts, at, items, answers = counters.counts, queue.at, queue.item, queue.answers
+    applied = queue.applied[0]
     for window in range(len(layout.windows)):
         edge = ts - layout.windows[window]
         nth = queue.expired[window]
-        while nth < queue.applied[0] and queue.at[nth] < edge:
-            if queue.answers[nth]:
-                counters.counts[queue.item[nth], event, window] -= 1
+        while nth < applied and at[nth] < edge:
+            if answers[nth]:
+                counts[items[nth], event, window] -= 1
             nth += 1
-        while nth > 0 and queue.at[nth - 1] >= edge:
+        while nth > 0 and at[nth - 1] >= edge:
             nth -= 1
-            if queue.answers[nth]:
-                counters.counts[queue.item[nth], event, window] += 1
+            if answers[nth]:
+                counts[items[nth], event, window] += 1
         queue.expired[window] = nth
 
 
@@ -137,88 +173,113 @@ def place_windows(
 
 
 @njit(cache=True, nogil=True)
-def _emit_counts(counters: Counters, layout: Layout, item: int, row: NDArray) -> None:
-    prior = 0.0
-    if counters.totals[EXPOSURE] > 0:
-        prior = counters.totals[CLICK] / counters.totals[EXPOSURE]
-    weight = layout.prior_weight
-    for window in range(len(layout.windows) + 1):
-        shown = counters.counts[item, EXPOSURE, window] if item != UNKNOWN else 0
-        clicked = counters.counts[item, CLICK, window] if item != UNKNOWN else 0
-        row[layout.exposure + window] = shown
-        row[layout.click + window] = clicked
-        row[layout.rate + window] = (clicked + weight * prior) / (shown + weight)
+def _surface_rate(counters: Counters) -> float:
+    """Clicks per exposure of everything so far: where an item's rate begins."""
+    shown = counters.totals[EXPOSURE]
+    return counters.totals[CLICK] / shown if shown > 0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _emit_counts(
+    counters: Counters, layout: Layout, items: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    counts, weight, prior = counters.counts, layout.prior_weight, _surface_rate(counters)
+    exposure, click, rate = layout.exposure, layout.click, layout.rate
+    spans = counts.shape[2]
+    for row in range(len(items)):
+        item = items[row]
+        for window in range(spans):
+            shown = counts[item, EXPOSURE, window] if item != UNKNOWN else 0
+            clicked = counts[item, CLICK, window] if item != UNKNOWN else 0
+            out[row, exposure + window] = shown
+            out[row, click + window] = clicked
+            out[row, rate + window] = (clicked + weight * prior) / (shown + weight)
 
 
 @njit(cache=True, nogil=True)
 def _emit_decayed(
-    counters: Counters, layout: Layout, item: int, ts: int, row: NDArray
+    counters: Counters, layout: Layout, ts: int, items: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:
-    prior = 0.0
-    if counters.totals[EXPOSURE] > 0:
-        prior = counters.totals[CLICK] / counters.totals[EXPOSURE]
-    weight = layout.prior_weight
-    for index in range(len(layout.half_lives)):
-        shown = clicked = 0.0
-        if item != UNKNOWN:
-            rate = -math.log(2.0) / layout.half_lives[index]
-            since = ts - counters.touched[item, EXPOSURE]
-            shown = counters.decayed[item, EXPOSURE, index] * math.exp(rate * since)
-            since = ts - counters.touched[item, CLICK]
-            clicked = counters.decayed[item, CLICK, index] * math.exp(rate * since)
-        column = layout.decayed + 3 * index
-        row[column] = shown
-        row[column + 1] = clicked
-        row[column + 2] = (clicked + weight * prior) / (shown + weight)
+    decayed, touched, half_lives = counters.decayed, counters.touched, layout.half_lives
+    weight, prior = layout.prior_weight, _surface_rate(counters)
+    for row in range(len(items)):
+        item = items[row]
+        for index in range(len(half_lives)):
+            shown = clicked = 0.0
+            if item != UNKNOWN:
+                rate = -math.log(2.0) / half_lives[index]
+                since = ts - touched[item, EXPOSURE]
+                shown = decayed[item, EXPOSURE, index] * math.exp(rate * since)
+                since = ts - touched[item, CLICK]
+                clicked = decayed[item, CLICK, index] * math.exp(rate * since)
+            column = layout.decayed + 3 * index
+            out[row, column] = shown
+            out[row, column + 1] = clicked
+            out[row, column + 2] = (clicked + weight * prior) / (shown + weight)
+
+
+@njit(cache=True, nogil=True)
+def _emit_age(
+    counters: Counters, column: int, ts: int, items: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    born = counters.born
+    for row in range(len(items)):
+        since = born[items[row]] if items[row] != UNKNOWN else NEVER
+        known = since != NEVER and since <= ts
+        out[row, column] = (ts - since) / _SECOND if known else np.nan
+
+
+@njit(cache=True, nogil=True)
+def _emit_user_item(
+    counters: Counters, column: int, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    table = pair_table(counters)
+    for row in range(len(items)):
+        known = user != UNKNOWN and items[row] != UNKNOWN
+        key = pair_key(USER_ITEM, user, items[row])
+        out[row, column] = pair_count(table, key, EXPOSURE) if known else 0
+        out[row, column + 1] = pair_count(table, key, CLICK) if known else 0
 
 
 @njit(cache=True, nogil=True)
 def _emit_affinity(
-    counters: Counters, column: int, kind: int, user: int, code: int, row: NDArray
+    counters: Counters,
+    column: int,
+    kind: int,
+    group: NDArray[np.int32],
+    user: int,
+    items: NDArray[np.int32],
+    out: NDArray[np.float32],
 ) -> None:
-    clicks = 0
-    if user != UNKNOWN and code != UNKNOWN:
-        clicks = pair_count(counters, pair_key(kind, user, code), CLICK)
-    row[column] = clicks
-    row[column + 1] = clicks / counters.clicked[user] if clicks > 0 else 0.0
-
-
-@njit(cache=True, nogil=True)
-def _emit_user(
-    counters: Counters, layout: Layout, item: int, user: int, row: NDArray
-) -> None:
-    known = user != UNKNOWN and item != UNKNOWN
-    if layout.user_item >= 0:
-        key = pair_key(USER_ITEM, user, item)
-        row[layout.user_item] = pair_count(counters, key, EXPOSURE) if known else 0
-        row[layout.user_item + 1] = pair_count(counters, key, CLICK) if known else 0
-    if layout.provider >= 0:
-        code = counters.provider[item] if item != UNKNOWN else UNKNOWN
-        _emit_affinity(counters, layout.provider, USER_PROVIDER, user, code, row)
-    if layout.category >= 0:
-        code = counters.category[item] if item != UNKNOWN else UNKNOWN
-        _emit_affinity(counters, layout.category, USER_CATEGORY, user, code, row)
+    table, clicked = pair_table(counters), counters.clicked
+    for row in range(len(items)):
+        code = group[items[row]] if items[row] != UNKNOWN else UNKNOWN
+        clicks = 0
+        if user != UNKNOWN and code != UNKNOWN:
+            clicks = pair_count(table, pair_key(kind, user, code), CLICK)
+        out[row, column] = clicks
+        out[row, column + 1] = clicks / clicked[user] if clicks > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)
 def _emit_transition(
-    counters: Counters, layout: Layout, item: int, user: int, row: NDArray
+    counters: Counters, layout: Layout, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:
     # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
-    last = total = 0.0
-    looked = 0
-    if user != UNKNOWN and item != UNKNOWN:
-        so_far = counters.clicked[user]
-        looked = min(so_far, layout.transitions)
-        for back in range(looked):
-            clicked = counters.ring[user, (so_far - 1 - back) % RING]
-            together = pair_count(counters, pair_key(ITEM_ITEM, clicked, item), CLICK)
-            chance = together / (counters.followed[clicked] + 1.0)
+    table, ring, followed = pair_table(counters), counters.ring, counters.followed
+    so_far = counters.clicked[user] if user != UNKNOWN else 0
+    looked = min(so_far, layout.transitions)
+    for row in range(len(items)):
+        last = total = 0.0
+        for back in range(looked if items[row] != UNKNOWN else 0):
+            clicked = ring[user, (so_far - 1 - back) % RING]
+            together = pair_count(table, pair_key(ITEM_ITEM, clicked, items[row]), CLICK)
+            chance = together / (followed[clicked] + 1.0)
             total += chance
             if back == 0:
                 last = chance
-    row[layout.transition] = last
-    row[layout.transition + 1] = total / looked if looked > 0 else 0.0
+        out[row, layout.transition] = last
+        out[row, layout.transition + 1] = total / looked if looked > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -255,20 +316,22 @@ def emit(
     out: NDArray[np.float32],
 ) -> None:
     """Features of one request at `ts`, [rows, features]; context columns are the caller's."""
-    for nth in range(len(items)):
-        item = items[nth]
-        row = out[nth]
-        row[0] = len(items)
-        _emit_counts(counters, layout, item, row)
-        if layout.decayed >= 0:
-            _emit_decayed(counters, layout, item, ts, row)
-        if layout.age >= 0:
-            born = counters.born[item] if item != UNKNOWN else NEVER
-            known = born != NEVER and born <= ts
-            row[layout.age] = (ts - born) / _SECOND if known else np.nan
-        _emit_user(counters, layout, item, user, row)
-        if layout.transition >= 0:
-            _emit_transition(counters, layout, item, user, row)
+    out[:, 0] = len(items)
+    _emit_counts(counters, layout, items, out)
+    if layout.decayed >= 0:
+        _emit_decayed(counters, layout, ts, items, out)
+    if layout.age >= 0:
+        _emit_age(counters, layout.age, ts, items, out)
+    if layout.user_item >= 0:
+        _emit_user_item(counters, layout.user_item, user, items, out)
+    if layout.provider >= 0:
+        group = counters.provider
+        _emit_affinity(counters, layout.provider, USER_PROVIDER, group, user, items, out)
+    if layout.category >= 0:
+        group = counters.category
+        _emit_affinity(counters, layout.category, USER_CATEGORY, group, user, items, out)
+    if layout.transition >= 0:
+        _emit_transition(counters, layout, user, items, out)
     _emit_relative(layout, out)
 
 

@@ -4,8 +4,11 @@ Open addressing with linear probing over arrays, so that the table is part of a 
 without objects, and a key is found by what it is, never by the order in which keys came.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from sluice.features.counters import EMPTY, Counters
 
@@ -21,39 +24,53 @@ def pair_key(kind: int, first: int, second: int) -> int:
     return (kind << (2 * _CODE_BITS)) | (first << _CODE_BITS) | second
 
 
+class PairTable(NamedTuple):
+    """The part of the counters that pairs live in, taken out once for many look-ups."""
+
+    keys: NDArray[np.int64]
+    values: NDArray[np.int32]
+    used: NDArray[np.int64]
+
+
 @njit(cache=True, nogil=True)
-def find(counters: Counters, key: int) -> int:
+def pair_table(counters: Counters) -> PairTable:
+    return PairTable(counters.pair_keys, counters.pair_values, counters.pairs)
+
+
+@njit(cache=True, nogil=True)
+def find(table: PairTable, key: int) -> int:
     """Slot of the key, or the free slot where it would go."""
-    mask = len(counters.pair_keys) - 1
+    keys = table.keys
+    mask = len(keys) - 1
     slot = np.int64((np.uint64(key) * _MIX) >> np.uint64(20)) & mask
-    while counters.pair_keys[slot] != key and counters.pair_keys[slot] != EMPTY:
+    while keys[slot] != key and keys[slot] != EMPTY:
         slot = (slot + 1) & mask
     return slot
 
 
 @njit(cache=True, nogil=True)
-def count_pair(counters: Counters, key: int, event: int) -> None:
+def count_pair(table: PairTable, key: int, event: int) -> None:
     """Add one event to the pair; the caller has made room."""
-    slot = find(counters, key)
-    if counters.pair_keys[slot] == EMPTY:
-        counters.pair_keys[slot] = key
-        counters.pairs[0] += 1
-    counters.pair_values[slot, event] += 1
+    slot = find(table, key)
+    if table.keys[slot] == EMPTY:
+        table.keys[slot] = key
+        table.used[0] += 1
+    table.values[slot, event] += 1
 
 
 @njit(cache=True, nogil=True)
-def pair_count(counters: Counters, key: int, event: int) -> int:
-    slot = find(counters, key)
-    return counters.pair_values[slot, event] if counters.pair_keys[slot] == key else 0
+def pair_count(table: PairTable, key: int, event: int) -> int:
+    slot = find(table, key)
+    return table.values[slot, event] if table.keys[slot] == key else 0
 
 
 @njit(cache=True, nogil=True)
-def _reinsert(old: Counters, new: Counters) -> None:
-    for slot in range(len(old.pair_keys)):
-        if old.pair_keys[slot] != EMPTY:
-            place = find(new, old.pair_keys[slot])
-            new.pair_keys[place] = old.pair_keys[slot]
-            new.pair_values[place] = old.pair_values[slot]
+def _reinsert(old: PairTable, new: PairTable) -> None:
+    for slot in range(len(old.keys)):
+        if old.keys[slot] != EMPTY:
+            place = find(new, old.keys[slot])
+            new.keys[place] = old.keys[slot]
+            new.values[place] = old.values[slot]
 
 
 def with_room(counters: Counters, more: int) -> Counters:
@@ -65,5 +82,5 @@ def with_room(counters: Counters, more: int) -> Counters:
     room = counters._replace(
         pair_keys=np.full(capacity, EMPTY), pair_values=np.zeros((capacity, 2), np.int32)
     )
-    _reinsert(counters, room)
+    _reinsert(pair_table(counters), pair_table(room))
     return room

@@ -1,0 +1,94 @@
+"""Versions brought to a state of the promotion machine."""
+
+from datetime import timedelta
+
+from registry import promotion
+from registry.gates.judgement import Judgement
+from sluice.store.port import Store
+from sluice.store.records import LedgerRow, Outcome, State, Version
+from tests.lib.stores import T0, a_draft
+
+MANDATORY = ("data", "leakage", "quality", "replay")
+REVIEWERS = ("rita", "ann", "Rob")
+BY_FLOW = {"actor": "flow", "at": T0 + timedelta(minutes=1)}
+
+
+def judged(*gates: str, outcome: Outcome = Outcome.PASS) -> list[Judgement]:
+    return [
+        Judgement(gate, outcome, f"{gate} says {outcome}", {"gate": gate}) for gate in gates
+    ]
+
+
+def release_of(version: Version) -> str:
+    return f"{version.number:064x}"
+
+
+def bring(store: Store, state: State, run: str = "run-1", surface: str = "feed") -> Version:
+    """Register a version and take it to `state`, on the way that only passes."""
+    version = promotion.register(store, a_draft(run, surface), actor="ann", at=T0)
+    steps = {
+        State.GATED: gate, State.PACKAGED: package, State.IN_REVIEW: submit,
+        State.APPROVED: approve, State.CHAMPION_PROVISIONAL: promote, State.CHAMPION: confirm,
+    }  # fmt: skip
+    for reached, step in steps.items():
+        if state is State.CANDIDATE:
+            break
+        step(store, version)
+        if reached is state:
+            break
+    return version
+
+
+def gate(store: Store, version: Version) -> State:
+    passed = judged("data", "leakage", "quality")
+    return promotion.gate(store, version, passed, mandatory=MANDATORY, **BY_FLOW)
+
+
+def package(store: Store, version: Version) -> LedgerRow:
+    return promotion.package(store, version, release_of(version), **BY_FLOW)
+
+
+def submit(store: Store, version: Version) -> State:
+    return promotion.submit(
+        store, version, judged("replay"), mandatory=MANDATORY, **BY_FLOW
+    )
+
+
+def approve(store: Store, version: Version, reviewer: str = "rita") -> LedgerRow:
+    return promotion.approve(
+        store,
+        version,
+        reviewer=reviewer,
+        reviewers=REVIEWERS,
+        release=release_of(version),
+        reason="looks right",
+        at=T0 + timedelta(hours=1),
+    )
+
+
+def reject(
+    store: Store, version: Version, reviewer: str = "rita", reason: str = "no"
+) -> LedgerRow:
+    return promotion.reject(
+        store, version, reviewer=reviewer, reviewers=REVIEWERS, reason=reason, at=T0
+    )
+
+
+def promote(store: Store, version: Version, key: str | None = None) -> LedgerRow:
+    serving = promotion.champion_of(store, version.surface)
+    return promotion.promote(
+        store,
+        version,
+        mandatory=MANDATORY,
+        judged_against=serving.release if serving else None,
+        idempotency_key=key or f"promote:{version.surface}:{version.number}",
+        **BY_FLOW,
+    )
+
+
+def confirm(store: Store, version: Version) -> LedgerRow:
+    return promotion.confirm(store, version, reason="bake ended", **BY_FLOW)
+
+
+def rollback(store: Store, surface: str = "feed", reason: str = "clicks fell") -> LedgerRow:
+    return promotion.rollback(store, surface, reason=reason, **BY_FLOW)
