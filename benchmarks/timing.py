@@ -15,9 +15,10 @@ class Timing:
     wall_s: float
 
 
-def measure(fn: Callable[[], Any], repeat: int = 5) -> Timing:
-    """Run `fn` once to warm it (compilation, caches), then `repeat` times."""
-    fn()
+def measure(fn: Callable[[], Any], repeat: int = 5, *, warm: bool = True) -> Timing:
+    """Run `fn` once to warm it (compilation, caches), where it has any, then `repeat` times."""
+    if warm:
+        fn()
     runs = [_once(fn) for _ in range(repeat)]
     return Timing(cpu_s=min(cpu for cpu, _ in runs), wall_s=min(wall for _, wall in runs))
 

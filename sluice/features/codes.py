@@ -33,5 +33,10 @@ class Codes:
         joined = column.to_frame("id").join(known, on="id", how="left", maintain_order="left")
         return joined["code"].fill_null(UNKNOWN).to_numpy()
 
+    def encode_runs(self, column: pl.Series) -> NDArray[np.int32]:
+        """As `encode`, for a column that repeats each id many times in a row."""
+        runs = column.rle().struct.unnest()
+        return np.repeat(self.encode(runs["value"]), runs["len"].to_numpy())
+
     def code(self, name: str) -> int:
         return self._numbers.get(name, UNKNOWN)

@@ -14,6 +14,16 @@ RING = 8
 """Clicks remembered per person, in order."""
 
 
+class PairTable(NamedTuple):
+    """A hash table from pairs of codes to counts; `sluice.features.pairs` reads and writes it."""
+
+    slots: NDArray[np.int64]
+    """[capacity, 2]: key, or EMPTY where free, and its counts, side by side because every look-up
+    lands somewhere else in memory: 32 bits of exposures below 32 of clicks. Open addressing."""
+    used: NDArray[np.int64]
+    """[1] keys in the table."""
+
+
 class Counters(NamedTuple):
     """Everything known before the state's clock, by dense code."""
 
@@ -36,12 +46,11 @@ class Counters(NamedTuple):
     """[users] clicks so far."""
     followed: NDArray[np.int32]
     """[items] clicks that were followed by another click of the same person."""
-    pair_keys: NDArray[np.int64]
-    """[capacity, a power of two] open addressing; EMPTY where free."""
-    pair_values: NDArray[np.int32]
-    """[capacity, 2] exposures and clicks of the pair."""
-    pairs: NDArray[np.int64]
-    """[1] keys in the table."""
+    seen: PairTable
+    """Exposures and clicks of person × item: nearly a key for each exposure."""
+    tastes: PairTable
+    """Clicks of person × provider, person × category and item × next item: so few that they stay
+    near the processor, which they would not among the pairs above."""
 
 
 class Queue(NamedTuple):
@@ -89,10 +98,16 @@ def empty_counters(windows: int, half_lives: int) -> Counters:
         ring=np.zeros((0, RING), np.int32),
         clicked=np.zeros(0, np.int32),
         followed=np.zeros(0, np.int32),
-        pair_keys=np.full(16, EMPTY),
-        pair_values=np.zeros((16, 2), np.int32),
-        pairs=np.zeros(1, np.int64),
+        seen=empty_table(16),
+        tastes=empty_table(16),
     )
+
+
+def empty_table(capacity: int) -> PairTable:
+    """A table without a key; the capacity is a power of two."""
+    slots = np.zeros((capacity, 2), np.int64)
+    slots[:, 0] = EMPTY
+    return PairTable(slots, np.zeros(1, np.int64))
 
 
 def empty_queue(windows: int) -> Queue:

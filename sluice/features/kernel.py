@@ -20,7 +20,6 @@ from sluice.features.pairs import (
     count_pair,
     pair_count,
     pair_key,
-    pair_table,
 )
 from sluice.features.plan import Layout
 
@@ -64,30 +63,32 @@ def _meet_items(counters: Counters, queue: Queue, low: int, high: int, embargo: 
 
 @njit(cache=True, nogil=True)
 def _remember_exposures(counters: Counters, queue: Queue, low: int, high: int) -> None:
-    items, users, table = queue.item, queue.user, pair_table(counters)
+    items, users = queue.item, queue.user
+    slots, used = counters.seen
     for nth in range(low, high):
-        count_pair(table, pair_key(USER_ITEM, users[nth], items[nth]), EXPOSURE)
+        count_pair(slots, used, pair_key(USER_ITEM, users[nth], items[nth]), EXPOSURE)
 
 
 @njit(cache=True, nogil=True)
 def _remember_clicks(
     counters: Counters, layout: Layout, queue: Queue, low: int, high: int
 ) -> None:
-    table = pair_table(counters)
+    seen, seen_used = counters.seen
+    tastes, used = counters.tastes
     ring, clicked, followed = counters.ring, counters.clicked, counters.followed
     for nth in range(low, high):
         item, user = queue.item[nth], queue.user[nth]
         provider, category = counters.provider[item], counters.category[item]
         if layout.user_item >= 0:
-            count_pair(table, pair_key(USER_ITEM, user, item), CLICK)
+            count_pair(seen, seen_used, pair_key(USER_ITEM, user, item), CLICK)
         if layout.provider >= 0 and provider != UNKNOWN:
-            count_pair(table, pair_key(USER_PROVIDER, user, provider), CLICK)
+            count_pair(tastes, used, pair_key(USER_PROVIDER, user, provider), CLICK)
         if layout.category >= 0 and category != UNKNOWN:
-            count_pair(table, pair_key(USER_CATEGORY, user, category), CLICK)
+            count_pair(tastes, used, pair_key(USER_CATEGORY, user, category), CLICK)
         so_far = clicked[user]
         if layout.transitions > 0 and so_far > 0:
             last = ring[user, (so_far - 1) % RING]
-            count_pair(table, pair_key(ITEM_ITEM, last, item), CLICK)
+            count_pair(tastes, used, pair_key(ITEM_ITEM, last, item), CLICK)
             followed[last] += 1
         ring[user, so_far % RING] = item
         clicked[user] = so_far + 1
@@ -233,12 +234,13 @@ def _emit_age(
 def _emit_user_item(
     counters: Counters, column: int, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:
-    table = pair_table(counters)
+    slots, _ = counters.seen
     for row in range(len(items)):
-        known = user != UNKNOWN and items[row] != UNKNOWN
-        key = pair_key(USER_ITEM, user, items[row])
-        out[row, column] = pair_count(table, key, EXPOSURE) if known else 0
-        out[row, column + 1] = pair_count(table, key, CLICK) if known else 0
+        shown = clicked = 0
+        if user != UNKNOWN and items[row] != UNKNOWN:
+            shown, clicked = pair_count(slots, pair_key(USER_ITEM, user, items[row]))
+        out[row, column] = shown
+        out[row, column + 1] = clicked
 
 
 @njit(cache=True, nogil=True)
@@ -251,12 +253,13 @@ def _emit_affinity(
     items: NDArray[np.int32],
     out: NDArray[np.float32],
 ) -> None:
-    table, clicked = pair_table(counters), counters.clicked
+    slots, _ = counters.tastes
+    clicked = counters.clicked
     for row in range(len(items)):
         code = group[items[row]] if items[row] != UNKNOWN else UNKNOWN
         clicks = 0
         if user != UNKNOWN and code != UNKNOWN:
-            clicks = pair_count(table, pair_key(kind, user, code), CLICK)
+            _, clicks = pair_count(slots, pair_key(kind, user, code))
         out[row, column] = clicks
         out[row, column + 1] = clicks / clicked[user] if clicks > 0 else 0.0
 
@@ -266,14 +269,15 @@ def _emit_transition(
     counters: Counters, layout: Layout, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:
     # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
-    table, ring, followed = pair_table(counters), counters.ring, counters.followed
+    slots, _ = counters.tastes
+    ring, followed = counters.ring, counters.followed
     so_far = counters.clicked[user] if user != UNKNOWN else 0
     looked = min(so_far, layout.transitions)
     for row in range(len(items)):
         last = total = 0.0
         for back in range(looked if items[row] != UNKNOWN else 0):
             clicked = ring[user, (so_far - 1 - back) % RING]
-            together = pair_count(table, pair_key(ITEM_ITEM, clicked, items[row]), CLICK)
+            _, together = pair_count(slots, pair_key(ITEM_ITEM, clicked, items[row]))
             chance = together / (followed[clicked] + 1.0)
             total += chance
             if back == 0:
@@ -283,22 +287,24 @@ def _emit_transition(
 
 
 @njit(cache=True, nogil=True)
-def _emit_relative(layout: Layout, out: NDArray) -> None:
+def _emit_relative(layout: Layout, out: NDArray[np.float32]) -> None:
     rows = len(out)
+    values = np.empty(rows, np.float32)
     for nth in range(len(layout.relative_of)):
-        values = out[:, layout.relative_of[nth]]
         total = 0.0
         known = 0
+        # A column of `out` lies scattered; side by side, eight values are compared at once.
         for row in range(rows):
+            values[row] = out[row, layout.relative_of[nth]]
             if not np.isnan(values[row]):
                 total += values[row]
                 known += 1
         for row in range(rows):
             value = values[row]
             if layout.ranked >= 0:
-                above = 0
+                above = np.int32(0)
                 for other in range(rows):
-                    above += values[other] > value
+                    above += np.int32(values[other] > value)
                 out[row, layout.ranked + nth] = 1 + above if not np.isnan(value) else np.nan
             if layout.shared >= 0:
                 out[row, layout.shared + nth] = value / total if total != 0.0 else value

@@ -4,17 +4,17 @@ Open addressing with linear probing over arrays, so that the table is part of a 
 without objects, and a key is found by what it is, never by the order in which keys came.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sluice.features.counters import EMPTY, Counters
+from sluice.features.counters import EMPTY, PairTable, empty_table
 
 USER_ITEM, USER_PROVIDER, USER_CATEGORY, ITEM_ITEM = 1, 2, 3, 4
 
 _CODE_BITS = 30
+_COUNT_BITS = 32
+_LOW = (1 << _COUNT_BITS) - 1
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
@@ -24,63 +24,47 @@ def pair_key(kind: int, first: int, second: int) -> int:
     return (kind << (2 * _CODE_BITS)) | (first << _CODE_BITS) | second
 
 
-class PairTable(NamedTuple):
-    """The part of the counters that pairs live in, taken out once for many look-ups."""
-
-    keys: NDArray[np.int64]
-    values: NDArray[np.int32]
-    used: NDArray[np.int64]
-
-
 @njit(cache=True, nogil=True)
-def pair_table(counters: Counters) -> PairTable:
-    return PairTable(counters.pair_keys, counters.pair_values, counters.pairs)
-
-
-@njit(cache=True, nogil=True)
-def find(table: PairTable, key: int) -> int:
+def find(slots: NDArray[np.int64], key: int) -> int:
     """Slot of the key, or the free slot where it would go."""
-    keys = table.keys
-    mask = len(keys) - 1
+    mask = len(slots) - 1
     slot = np.int64((np.uint64(key) * _MIX) >> np.uint64(20)) & mask
-    while keys[slot] != key and keys[slot] != EMPTY:
+    while slots[slot, 0] != key and slots[slot, 0] != EMPTY:
         slot = (slot + 1) & mask
     return slot
 
 
 @njit(cache=True, nogil=True)
-def count_pair(table: PairTable, key: int, event: int) -> None:
+def count_pair(slots: NDArray[np.int64], used: NDArray[np.int64], key: int, event: int) -> None:
     """Add one event to the pair; the caller has made room."""
-    slot = find(table, key)
-    if table.keys[slot] == EMPTY:
-        table.keys[slot] = key
-        table.used[0] += 1
-    table.values[slot, event] += 1
+    slot = find(slots, key)
+    if slots[slot, 0] == EMPTY:
+        slots[slot, 0] = key
+        used[0] += 1
+    slots[slot, 1] += 1 << (_COUNT_BITS * event)
 
 
 @njit(cache=True, nogil=True)
-def pair_count(table: PairTable, key: int, event: int) -> int:
-    slot = find(table, key)
-    return table.values[slot, event] if table.keys[slot] == key else 0
+def pair_count(slots: NDArray[np.int64], key: int) -> tuple[int, int]:
+    """Exposures and clicks of the pair; zeros where it was never met."""
+    slot = find(slots, key)
+    if slots[slot, 0] != key:
+        return 0, 0
+    return slots[slot, 1] & _LOW, slots[slot, 1] >> _COUNT_BITS
 
 
 @njit(cache=True, nogil=True)
-def _reinsert(old: PairTable, new: PairTable) -> None:
-    for slot in range(len(old.keys)):
-        if old.keys[slot] != EMPTY:
-            place = find(new, old.keys[slot])
-            new.keys[place] = old.keys[slot]
-            new.values[place] = old.values[slot]
+def _reinsert(old: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+    for slot in range(len(old)):
+        if old[slot, 0] != EMPTY:
+            new[find(new, old[slot, 0])] = old[slot]
 
 
-def with_room(counters: Counters, more: int) -> Counters:
-    """Counters whose pair table takes `more` new keys at a load of at most one half."""
-    needed = 2 * (int(counters.pairs[0]) + more)
-    if needed <= len(counters.pair_keys):
-        return counters
-    capacity = 1 << int(needed - 1).bit_length()
-    room = counters._replace(
-        pair_keys=np.full(capacity, EMPTY), pair_values=np.zeros((capacity, 2), np.int32)
-    )
-    _reinsert(pair_table(counters), pair_table(room))
-    return room
+def with_room(table: PairTable, more: int) -> PairTable:
+    """A table that takes `more` new keys at a load of at most two thirds."""
+    needed = 3 * (int(table.used[0]) + more) // 2
+    if needed < len(table.slots):
+        return table
+    room = empty_table(1 << needed.bit_length())
+    _reinsert(table.slots, room.slots)
+    return PairTable(room.slots, table.used.copy())

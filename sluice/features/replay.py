@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
@@ -43,54 +44,50 @@ def replay(spec: FeatureSpec, label: FeedbackKind, tables: LogTables) -> Replaye
     offsets = np.append(first, len(starts)).astype(np.int64)
     requests = exposures[first]
     ts = requests["ts"].dt.timestamp("us").to_numpy()
-    items, users = _codes(state, exposures, first)
+    # The exposures are in time order already, so they stand in the state's queue as they came.
+    items, users = state.exposures.item, state.exposures.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
     features = state.fold(ts, offsets, users, items, values)
     frame = RankingFrame(
         names=state.names,
         features=features,
-        labels=_labels(tables, label, requests["request_id"], items, starts, state),
+        labels=_labels(tables, label, requests["request_id"], offsets, state),
         offsets=offsets,
         ts=ts,
         request_ids=requests["request_id"].to_numpy(),
         users=users.astype(np.int64),
-        item_ids=exposures["item_id"].to_numpy(),
+        item_ids=np.array(state.items.ids, dtype=object)[items],
         positions=exposures["position"].fill_null(UNKNOWN_POSITION).to_numpy(),
     )
     return Replayed(frame, state)
-
-
-def _codes(
-    state: FeatureState, exposures: pl.DataFrame, first: NDArray[np.intp]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Item of every row and person of every request, as the state numbers them."""
-    return (
-        state.items.encode(exposures["item_id"]),
-        state.users.encode(exposures["user_id"].gather(first)),
-    )
 
 
 def _labels(
     tables: LogTables,
     label: FeedbackKind,
     requests: pl.Series,
-    items: NDArray[np.int32],
-    request_of_row: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
     state: FeatureState,
 ) -> NDArray[np.float64]:
-    """Largest value received for each row; joined on numbers, which is faster than on two strings."""
+    """Largest value of the label received for each row."""
     answers = tables.feedback.filter(
         (pl.col("kind") == label.value) & pl.col("request_id").is_not_null()
     ).join(requests.to_frame("request_id").with_row_index("request"), on="request_id")
-    received = answers.select(
-        key=_key(answers["request"].to_numpy(), state.items.encode(answers["item_id"])),
-        value="value",
+    labels = np.zeros(int(offsets[-1]))
+    _mark(
+        labels,
+        offsets,
+        state.exposures.item,
+        answers["request"].to_numpy(),
+        state.items.encode(answers["item_id"]),
+        answers["value"].to_numpy(),
     )
-    rows = pl.DataFrame({"key": _key(request_of_row, items)})
-    largest = received.group_by("key").agg(pl.col("value").max())
-    joined = rows.join(largest, on="key", how="left", maintain_order="left")
-    return joined["value"].fill_null(0.0).to_numpy()
+    return labels
 
 
-def _key(request: NDArray[np.uint32], item: NDArray[np.int32]) -> pl.Series:
-    return pl.Series("key", request.astype(np.int64) << 32 | item.astype(np.int64))
+@njit(cache=True, nogil=True)
+def _mark(labels, offsets, items, requests, answered, values):  # noqa: ANN001, ANN202 - Numba infers them
+    for nth in range(len(requests)):
+        for row in range(offsets[requests[nth]], offsets[requests[nth] + 1]):
+            if items[row] == answered[nth]:
+                labels[row] = max(labels[row], values[nth])

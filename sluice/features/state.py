@@ -28,7 +28,7 @@ from sluice.features.pairs import with_room
 from sluice.features.plan import Plan, compile_plan
 from sluice.features.spec import FeatureSpec
 
-_PAIRS_PER_CLICK = 4
+_TASTES_PER_CLICK = 3
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class FeatureState:
         clicks = _known_clicks(tables.feedback, self.plan.embargo)
         self._refuse_late(exposures, clicks)
         self.items.learn(exposures["item"], clicks["item"], tables.items["item_id"])
-        self.users.learn(exposures["user"], clicks["user"])
+        self.users.learn(exposures["user"].rle().struct.field("value"), clicks["user"])
         self.providers.learn(tables.items["provider_id"])
         self.categories.learn(tables.items["category"])
         self.counters = grow(self.counters, len(self.items), len(self.users))
@@ -99,8 +99,10 @@ class FeatureState:
         self.exposures = self._merged(self.exposures, exposures, by=["at"])
         # Whose click came last matters, also among clicks of one moment.
         self.clicks = self._merged(self.clicks, clicks, by=["at", "user", "item"])
-        waiting = len(exposures) + _PAIRS_PER_CLICK * len(clicks)
-        self.counters = with_room(self.counters, waiting)
+        self.counters = self.counters._replace(
+            seen=with_room(self.counters.seen, len(exposures) + len(clicks)),
+            tastes=with_room(self.counters.tastes, _TASTES_PER_CLICK * len(clicks)),
+        )
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
@@ -236,7 +238,7 @@ class FeatureState:
         return Queue(
             at=np.concatenate([queue.at[first:applied], ordered["at"].to_numpy()]),
             item=np.concatenate([queue.item[first:applied], self.items.encode(ordered["item"])]),
-            user=np.concatenate([queue.user[first:applied], self.users.encode(ordered["user"])]),
+            user=np.concatenate([queue.user[first:applied], self.users.encode_runs(ordered["user"])]),
             answers=np.concatenate([queue.answers[first:applied], ordered["answers"].to_numpy()]),
             applied=np.array([applied - first]),
             expired=queue.expired - first,

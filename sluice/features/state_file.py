@@ -13,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from sluice.errors import IntegrityError
-from sluice.features.counters import EMPTY, Counters, Facts, Queue
+from sluice.features.counters import EMPTY, Facts, PairTable, Queue
 from sluice.features.pairs import with_room
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 FILES = ("ids.json", "state.json", "state.npz")
 
-_PAIR_FIELDS = ("pair_keys", "pair_values")
+_TABLES = ("seen", "tastes")
 _PER_ITEM = ("counts", "decayed", "touched", "born", "provider", "category", "followed")
 _PER_USER = ("ring", "clicked")
 
@@ -51,10 +51,12 @@ def _arrays(state: "FeatureState") -> dict[str, NDArray]:
     arrays: dict[str, NDArray] = {"totals": counters.totals}
     arrays |= {name: getattr(counters, name)[: len(state.items)] for name in _PER_ITEM}
     arrays |= {name: getattr(counters, name)[: len(state.users)] for name in _PER_USER}
-    # Sorted and without the free slots: the table's layout depends on how it grew.
-    order = np.argsort(counters.pair_keys, kind="stable")
-    order = order[counters.pair_keys[order] != EMPTY]
-    arrays |= {name: getattr(counters, name)[order] for name in _PAIR_FIELDS}
+    for title in _TABLES:
+        table: PairTable = getattr(counters, title)
+        # Sorted and without the free slots: the table's layout depends on how it grew.
+        keys = table.slots[:, 0]
+        order = np.argsort(keys, kind="stable")
+        arrays[title] = table.slots[order[keys[order] != EMPTY]]
     arrays |= {f"facts.{name}": column for name, column in state.facts._asdict().items()}
     for title, queue in (("exposures", state.exposures), ("clicks", state.clicks)):
         arrays |= {f"{title}.{name}": column for name, column in queue._asdict().items()}
@@ -96,16 +98,17 @@ def restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
 
 def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
     fields = {name: arrays[name] for name in (*_PER_ITEM, *_PER_USER, "totals")}
-    empty = state.counters._replace(**fields)
-    keys, values = arrays["pair_keys"], arrays["pair_values"]
-    packed = Counters(
-        **empty._asdict() | {"pair_keys": keys, "pair_values": values, "pairs": np.array([len(keys)])}
-    )
-    # `with_room` rehashes every key of the packed table into one with free slots.
-    state.counters = with_room(packed, max(len(keys), 8))
+    tables = {title: _unpacked(title, arrays) for title in _TABLES}
+    state.counters = state.counters._replace(**fields, **tables)
     state.facts = Facts(**_fields("facts", Facts, arrays))
     state.exposures = Queue(**_fields("exposures", Queue, arrays))
     state.clicks = Queue(**_fields("clicks", Queue, arrays))
+
+
+def _unpacked(title: str, arrays: dict[str, NDArray]) -> PairTable:
+    packed = PairTable(arrays[title], np.array([len(arrays[title])]))
+    # More room than the packed keys have makes `with_room` put each where it is found.
+    return with_room(packed, 8)
 
 
 def _fields(title: str, kind: type, arrays: dict[str, NDArray]) -> dict[str, NDArray]:
