@@ -38,7 +38,10 @@ def counters(spec: FeatureSpec) -> Mapping[str, Counter]:
         "user_item.exposure": (KEYS["user_item"], "shown", FOREVER),
         "user_item.click": (KEYS["user_item"], "clicked", FOREVER),
     }
-    found |= {f"user_{key}.click": (KEYS[f"user_{key}"], "clicked", FOREVER) for key in spec.affinity}
+    found |= {
+        f"user_{key}.click": (KEYS[f"user_{key}"], "clicked", FOREVER)
+        for key in spec.affinity
+    }
     return found | {"user.click": (KEYS["user"], "clicked", FOREVER)}
 
 
@@ -48,11 +51,15 @@ def _events(folder: Path) -> pl.LazyFrame:
         "item_id", "provider_id", "category", "published_at"
     )
     keys = ("request_id", "user_id", "item_id")
-    shown = pl.scan_parquet(folder / "exposures.parquet").select("ts", *keys, shown=1, clicked=0)
+    shown = pl.scan_parquet(folder / "exposures.parquet").select(
+        "ts", *keys, shown=1, clicked=0
+    )
     clicked = pl.scan_parquet(folder / "clicks.parquet").select(
         "received_ts", *keys, shown=0, clicked=1
     )
-    stream = pl.concat([shown.with_row_index(), clicked.rename({"received_ts": "ts"}).with_row_index()])
+    stream = pl.concat(
+        [shown.with_row_index(), clicked.rename({"received_ts": "ts"}).with_row_index()]
+    )
     return stream.join(facts, on="item_id", how="left", maintain_order="left").sort("ts")
 
 
@@ -60,7 +67,9 @@ def by_polars_rolling(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
     """Trailing windows with `rolling_sum_by(closed="left")`, one for each counter."""
     rolled = [
         pl.col(event)
-        .rolling_sum_by("ts", window_size=f"{_DAYS}d" if span == FOREVER else span, closed="left")
+        .rolling_sum_by(
+            "ts", window_size=f"{_DAYS}d" if span == FOREVER else span, closed="left"
+        )
         .over(keys)
         .fill_null(0)
         .alias(name)
@@ -85,9 +94,12 @@ def by_polars_asof(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
     for keys, span in sorted(looked):
         asked = asked.join(_before(events, keys, span), on="index")
     names = {
-        name: _difference(keys, event, span) for name, (keys, event, span) in counters(spec).items()
+        name: _difference(keys, event, span)
+        for name, (keys, event, span) in counters(spec).items()
     }
-    totals = {f"total.{event}": _difference((), event, FOREVER) for event in ("shown", "clicked")}
+    totals = {
+        f"total.{event}": _difference((), event, FOREVER) for event in ("shown", "clicked")
+    }
     return _finished(asked.with_columns(**names, **totals).sort("ts"), spec)
 
 
@@ -106,7 +118,9 @@ def _before(events: pl.LazyFrame, keys: tuple[str, ...], span: str) -> pl.LazyFr
     running = [each.over(keys) for each in sums] if keys else sums
     totals = events.select("ts", *keys, *running)
     asked = events.filter(pl.col("shown") == 1).select(
-        "index", *keys, at=pl.col("ts") if span == FOREVER else pl.col("ts").dt.offset_by(f"-{span}")
+        "index",
+        *keys,
+        at=pl.col("ts") if span == FOREVER else pl.col("ts").dt.offset_by(f"-{span}"),
     )
     joined = asked.join_asof(
         totals, left_on="at", right_on="ts", by=keys or None,
@@ -114,7 +128,10 @@ def _before(events: pl.LazyFrame, keys: tuple[str, ...], span: str) -> pl.LazyFr
     )  # fmt: skip
     return joined.select(
         "index",
-        *(pl.col(event).fill_null(0).alias(_found(keys, event, span)) for event in ("shown", "clicked")),
+        *(
+            pl.col(event).fill_null(0).alias(_found(keys, event, span))
+            for event in ("shown", "clicked")
+        ),
     )
 
 
@@ -139,9 +156,7 @@ def _finished(counted: pl.LazyFrame, spec: FeatureSpec) -> NDArray[np.float32]:
         pl.when(age >= 0).then(age).alias("item.age"),
         pl.len().over("request_id").alias("request.size"),
     )  # fmt: skip
-    related = asked.with_columns(
-        form for name in spec.relative_of for form in _forms(name)
-    )
+    related = asked.with_columns(form for name in spec.relative_of for form in _forms(name))
     names = compile_plan(spec).names
     matrix = related.sort("index").select(pl.col(name).cast(pl.Float32) for name in names)
     return matrix.collect(engine="streaming").to_numpy()
@@ -165,7 +180,9 @@ def by_duckdb(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
         connection.execute("SET enable_progress_bar = false")
         found = connection.execute(_query(folder, spec)).fetchnumpy()
     names = compile_plan(spec).names
-    columns = [np.ma.filled(np.ma.asarray(found[name], np.float32), np.nan) for name in names]
+    columns = [
+        np.ma.filled(np.ma.asarray(found[name], np.float32), np.nan) for name in names
+    ]
     return np.column_stack(columns)
 
 

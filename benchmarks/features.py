@@ -50,7 +50,9 @@ def write_feed(folder: Path, rows: int) -> int:
     """Write the files; returns how many exposures there are."""
     requests = round(rows / DAYS / ROWS_PER_REQUEST)
     users, items = max(rows // 100, 100), max(rows // 400, 100)
-    config = FeedConfig(days=DAYS, requests_per_day=requests, users=users, items_per_day=items)
+    config = FeedConfig(
+        days=DAYS, requests_per_day=requests, users=users, items_per_day=items
+    )
     tables = generate(config).tables
     clicks = tables.feedback.filter(pl.col("kind") == FeedbackKind.CLICK.value)
     for name, table in zip(FILES, (tables.exposures, clicks, tables.items), strict=True):
@@ -93,7 +95,9 @@ def peak_megabytes(engine: str, folder: Path) -> float:
 
 def differing(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Share of values that differ by more than float32 sums in another order may."""
-    return float((~np.isclose(found, expected, rtol=1e-4, atol=1e-4, equal_nan=True)).mean())
+    return float(
+        (~np.isclose(found, expected, rtol=1e-4, atol=1e-4, equal_nan=True)).mean()
+    )
 
 
 def run(rows: int) -> dict[str, Any]:
@@ -113,7 +117,8 @@ def run(rows: int) -> dict[str, Any]:
         "scan_cpu_s": scanned.cpu_s,
         "engines": engines,
         "speedup_over_best_engine": min(row["cpu_s"] for row in others) / ours["cpu_s"],
-        "wall_speedup_over_best_engine": min(row["wall_s"] for row in others) / ours["wall_s"],
+        "wall_speedup_over_best_engine": min(row["wall_s"] for row in others)
+        / ours["wall_s"],
         "times_the_scan": ours["cpu_s"] / scanned.cpu_s,
     }
 

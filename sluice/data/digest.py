@@ -10,7 +10,9 @@ _CHUNK = 1 << 20
 
 def canonical_json(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys, no spaces, NaN refused, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return text.encode()
 
 
@@ -31,4 +33,6 @@ def file_digest(path: Path) -> str:
 def folder_digest(folder: Path) -> str:
     """SHA-256 over the sorted (relative path, file digest) pairs of a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return json_digest([[path.relative_to(folder).as_posix(), file_digest(path)] for path in files])
+    return json_digest(
+        [[path.relative_to(folder).as_posix(), file_digest(path)] for path in files]
+    )

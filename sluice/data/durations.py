@@ -17,7 +17,9 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise ConfigError(f"duration {text!r}: write a whole number and s, m, h or d, like 6h")
+        raise ConfigError(
+            f"duration {text!r}: write a whole number and s, m, h or d, like 6h"
+        )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

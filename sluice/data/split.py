@@ -35,4 +35,6 @@ def time_split(window: Window, judged: Fraction = JUDGED_SHARE) -> TimeSplit:
     """
     if not 0 < judged < 1:
         raise ConfigError(f"judged share {judged}: must lie between 0 and 1, both excluded")
-    return TimeSplit(window, window.end - window.length * judged.numerator / judged.denominator)
+    return TimeSplit(
+        window, window.end - window.length * judged.numerator / judged.denominator
+    )

@@ -17,9 +17,13 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise ConfigError(f"window {self.start} .. {self.end}: give times with a zone (UTC)")
+            raise ConfigError(
+                f"window {self.start} .. {self.end}: give times with a zone (UTC)"
+            )
         if self.start >= self.end:
-            raise ConfigError(f"window {self.start} .. {self.end}: the end must lie after the start")
+            raise ConfigError(
+                f"window {self.start} .. {self.end}: the end must lie after the start"
+            )
 
     @property
     def length(self) -> timedelta:
@@ -48,6 +52,8 @@ class LogTables:
             exposures=self.exposures.filter(
                 (pl.col("ts") >= pl.lit(window.start)) & (pl.col("ts") < end)
             ),
-            feedback=self.feedback.filter((pl.col("received_ts") < end) & (pl.col("ts") < end)),
+            feedback=self.feedback.filter(
+                (pl.col("received_ts") < end) & (pl.col("ts") < end)
+            ),
             items=self.items.filter(pl.col("valid_from") < end),
         )

@@ -64,7 +64,9 @@ def mutation_audit(
         again, _ = build(changed_from(tables, ts)).split_at(ts + 1)
         rows += known.rows
         changes = _changes(known.features, again.features)
-        moved.update(name for name, change in zip(frame.names, changes, strict=True) if change > 0)
+        moved.update(
+            name for name, change in zip(frame.names, changes, strict=True) if change > 0
+        )
         worst = max(worst, float(changes.max(initial=0.0)))
     return AuditResult(len(probes), rows, tuple(sorted(moved)), worst)
 
@@ -105,7 +107,9 @@ def _inverted_clicks(tables: LogTables, at: pl.Expr) -> pl.DataFrame:
     return planted.select(tables.feedback.columns)
 
 
-def _changes(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
+def _changes(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """Largest absolute change of each column; infinite where NaN came or went, or rows differ."""
     if before.shape != after.shape:
         return np.full(before.shape[1], np.inf)

@@ -30,7 +30,9 @@ class Codes:
             {"id": self.ids, "code": np.arange(len(self.ids), dtype=np.int32)},
             schema={"id": pl.String, "code": pl.Int32},
         )
-        joined = column.to_frame("id").join(known, on="id", how="left", maintain_order="left")
+        joined = column.to_frame("id").join(
+            known, on="id", how="left", maintain_order="left"
+        )
         return joined["code"].fill_null(UNKNOWN).to_numpy()
 
     def encode_runs(self, column: pl.Series) -> NDArray[np.int32]:

@@ -82,6 +82,27 @@ class Facts(NamedTuple):
     """[1]."""
 
 
+class Events(NamedTuple):
+    """All that a state was told, counted or waiting."""
+
+    facts: Facts
+    exposures: Queue
+    clicks: Queue
+
+
+class Requests(NamedTuple):
+    """Requests in time order, in codes."""
+
+    ts: NDArray[np.int64]
+    """[requests] µs."""
+    offsets: NDArray[np.int64]
+    """[requests + 1] row bounds."""
+    users: NDArray[np.int32]
+    """[requests]."""
+    items: NDArray[np.int32]
+    """[rows]."""
+
+
 EMPTY = np.int64(-1)
 
 
@@ -125,6 +146,21 @@ def empty_facts() -> Facts:
     codes = np.zeros(0, np.int32)
     times = np.zeros(0, np.int64)
     return Facts(times, codes, codes, codes, times, np.zeros(1, np.int64))
+
+
+def merged_facts(old: Facts, new: Facts) -> Facts:
+    """What is not yet believed of both, in the order in which it begins to hold."""
+    waiting = int(old.applied[0])
+    at = np.concatenate([old.at[waiting:], new.at])
+    order = np.argsort(at, kind="stable")
+    return Facts(
+        at=at[order],
+        item=np.concatenate([old.item[waiting:], new.item])[order],
+        provider=np.concatenate([old.provider[waiting:], new.provider])[order],
+        category=np.concatenate([old.category[waiting:], new.category])[order],
+        born=np.concatenate([old.born[waiting:], new.born])[order],
+        applied=np.zeros(1, np.int64),
+    )
 
 
 def _longer(array: NDArray, length: int, fill: int) -> NDArray:

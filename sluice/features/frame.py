@@ -34,9 +34,13 @@ class RankingFrame:
     def __post_init__(self) -> None:
         rows = len(self.labels)
         if self.features.shape != (rows, len(self.names)):
-            raise DataError(f"features are {self.features.shape}, expected ({rows}, {len(self.names)})")
+            raise DataError(
+                f"features are {self.features.shape}, expected ({rows}, {len(self.names)})"
+            )
         if int(self.offsets[-1]) != rows or int(self.offsets[0]) != 0:
-            raise DataError(f"request sizes sum to {int(self.offsets[-1])}, the frame has {rows} rows")
+            raise DataError(
+                f"request sizes sum to {int(self.offsets[-1])}, the frame has {rows} rows"
+            )
 
     @property
     def requests(self) -> int:

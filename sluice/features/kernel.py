@@ -11,7 +11,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sluice.features.counters import CLICK, EXPOSURE, NEVER, RING, UNKNOWN, Counters, Facts, Queue
+from sluice.features.counters import (
+    CLICK,
+    EXPOSURE,
+    NEVER,
+    RING,
+    UNKNOWN,
+    Counters,
+    Events,
+    Facts,
+    Queue,
+    Requests,
+)
 from sluice.features.pairs import (
     ITEM_ITEM,
     USER_CATEGORY,
@@ -54,7 +65,9 @@ def _count_events(
 
 
 @njit(cache=True, nogil=True)
-def _meet_items(counters: Counters, queue: Queue, low: int, high: int, embargo: int) -> None:
+def _meet_items(
+    counters: Counters, queue: Queue, low: int, high: int, embargo: int
+) -> None:
     born, at, items = counters.born, queue.at, queue.item
     for nth in range(low, high):
         if born[items[nth]] == NEVER:
@@ -77,8 +90,8 @@ def _remember_clicks(
     tastes, used = counters.tastes
     ring, clicked, followed = counters.ring, counters.clicked, counters.followed
     for nth in range(low, high):
-        item, user = queue.item[nth], queue.user[nth]
-        provider, category = counters.provider[item], counters.category[item]
+        item, user = int(queue.item[nth]), int(queue.user[nth])
+        provider, category = int(counters.provider[item]), int(counters.category[item])
         if layout.user_item >= 0:
             count_pair(seen, seen_used, pair_key(USER_ITEM, user, item), CLICK)
         if layout.provider >= 0 and provider != UNKNOWN:
@@ -87,7 +100,7 @@ def _remember_clicks(
             count_pair(tastes, used, pair_key(USER_CATEGORY, user, category), CLICK)
         so_far = clicked[user]
         if layout.transitions > 0 and so_far > 0:
-            last = ring[user, (so_far - 1) % RING]
+            last = int(ring[user, (so_far - 1) % RING])
             count_pair(tastes, used, pair_key(ITEM_ITEM, last, item), CLICK)
             followed[last] += 1
         ring[user, so_far % RING] = item
@@ -116,22 +129,15 @@ def _known(at: NDArray[np.int64], first: int, ts: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def apply_until(
-    counters: Counters,
-    layout: Layout,
-    facts: Facts,
-    exposures: Queue,
-    clicks: Queue,
-    ts: int,
-    embargo: int,
-) -> None:
+def apply_until(counters: Counters, layout: Layout, events: Events, ts: int) -> None:
     """Count every event, and believe every fact, known strictly before `ts`."""
+    facts, exposures, clicks = events
     _apply_facts(counters, facts, ts)
     low = exposures.applied[0]
     high = _known(exposures.at, low, ts)
     if high > low:
         _count_events(counters, layout, exposures, EXPOSURE, low, high)
-        _meet_items(counters, exposures, low, high, embargo)
+        _meet_items(counters, exposures, low, high, layout.embargo)
         if layout.user_item >= 0:
             _remember_exposures(counters, exposures, low, high)
         exposures.applied[0] = high
@@ -165,12 +171,10 @@ def _place_windows(
 
 
 @njit(cache=True, nogil=True)
-def place_windows(
-    counters: Counters, layout: Layout, exposures: Queue, clicks: Queue, ts: int
-) -> None:
+def place_windows(counters: Counters, layout: Layout, events: Events, ts: int) -> None:
     """Make every windowed count hold exactly the applied events with `ts - w <= at`."""
-    _place_windows(counters, layout, exposures, EXPOSURE, ts)
-    _place_windows(counters, layout, clicks, CLICK, ts)
+    _place_windows(counters, layout, events.exposures, EXPOSURE, ts)
+    _place_windows(counters, layout, events.clicks, CLICK, ts)
 
 
 @njit(cache=True, nogil=True)
@@ -199,7 +203,11 @@ def _emit_counts(
 
 @njit(cache=True, nogil=True)
 def _emit_decayed(
-    counters: Counters, layout: Layout, ts: int, items: NDArray[np.int32], out: NDArray[np.float32]
+    counters: Counters,
+    layout: Layout,
+    ts: int,
+    items: NDArray[np.int32],
+    out: NDArray[np.float32],
 ) -> None:
     decayed, touched, half_lives = counters.decayed, counters.touched, layout.half_lives
     weight, prior = layout.prior_weight, _surface_rate(counters)
@@ -221,7 +229,11 @@ def _emit_decayed(
 
 @njit(cache=True, nogil=True)
 def _emit_age(
-    counters: Counters, column: int, ts: int, items: NDArray[np.int32], out: NDArray[np.float32]
+    counters: Counters,
+    column: int,
+    ts: int,
+    items: NDArray[np.int32],
+    out: NDArray[np.float32],
 ) -> None:
     born = counters.born
     for row in range(len(items)):
@@ -232,7 +244,11 @@ def _emit_age(
 
 @njit(cache=True, nogil=True)
 def _emit_user_item(
-    counters: Counters, column: int, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
+    counters: Counters,
+    column: int,
+    user: int,
+    items: NDArray[np.int32],
+    out: NDArray[np.float32],
 ) -> None:
     slots, _ = counters.seen
     for row in range(len(items)):
@@ -246,19 +262,20 @@ def _emit_user_item(
 @njit(cache=True, nogil=True)
 def _emit_affinity(
     counters: Counters,
-    column: int,
+    layout: Layout,
     kind: int,
-    group: NDArray[np.int32],
     user: int,
     items: NDArray[np.int32],
     out: NDArray[np.float32],
 ) -> None:
     slots, _ = counters.tastes
     clicked = counters.clicked
+    group = counters.provider if kind == USER_PROVIDER else counters.category
+    column = layout.provider if kind == USER_PROVIDER else layout.category
     for row in range(len(items)):
-        code = group[items[row]] if items[row] != UNKNOWN else UNKNOWN
+        code = int(group[items[row]]) if items[row] != UNKNOWN else UNKNOWN
         clicks = 0
-        if user != UNKNOWN and code != UNKNOWN:
+        if UNKNOWN not in (user, code):
             _, clicks = pair_count(slots, pair_key(kind, user, code))
         out[row, column] = clicks
         out[row, column + 1] = clicks / clicked[user] if clicks > 0 else 0.0
@@ -266,7 +283,11 @@ def _emit_affinity(
 
 @njit(cache=True, nogil=True)
 def _emit_transition(
-    counters: Counters, layout: Layout, user: int, items: NDArray[np.int32], out: NDArray[np.float32]
+    counters: Counters,
+    layout: Layout,
+    user: int,
+    items: NDArray[np.int32],
+    out: NDArray[np.float32],
 ) -> None:
     # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
     slots, _ = counters.tastes
@@ -276,7 +297,7 @@ def _emit_transition(
     for row in range(len(items)):
         last = total = 0.0
         for back in range(looked if items[row] != UNKNOWN else 0):
-            clicked = ring[user, (so_far - 1 - back) % RING]
+            clicked = int(ring[user, (so_far - 1 - back) % RING])
             _, together = pair_count(slots, pair_key(ITEM_ITEM, clicked, items[row]))
             chance = together / (followed[clicked] + 1.0)
             total += chance
@@ -287,29 +308,43 @@ def _emit_transition(
 
 
 @njit(cache=True, nogil=True)
+def _rank(values: NDArray[np.float32], value: float) -> float:
+    """1 for the largest; equal values share the best rank; NaN has none."""
+    if np.isnan(value):
+        return np.nan
+    above = np.int32(0)
+    for other in values:
+        above += np.int32(other > value)
+    return 1.0 + above
+
+
+@njit(cache=True, nogil=True)
+def _sum_and_mean(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Over the known values; zeros where none is."""
+    total = 0.0
+    known = 0
+    for value in values:
+        if not np.isnan(value):
+            total += value
+            known += 1
+    return total, total / max(known, 1)
+
+
+@njit(cache=True, nogil=True)
 def _emit_relative(layout: Layout, out: NDArray[np.float32]) -> None:
-    rows = len(out)
-    values = np.empty(rows, np.float32)
+    # A column of `out` lies scattered; side by side, eight values are compared at once.
+    values = np.empty(len(out), np.float32)
     for nth in range(len(layout.relative_of)):
-        total = 0.0
-        known = 0
-        # A column of `out` lies scattered; side by side, eight values are compared at once.
-        for row in range(rows):
-            values[row] = out[row, layout.relative_of[nth]]
-            if not np.isnan(values[row]):
-                total += values[row]
-                known += 1
-        for row in range(rows):
+        values[:] = out[:, layout.relative_of[nth]]
+        total, mean = _sum_and_mean(values)
+        for row in range(len(out)):
             value = values[row]
             if layout.ranked >= 0:
-                above = np.int32(0)
-                for other in range(rows):
-                    above += np.int32(values[other] > value)
-                out[row, layout.ranked + nth] = 1 + above if not np.isnan(value) else np.nan
+                out[row, layout.ranked + nth] = _rank(values, value)
             if layout.shared >= 0:
                 out[row, layout.shared + nth] = value / total if total != 0.0 else value
             if layout.centred >= 0:
-                out[row, layout.centred + nth] = value - total / max(known, 1)
+                out[row, layout.centred + nth] = value - mean
 
 
 @njit(cache=True, nogil=True)
@@ -331,11 +366,9 @@ def emit(
     if layout.user_item >= 0:
         _emit_user_item(counters, layout.user_item, user, items, out)
     if layout.provider >= 0:
-        group = counters.provider
-        _emit_affinity(counters, layout.provider, USER_PROVIDER, group, user, items, out)
+        _emit_affinity(counters, layout, USER_PROVIDER, user, items, out)
     if layout.category >= 0:
-        group = counters.category
-        _emit_affinity(counters, layout.category, USER_CATEGORY, group, user, items, out)
+        _emit_affinity(counters, layout, USER_CATEGORY, user, items, out)
     if layout.transition >= 0:
         _emit_transition(counters, layout, user, items, out)
     _emit_relative(layout, out)
@@ -345,19 +378,20 @@ def emit(
 def fold(
     counters: Counters,
     layout: Layout,
-    facts: Facts,
-    exposures: Queue,
-    clicks: Queue,
-    embargo: int,
-    ts: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    users: NDArray[np.int32],
-    items: NDArray[np.int32],
+    events: Events,
+    requests: Requests,
     out: NDArray[np.float32],
 ) -> None:
     """Features of every request in time order: at each, read what is known, never what follows."""
-    for request in range(len(ts)):
-        apply_until(counters, layout, facts, exposures, clicks, ts[request], embargo)
-        place_windows(counters, layout, exposures, clicks, ts[request])
-        low, high = offsets[request], offsets[request + 1]
-        emit(counters, layout, ts[request], users[request], items[low:high], out[low:high])
+    for nth in range(len(requests.ts)):
+        ts, low, high = requests.ts[nth], requests.offsets[nth], requests.offsets[nth + 1]
+        apply_until(counters, layout, events, ts)
+        place_windows(counters, layout, events, ts)
+        emit(
+            counters,
+            layout,
+            ts,
+            requests.users[nth],
+            requests.items[low:high],
+            out[low:high],
+        )

@@ -15,7 +15,9 @@ USER_ITEM, USER_PROVIDER, USER_CATEGORY, ITEM_ITEM = 1, 2, 3, 4
 _CODE_BITS = 30
 _COUNT_BITS = 32
 _LOW = (1 << _COUNT_BITS) - 1
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, TAOCP 3, 6.4)
+_MIX = np.uint64(
+    0x9E3779B97F4A7C15
+)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
 @njit(cache=True, nogil=True)
@@ -28,14 +30,16 @@ def pair_key(kind: int, first: int, second: int) -> int:
 def find(slots: NDArray[np.int64], key: int) -> int:
     """Slot of the key, or the free slot where it would go."""
     mask = len(slots) - 1
-    slot = np.int64((np.uint64(key) * _MIX) >> np.uint64(20)) & mask
+    slot = int((np.uint64(key) * _MIX) >> np.uint64(20)) & mask
     while slots[slot, 0] != key and slots[slot, 0] != EMPTY:
         slot = (slot + 1) & mask
     return slot
 
 
 @njit(cache=True, nogil=True)
-def count_pair(slots: NDArray[np.int64], used: NDArray[np.int64], key: int, event: int) -> None:
+def count_pair(
+    slots: NDArray[np.int64], used: NDArray[np.int64], key: int, event: int
+) -> None:
     """Add one event to the pair; the caller has made room."""
     slot = find(slots, key)
     if slots[slot, 0] == EMPTY:

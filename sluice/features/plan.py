@@ -17,6 +17,8 @@ ABSENT = -1
 class Layout(NamedTuple):
     """What the kernel needs to know of a plan, in types that Numba compiles once."""
 
+    embargo: int
+    """µs."""
     windows: NDArray[np.int64]
     """[W], µs, ascending as declared."""
     half_lives: NDArray[np.int64]
@@ -53,8 +55,6 @@ class Plan:
 
     names: tuple[str, ...]
     layout: Layout
-    embargo: int
-    """µs."""
     context: tuple[str, ...]
 
     @property
@@ -114,8 +114,11 @@ def compile_plan(spec: FeatureSpec, context: tuple[str, ...] = ()) -> Plan:
         for form in ("rank", "share", "difference")
     }
     layout = Layout(
+        embargo=microseconds(spec.embargo),
         windows=np.array([microseconds(text) for text in spec.windows], dtype=np.int64),
-        half_lives=np.array([microseconds(text) for text in spec.half_lives], dtype=np.int64),
+        half_lives=np.array(
+            [microseconds(text) for text in spec.half_lives], dtype=np.int64
+        ),
         prior_weight=float(spec.prior_weight),
         transitions=spec.transitions,
         relative_of=relative_of,
@@ -124,7 +127,7 @@ def compile_plan(spec: FeatureSpec, context: tuple[str, ...] = ()) -> Plan:
         centred=forms["difference"],
         **blocks,
     )
-    return Plan(tuple(columns.names), layout, microseconds(spec.embargo), passed)
+    return Plan(tuple(columns.names), layout, passed)
 
 
 def _decayed_names(spec: FeatureSpec) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import TooLittleData
+from sluice.features.counters import Requests
 from sluice.features.frame import RankingFrame
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
@@ -47,7 +48,7 @@ def replay(spec: FeatureSpec, label: FeedbackKind, tables: LogTables) -> Replaye
     # The exposures are in time order already, so they stand in the state's queue as they came.
     items, users = state.exposures.item, state.exposures.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
-    features = state.fold(ts, offsets, users, items, values)
+    features = state.fold(Requests(ts, offsets, users, items), values)
     frame = RankingFrame(
         names=state.names,
         features=features,

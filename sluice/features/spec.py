@@ -49,6 +49,8 @@ class FeatureSpec(BaseModel):
     """From how many of the person's last clicks the chance to click this item next is taken."""
     context: bool = True
     """Pass the log's `context_*` columns through."""
-    relative: tuple[Literal["rank", "share", "difference"], ...] = Field(default=(), strict=False)
+    relative: tuple[Literal["rank", "share", "difference"], ...] = Field(
+        default=(), strict=False
+    )
     """Forms within the request added for every feature in `relative_of`."""
     relative_of: tuple[str, ...] = Field(default=(), strict=False)

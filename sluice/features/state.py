@@ -17,12 +17,15 @@ from sluice.features import kernel, state_file
 from sluice.features.codes import Codes
 from sluice.features.counters import (
     NEVER,
+    Events,
     Facts,
     Queue,
+    Requests,
     empty_counters,
     empty_facts,
     empty_queue,
     grow,
+    merged_facts,
 )
 from sluice.features.pairs import with_room
 from sluice.features.plan import Plan, compile_plan
@@ -73,12 +76,16 @@ class FeatureState:
     @property
     def clock(self) -> int:
         """µs of the newest event that is counted; no request may lie at or before it."""
-        newest = [int(queue.at[queue.applied[0] - 1]) for queue in self._queues if queue.applied[0]]
+        newest = [
+            int(queue.at[queue.applied[0] - 1])
+            for queue in (self.exposures, self.clicks)
+            if queue.applied[0]
+        ]
         return max(newest, default=NEVER)
 
     @property
-    def _queues(self) -> tuple[Queue, Queue]:
-        return self.exposures, self.clicks
+    def _events(self) -> Events:
+        return Events(self.facts, self.exposures, self.clicks)
 
     def push(self, tables: LogTables) -> None:
         """Take events; each counts once its embargo is over.
@@ -87,8 +94,8 @@ class FeatureState:
             DataError: an event was known before the state's clock: it would have changed answers
                 already given.
         """
-        exposures = _known_exposures(tables.exposures, self.plan.embargo)
-        clicks = _known_clicks(tables.feedback, self.plan.embargo)
+        exposures = _known_exposures(tables.exposures, self.plan.layout.embargo)
+        clicks = _known_clicks(tables.feedback, self.plan.layout.embargo)
         self._refuse_late(exposures, clicks)
         self.items.learn(exposures["item"], clicks["item"], tables.items["item_id"])
         self.users.learn(exposures["user"].rle().struct.field("value"), clicks["user"])
@@ -106,9 +113,7 @@ class FeatureState:
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
-        kernel.apply_until(
-            self.counters, self.plan.layout, self.facts, *self._queues, ts, self.plan.embargo
-        )
+        kernel.apply_until(self.counters, self.plan.layout, self._events, ts)
 
     def features(self, request: Request) -> NDArray[np.float32]:
         """Features of one request, [candidates, features].
@@ -126,37 +131,23 @@ class FeatureState:
         out = np.empty((len(request.item_ids), len(self.names)), np.float32)
         self._fill_context(request, out)
         items = np.array([self.items.code(name) for name in request.item_ids], np.int32)
-        kernel.place_windows(self.counters, self.plan.layout, *self._queues, request.ts)
+        kernel.place_windows(self.counters, self.plan.layout, self._events, request.ts)
         user = self.users.code(request.user_id)
         kernel.emit(self.counters, self.plan.layout, request.ts, user, items, out)
         return out
 
-    def fold(
-        self,
-        ts: NDArray[np.int64],
-        offsets: NDArray[np.int64],
-        users: NDArray[np.int32],
-        items: NDArray[np.int32],
-        context: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Features of many requests in time order, advancing the state.
+    def fold(self, requests: Requests, context: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features of many requests, [rows, features], advancing the state.
 
         Args:
-            ts: [requests] µs, ascending.
-            offsets: [requests + 1] row bounds.
-            users: [requests] codes.
-            items: [rows] codes.
+            requests: in time order.
             context: [rows, context columns] in the plan's order.
         """
-        out = np.empty((len(items), len(self.names)), np.float32)
+        out = np.empty((len(requests.items), len(self.names)), np.float32)
         if self.plan.context:
             first = self.plan.layout.context
             out[:, first : first + context.shape[1]] = context
-        layout, embargo = self.plan.layout, self.plan.embargo
-        kernel.fold(
-            self.counters, layout, self.facts, *self._queues, embargo,
-            ts, offsets, users, items, out,
-        )  # fmt: skip
+        kernel.fold(self.counters, self.plan.layout, self._events, requests, out)
         return out
 
     def save(self, folder: Path) -> None:
@@ -174,7 +165,10 @@ class FeatureState:
         meta, arrays, ids = state_file.read(folder)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
         state.items, state.users = Codes(ids["items"]), Codes(ids["users"])
-        state.providers, state.categories = Codes(ids["providers"]), Codes(ids["categories"])
+        state.providers, state.categories = (
+            Codes(ids["providers"]),
+            Codes(ids["categories"]),
+        )
         state_file.restore(state, arrays)
         return state
 
@@ -188,7 +182,7 @@ class FeatureState:
         clock = self.clock
         if clock == NEVER:
             return
-        kernel.place_windows(self.counters, self.plan.layout, *self._queues, clock)
+        kernel.place_windows(self.counters, self.plan.layout, self._events, clock)
         self.exposures = self._without_expired(self.exposures)
         self.clicks = self._without_expired(self.clicks)
 
@@ -219,10 +213,7 @@ class FeatureState:
             born=born.to_numpy(),
             applied=np.zeros(1, np.int64),
         )
-        waiting = [column[self.facts.applied[0] :] for column in self.facts[:-1]]
-        joined = [np.concatenate(pair) for pair in zip(waiting, new[:-1], strict=True)]
-        order = np.argsort(joined[0], kind="stable")
-        return Facts(*(column[order] for column in joined), np.zeros(1, np.int64))
+        return merged_facts(self.facts, new)
 
     def _merged(self, queue: Queue, events: pl.DataFrame, by: list[str]) -> Queue:
         # What waits is sorted anew together with what came: ties must not depend on the batches.
@@ -237,17 +228,29 @@ class FeatureState:
         ordered = _sorted(pl.concat([waiting, events]), by)
         return Queue(
             at=np.concatenate([queue.at[first:applied], ordered["at"].to_numpy()]),
-            item=np.concatenate([queue.item[first:applied], self.items.encode(ordered["item"])]),
-            user=np.concatenate([queue.user[first:applied], self.users.encode_runs(ordered["user"])]),
-            answers=np.concatenate([queue.answers[first:applied], ordered["answers"].to_numpy()]),
+            item=np.concatenate(
+                [queue.item[first:applied], self.items.encode(ordered["item"])]
+            ),
+            user=np.concatenate(
+                [queue.user[first:applied], self.users.encode_runs(ordered["user"])]
+            ),
+            answers=np.concatenate(
+                [queue.answers[first:applied], ordered["answers"].to_numpy()]
+            ),
             applied=np.array([applied - first]),
             expired=queue.expired - first,
         )
 
     def _without_expired(self, queue: Queue) -> Queue:
         first = self._oldest_needed(queue)
-        columns = [column[first:] for column in queue[:4]]
-        return Queue(*columns, applied=queue.applied - first, expired=queue.expired - first)
+        return Queue(
+            at=queue.at[first:],
+            item=queue.item[first:],
+            user=queue.user[first:],
+            answers=queue.answers[first:],
+            applied=queue.applied - first,
+            expired=queue.expired - first,
+        )
 
     def _oldest_needed(self, queue: Queue) -> int:
         """First applied event that some window still holds, or an earlier request could ask for."""
@@ -256,7 +259,9 @@ class FeatureState:
             return 0
         edge = self.clock - self.plan.horizon
         # The newest stays in any case: it is the clock.
-        return min(int(np.searchsorted(queue.at, edge)), *queue.expired.tolist(), applied - 1)
+        return min(
+            int(np.searchsorted(queue.at, edge)), *queue.expired.tolist(), applied - 1
+        )
 
 
 def _sorted(events: pl.DataFrame, by: list[str]) -> pl.DataFrame:

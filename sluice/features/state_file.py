@@ -43,7 +43,7 @@ def save(state: "FeatureState", folder: Path) -> None:
     }
     (folder / "state.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
     (folder / "ids.json").write_bytes(orjson.dumps(ids))
-    np.savez_compressed(folder / "state.npz", **_arrays(state))
+    np.savez_compressed(folder / "state.npz", allow_pickle=False, **_arrays(state))
 
 
 def _arrays(state: "FeatureState") -> dict[str, NDArray]:
@@ -84,7 +84,9 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, li
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise IntegrityError(f"feature state {folder}: damaged: {error}") from error
     if meta.get("format") != FORMAT:
-        raise IntegrityError(f"feature state {folder}: format {meta.get('format')}, expected {FORMAT}")
+        raise IntegrityError(
+            f"feature state {folder}: format {meta.get('format')}, expected {FORMAT}"
+        )
     return meta, arrays, ids
 
 

@@ -29,11 +29,14 @@ def micros(moment: datetime) -> int:
 def table(schema, rows: list[dict]) -> pl.DataFrame:
     """Rows as a frame of exactly that schema; absent values are null."""
     return pl.DataFrame(
-        {name: [row.get(name) for row in rows] for name in schema.names}, schema=_DTYPES[id(schema)]
+        {name: [row.get(name) for row in rows] for name in schema.names},
+        schema=_DTYPES[id(schema)],
     )
 
 
-def log(requests: list[tuple], feedback: list[tuple] = (), items: list[dict] = ()) -> LogTables:
+def log(
+    requests: list[tuple], feedback: list[tuple] = (), items: list[dict] = ()
+) -> LogTables:
     """A log from `(seconds, user, items)` requests and `(request, user, item, seconds, received)`.
 
     A feedback's request is its number in `requests`, or None for a click outside any.
@@ -65,11 +68,15 @@ def random_logs(draw) -> LogTables:
     for number in range(draw(st.integers(1, 12))):
         seconds = draw(st.integers(0, 7200))
         user = draw(st.sampled_from(USER_IDS))
-        shown = draw(st.lists(st.sampled_from(ITEM_IDS), min_size=1, max_size=4, unique=True))
+        shown = draw(
+            st.lists(st.sampled_from(ITEM_IDS), min_size=1, max_size=4, unique=True)
+        )
         requests.append((seconds, user, shown))
         for item in draw(st.lists(st.sampled_from(shown), max_size=2, unique=True)):
             happened = seconds + draw(st.integers(0, 60))
-            feedback.append((number, user, item, happened, happened + draw(st.integers(0, 900))))
+            feedback.append(
+                (number, user, item, happened, happened + draw(st.integers(0, 900)))
+            )
     for _ in range(draw(st.integers(0, 3))):
         seconds = draw(st.integers(-3600, 7200))
         user, item = draw(st.sampled_from(USER_IDS)), draw(st.sampled_from(ITEM_IDS))

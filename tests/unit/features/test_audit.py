@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
-from tests.lib.random_logs import log, random_logs
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
@@ -12,6 +11,7 @@ from sluice.features.audit import mutation_audit, probe_times
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
+from tests.lib.random_logs import log, random_logs
 
 SPEC = FeatureSpec(windows=("1h",), affinity=("provider",), transitions=1)
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.lib.random_logs import START, at, log, micros, random_logs
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
@@ -12,6 +11,7 @@ from sluice.errors import DataError, IntegrityError, StaleState, TooLittleData
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState, Request
+from tests.lib.random_logs import START, at, log, micros, random_logs
 
 SPEC = FeatureSpec(
     windows=("10m", "1h"),
@@ -32,8 +32,11 @@ def _rows(tables: LogTables):
     return list(tables.exposures.select("ts", "user_id", "item_id").iter_rows())
 
 
-def _counted(tables: LogTables, item: str, ts, window_s: float | None, embargo_s: float = 0):
+def _counted(
+    tables: LogTables, item: str, ts, window_s: float | None, embargo_s: float = 0
+):
     """Exposures and answered clicks of an item that a plain reading counts at `ts`."""
+
     def inside(moment) -> bool:
         age = (ts - moment).total_seconds() - embargo_s
         return age > 0 and (window_s is None or age <= window_s)
@@ -73,7 +76,9 @@ def test_user_history_counts_what_this_person_saw_and_clicked_before(tables):
 
     for row, (ts, user, item) in enumerate(_rows(tables)):
         shown = sum(when < ts and (who, what) == (user, item) for when, who, what in seen)
-        clicked = sum(when < ts and (who, what) == (user, item) for when, who, what in clicks)
+        clicked = sum(
+            when < ts and (who, what) == (user, item) for when, who, what in clicks
+        )
         assert frame.column("user_item.exposure")[row] == shown
         assert frame.column("user_item.click")[row] == clicked
 
@@ -90,7 +95,9 @@ def test_decayed_counts_halve_every_half_life(tables):
             if name == item and when < ts
         ]
         expected = sum(0.5 ** (age / 1800) for age in ages)
-        assert frame.column("item.exposure.decay_30m")[row] == pytest.approx(expected, rel=1e-5)
+        assert frame.column("item.exposure.decay_30m")[row] == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 def test_relative_forms_compare_with_the_other_candidates():
@@ -148,7 +155,10 @@ def test_age_counts_from_publication_or_else_from_the_first_exposure():
 def test_a_later_history_does_not_change_what_was_known():
     requests = [(0, "u", ["a", "b"]), (100, "u", ["a", "b"]), (200, "v", ["a", "b"])]
     plain = log(requests, [(0, "u", "a", 1, 1)])
-    later = log(requests, [(0, "u", "a", 1, 1), (None, "u", "b", 150, 150), (None, "v", "a", 300, 300)])
+    later = log(
+        requests,
+        [(0, "u", "a", 1, 1), (None, "u", "b", 150, 150), (None, "v", "a", 300, 300)],
+    )
 
     before = _replayed(plain).frame.take(0, 2).features
     after = _replayed(later).frame.take(0, 2).features
@@ -174,15 +184,23 @@ def test_any_split_between_replay_and_live_gives_the_same_bits(tables, data):
         asked = Request(row["user_id"].item(), tuple(offline.item_ids[low:high]), ts)
         if ts <= state.clock:
             continue
-        assert np.array_equal(state.features(asked), offline.features[low:high], equal_nan=True)
+        assert np.array_equal(
+            state.features(asked), offline.features[low:high], equal_nan=True
+        )
 
 
 def _cut(tables: LogTables, moment):
     """Events known before a moment, and those after it."""
     shown, known = tables.exposures["ts"] < moment, tables.feedback["received_ts"] < moment
     return (
-        LogTables(tables.exposures.filter(shown), tables.feedback.filter(known), tables.items),
-        LogTables(tables.exposures.filter(~shown), tables.feedback.filter(~known), tables.items[:0]),
+        LogTables(
+            tables.exposures.filter(shown), tables.feedback.filter(known), tables.items
+        ),
+        LogTables(
+            tables.exposures.filter(~shown),
+            tables.feedback.filter(~known),
+            tables.items[:0],
+        ),
     )
 
 
