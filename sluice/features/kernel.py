@@ -275,7 +275,7 @@ def _emit_affinity(
     for row in range(len(items)):
         code = int(group[items[row]]) if items[row] != UNKNOWN else UNKNOWN
         clicks = 0
-        if UNKNOWN not in (user, code):
+        if min(user, code) > UNKNOWN:
             _, clicks = pair_count(slots, pair_key(kind, user, code))
         out[row, column] = clicks
         out[row, column + 1] = clicks / clicked[user] if clicks > 0 else 0.0
