@@ -35,7 +35,11 @@ def candidate_folder(models: Path, digest: str) -> Path:
     """
     folder = models / digest
     if not folder.is_dir():
-        raise NotFound(f"no candidate {digest[:12]} in {models}; run the retrain flow again")
+        raise NotFound(
+            f"no candidate {digest[:12]} in {models}; run the retrain flow again"
+        )
     if folder_digest(folder) != digest:
-        raise IntegrityError(f"candidate {folder}: its bytes are not those that were trained")
+        raise IntegrityError(
+            f"candidate {folder}: its bytes are not those that were trained"
+        )
     return folder

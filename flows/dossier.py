@@ -24,7 +24,9 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
     snapshot = store.get(SnapshotRecord, surface=version.surface, digest=version.snapshot)
     position = store.get(Position, surface=version.surface, version=version.number)
     if snapshot is None or position is None:
-        raise NotFound(f"{version.surface} {version.number}: its snapshot or state is not stored")
+        raise NotFound(
+            f"{version.surface} {version.number}: its snapshot or state is not stored"
+        )
     found = evaluation_of(workplace, version)
     return Evidence(
         surface=version.surface,
@@ -63,12 +65,15 @@ def evaluation_of(workplace: Workplace, version: Version) -> dict[str, Any]:
     for each in steps:
         if each.outcome["run"] == version.run:
             return document(workplace, each.outcome["evaluation"])
-    raise NotFound(f"{version.surface} {version.number} was never evaluated; run retrain again")
+    raise NotFound(
+        f"{version.surface} {version.number} was never evaluated; run retrain again"
+    )
 
 
 def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]:
     verdicts = [
-        verdict_of(workplace.store, version, gate) for gate in workplace.surface.gates.mandatory
+        verdict_of(workplace.store, version, gate)
+        for gate in workplace.surface.gates.mandatory
     ]
     return tuple(
         Judgement(each.gate, each.outcome, each.reason, document(workplace, each.evidence))
@@ -102,5 +107,3 @@ def mlflow_mirror(workplace: Workplace) -> MlflowMirror:
     settings = workplace.settings
     settings.mlflow.mkdir(parents=True, exist_ok=True)
     return MlflowMirror(settings.mlflow_uri, settings.mlflow / "artifacts")
-
-

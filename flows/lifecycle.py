@@ -1,4 +1,4 @@
-"""The lifecycle: validate, retrain, package, then wait for a reviewer; promote and monitor after."""
+"""The lifecycle: validate, retrain, package and submit to review; promote what is approved by then."""
 
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,13 @@ from registry.moves import position_of, version_of
 from registry.review import approve
 from sluice.store.records import State
 
-SERVED = frozenset({State.CHAMPION_PROVISIONAL, State.CHAMPION, State.RETIRED, State.ROLLED_BACK})
+SERVED = frozenset(
+    {State.CHAMPION_PROVISIONAL, State.CHAMPION, State.RETIRED, State.ROLLED_BACK}
+)
 """States of a version that has been champion: a rerun leaves it where it is."""
 
 
-@flow(name="lifecycle")
+@flow(name="lifecycle", flow_run_name="{surface}")
 def lifecycle(
     surface: str,
     until: datetime | None = None,
@@ -69,5 +71,3 @@ def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> N
         reason="demonstration",
         at=now(),
     )
-
-

@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.workplace import Workplace, now
 from sluice.data.digest import json_digest
+from sluice.errors import IntegrityError
 from sluice.store.records import Document, Step
 
 
@@ -50,8 +51,12 @@ def kept(workplace: Workplace, kind: str, body: dict[str, Any]) -> str:
 
 
 def document(workplace: Workplace, digest: str) -> dict[str, Any]:
-    """Body of a stored document."""
+    """Body of a stored document.
+
+    Raises:
+        IntegrityError: there is none, though something in the store names it.
+    """
     found = workplace.store.get(Document, digest=digest)
     if found is None:
-        raise LookupError(f"document {digest} is named in the store but not there")
+        raise IntegrityError(f"document {digest} is named in the store but not there")
     return found.body

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.candidates import candidate_folder
 from flows.memory import StepName, document, kept, remembered
 from flows.reporting import step
-from flows.trial import load_incumbent, micros
+from flows.trial import CODE, load_incumbent, micros
 from flows.validate import freeze
 from flows.workplace import Workplace, now, open_workplace
 from monitors.dashboard import Rows, Watched, add_run
@@ -54,7 +54,9 @@ def arrange(workplace: Workplace, until: datetime | None) -> Watch:
     """
     champion = workplace.store.get(Champion, surface=workplace.name)
     if champion is None:
-        raise NotFound(f"{workplace.name} has no champion to watch; promote a version first")
+        raise NotFound(
+            f"{workplace.name} has no champion to watch; promote a version first"
+        )
     version = version_of(workplace.store, workplace.name, champion.version)
     snapshot = open_snapshot(workplace.settings.snapshots, version.snapshot)
     end = workplace.window(until).end
@@ -77,7 +79,7 @@ def watch(workplace: Workplace, arranged: Watch) -> dict[str, Any]:
     """Measure drift of the features and the score, once; returns the report's digest."""
     whole = Window(workplace.log.window().start, arranged.watched.end)
     snapshot = freeze(workplace, whole)
-    depends = (code_digest(), json_digest(_about(workplace, arranged)))
+    depends = (code_digest(CODE), json_digest(_about(workplace, arranged)))
     name = StepName("monitor", "drift", snapshot.digest, depends)
     return remembered(workplace, name, lambda: _measure(workplace, arranged, snapshot))
 
@@ -86,20 +88,24 @@ def _about(workplace: Workplace, arranged: Watch) -> dict[str, Any]:
     return {
         "release": arranged.champion.release,
         "version": arranged.version.number,
-        "reference": [arranged.reference.start.isoformat(), arranged.reference.end.isoformat()],
+        "reference": [
+            arranged.reference.start.isoformat(),
+            arranged.reference.end.isoformat(),
+        ],
         "watched": [arranged.watched.start.isoformat(), arranged.watched.end.isoformat()],
         "limits": workplace.surface.monitors.model_dump(mode="json"),
     }
 
 
 def _measure(workplace: Workplace, arranged: Watch, snapshot: Snapshot) -> dict[str, Any]:
-    names, reference, current = _rows(workplace, arranged, snapshot)
-    profile = reference_profile(names, reference.features, reference.scores)
-    report = drift(
-        profile,
-        profile_like(profile, current.features, current.scores),
-        workplace.surface.monitors,
-    )
+    with step("drift"):
+        names, reference, current = _rows(workplace, arranged, snapshot)
+        profile = reference_profile(names, reference.features, reference.scores)
+        report = drift(
+            profile,
+            profile_like(profile, current.features, current.scores),
+            workplace.surface.monitors,
+        )
     release, watched = arranged.champion.release, arranged.watched
     for point in points(report, workplace.name, release, watched, now()):
         workplace.store.put(point)
@@ -107,7 +113,9 @@ def _measure(workplace: Workplace, arranged: Watch, snapshot: Snapshot) -> dict[
         about = Watched(workplace.name, release, watched, report)
         rng = np.random.default_rng(_SAMPLE_SEED)
         add_run(workplace.settings.evidently, about, reference, current, rng)
-    return {"report": kept(workplace, "drift", {**_about(workplace, arranged), **report.body()})}
+    return {
+        "report": kept(workplace, "drift", {**_about(workplace, arranged), **report.body()})
+    }
 
 
 def _rows(
@@ -150,13 +158,14 @@ def settle(workplace: Workplace, arranged: Watch, outcome: Outcome) -> str:
     return row.after
 
 
-@flow(name="monitor")
-def monitor(surface: str, until: datetime | None = None, home: str | None = None) -> dict[str, Any]:
+@flow(name="monitor", flow_run_name="{surface}")
+def monitor(
+    surface: str, until: datetime | None = None, home: str | None = None
+) -> dict[str, Any]:
     """Watch the champion over the newest window; returns the drift report and its state."""
     workplace = open_workplace(surface, home)
     arranged = arrange(workplace, until)
-    with step("drift"):
-        found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
+    found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
     report = document(workplace, found["report"])
     state = settle(workplace, arranged, Outcome(report["outcome"]))
     return {**report, "state": state, "document": found["report"]}

@@ -46,7 +46,9 @@ def build(workplace: Workplace, version: Version) -> dict[str, Any]:
             "code": version.code,
             "spec": version.spec,
             "lock": environment_digest(),
-            "evidence": [verdict.evidence for verdict in verdicts if verdict.gate != "replay"],
+            "evidence": [
+                verdict.evidence for verdict in verdicts if verdict.gate != "replay"
+            ],
         },
     }
     return ask_serving(workplace, "package", request)
@@ -74,7 +76,7 @@ def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
     return judged_once(workplace, version, "replay", judging)
 
 
-@flow(name="package")
+@flow(name="package", flow_run_name="{surface} version {version}")
 def package(surface: str, version: int, home: str | None = None) -> dict[str, Any]:
     """Package a gated version and submit it to review; returns release, state and verdicts."""
     workplace = open_workplace(surface, home)
@@ -85,7 +87,9 @@ def package(surface: str, version: int, home: str | None = None) -> dict[str, An
         release = remembered(workplace, name, lambda: building(workplace, found))["release"]
     promotion.package(workplace.store, found, release, actor=workplace.actor, at=now())
     with step("replay"):
-        verdict = task(name="replay", cache_policy=NO_CACHE)(replayed)(workplace, found, release)
+        verdict = task(name="replay", cache_policy=NO_CACHE)(replayed)(
+            workplace, found, release
+        )
     state = promotion.submit(
         workplace.store, found, (),
         mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),

@@ -56,8 +56,10 @@ def tell(workplace: Workplace) -> int:
     return len(relay(workplace.store, receivers))
 
 
-@flow(name="promote")
-def promote(surface: str, version: int | None = None, home: str | None = None) -> dict[str, Any]:
+@flow(name="promote", flow_run_name="{surface}")
+def promote(
+    surface: str, version: int | None = None, home: str | None = None
+) -> dict[str, Any]:
     """Promote the approved version, or the one that is named; returns version, release and epoch."""
     workplace = open_workplace(surface, home)
     number = approved_version(workplace) if version is None else version

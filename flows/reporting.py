@@ -22,7 +22,7 @@ class Silent:
         return nullcontext()
 
 
-_REPORTER: ContextVar[Reporter] = ContextVar("reporter", default=Silent())
+_REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def reported_to(reporter: Reporter) -> Iterator[dict[str, float]]:
 def step(title: str) -> Iterator[None]:
     """Show the title while the block runs, and count its seconds."""
     began = perf_counter()
-    with _REPORTER.get().step(title):
+    with (_REPORTER.get() or Silent()).step(title):
         yield
     seconds = _SECONDS.get()
     if seconds is not None:

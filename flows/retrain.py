@@ -14,8 +14,9 @@ from flows.candidates import candidate_folder, keep_candidate
 from flows.dossier import publish
 from flows.memory import StepName, document, kept, remembered
 from flows.reporting import step
-from flows.validate import validations
+from flows.validate import check
 from flows.workplace import Workplace, now, open_workplace
+from monitors.suites import SUITES
 from registry import promotion
 from registry.gates.data import judge_data
 from registry.gates.judgement import Judgement
@@ -37,7 +38,7 @@ class Retraining:
 
     def __init__(self, workplace: Workplace, snapshot: Snapshot) -> None:
         self.workplace, self.snapshot = workplace, snapshot
-        self.code = code_digest()
+        self.code = code_digest(trial.CODE)
 
     @property
     def run(self) -> str:
@@ -62,7 +63,9 @@ class Retraining:
         """Digest of the comparison with whoever is champion when this run first gets here."""
         name = StepName("retrain", "evaluate", self.snapshot.digest, (self.run, model))
         outcome = remembered(
-            self.workplace, name, lambda: {"run": self.run, "evaluation": self._evaluate(model)}
+            self.workplace,
+            name,
+            lambda: {"run": self.run, "evaluation": self._evaluate(model)},
         )
         return outcome["evaluation"]
 
@@ -105,7 +108,9 @@ def _incumbent(workplace: Workplace) -> trial.Incumbent | None:
         return None
     version = workplace.store.get(Version, surface=workplace.name, number=champion.version)
     if version is None:
-        raise IntegrityError(f"{workplace.name}: champion {champion.version} is not registered")
+        raise IntegrityError(
+            f"{workplace.name}: champion {champion.version} is not registered"
+        )
     folder = candidate_folder(workplace.settings.models, version.model)
     return trial.load_incumbent(folder, champion.version, champion.release)
 
@@ -152,8 +157,12 @@ def judged_once(
 
 
 def _judge_data(workplace: Workplace, version: Version) -> Judgement:
-    suites = validations(workplace, version.snapshot)
-    return judge_data([(each.suite, each.outcome, each.checks, each.failing) for each in suites])
+    # A snapshot that a monitor took was never checked; one that was is not checked again.
+    suites = check(workplace, open_snapshot(workplace.settings.snapshots, version.snapshot))
+    return judge_data(
+        [(each.suite, each.outcome, each.checks, each.failing) for each in suites],
+        required=SUITES,
+    )
 
 
 def _judge_quality(workplace: Workplace, evaluation: str) -> Judgement:
@@ -165,7 +174,7 @@ def _judge_quality(workplace: Workplace, evaluation: str) -> Judgement:
     return judge_quality(row, rule, reference_kind=kind)
 
 
-@flow(name="retrain")
+@flow(name="retrain", flow_run_name="{surface}")
 def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, Any]:
     """Train on a snapshot and judge; returns version, state, digests and verdicts."""
     workplace = open_workplace(surface, home)
@@ -173,18 +182,24 @@ def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, A
     retraining = Retraining(workplace, taken)
     trained = task(name="train", cache_policy=NO_CACHE)(retraining.train)()
     version = register(retraining, trained)
-    evaluated = task(name="evaluate", cache_policy=NO_CACHE)(retraining.evaluate)(version.model)
-    verdicts = task(name="judge", cache_policy=NO_CACHE)(judge)(retraining, version, trained)
+    evaluated = task(name="evaluate", cache_policy=NO_CACHE)(retraining.evaluate)(
+        version.model
+    )
+    verdicts = task(name="judge", cache_policy=NO_CACHE)(judge)(
+        retraining, version, trained
+    )
     state = promotion.gate(
         workplace.store, version, (),
         mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),
     )  # fmt: skip
+    page = None
     if state is State.BLOCKED:
         with step("evidence"):
-            publish(workplace, version)
+            page = publish(workplace, version)
     return {
         "version": version.number,
         "state": str(state),
+        "page": page,
         "model": version.model,
         "evaluation": evaluated,
         "gates": [verdict_row(verdict) for verdict in verdicts],

@@ -6,17 +6,19 @@ of the process it lives in); what crosses is one JSON object each way.
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from flows.workplace import Workplace
+from sluice.child import child_command
 from sluice.errors import IntegrityError, SluiceError
 
 _SECONDS = 600
 
 
-def ask_serving(workplace: Workplace, command: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_serving(
+    workplace: Workplace, command: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
     """Run `python -m serving COMMAND`, the request on its standard input, and read its answer.
 
     Raises:
@@ -24,7 +26,7 @@ def ask_serving(workplace: Workplace, command: str, request: Mapping[str, Any]) 
         SluiceError: the command failed; the message is its own.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "serving", command],
+        child_command("serving", command),
         input=json.dumps(request),
         capture_output=True,
         text=True,

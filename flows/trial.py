@@ -24,6 +24,8 @@ from sluice.surface import Surface
 COMPARED = ("auc", "mrr", "ndcg@5", "ndcg@10")
 """Metrics with an interval in every report."""
 AUDIT_PROBES = 3
+CODE = Path(__file__)
+"""Counts as ranking code: probes, seeds and the split are chosen here."""
 _COMPARISON_SEED = 20_260_105
 
 
@@ -106,7 +108,11 @@ def load_incumbent(folder: Path, version: int, release: str) -> Incumbent:
 
 
 def evaluation(
-    surface: Surface, trial: Trial, candidate: Ranker, baseline: Ranker, champion: Incumbent | None
+    surface: Surface,
+    trial: Trial,
+    candidate: Ranker,
+    baseline: Ranker,
+    champion: Incumbent | None,
 ) -> dict[str, Any]:
     """Means, paired comparisons and counts over the judged requests, as a JSON document."""
     _, judged = trial.parts
@@ -120,7 +126,9 @@ def evaluation(
     return {
         "metrics": {who: _means(result) for who, result in results.items()},
         "comparisons": {
-            reference: [asdict(row) for row in _compared(surface, results, reference, judged.users)]
+            reference: [
+                asdict(row) for row in _compared(surface, results, reference, judged.users)
+            ]
             for reference in results
             if reference != "candidate"
         },
@@ -135,7 +143,10 @@ def evaluation(
 
 def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:
     """The judged rows with the features that the champion was fitted on."""
-    if champion.features.names == trial.frame.names and champion.features.spec == surface.features:
+    if (
+        champion.features.names == trial.frame.names
+        and champion.features.spec == surface.features
+    ):
         return trial.parts[1].features
     own = replay(champion.features.spec, surface.data.label, trial.tables).frame
     return own.split_at(micros(trial.split.fit_end))[1].features
@@ -146,7 +157,10 @@ def _means(result: Evaluation) -> dict[str, float]:
 
 
 def _compared(
-    surface: Surface, results: Mapping[str, Evaluation], reference: str, users: NDArray[np.int64]
+    surface: Surface,
+    results: Mapping[str, Evaluation],
+    reference: str,
+    users: NDArray[np.int64],
 ) -> list[PairedComparison]:
     names = dict.fromkeys((*COMPARED, surface.gates.quality.metric))
     return [

@@ -10,7 +10,10 @@ from flows.memory import StepName, remembered
 from flows.reporting import step
 from flows.workplace import Workplace, now, open_workplace
 from monitors.recording import record
+from monitors.suites import CODE
 from monitors.validation import validate as run_suites
+from sluice.data.code import source_digest
+from sluice.data.digest import json_digest
 from sluice.data.snapshot import Snapshot, take
 from sluice.data.tables import Window
 from sluice.store.records import Outcome, SnapshotRecord, Validation
@@ -36,30 +39,31 @@ def freeze(workplace: Workplace, window: Window) -> Snapshot:
 
 
 def check(workplace: Workplace, snapshot: Snapshot) -> tuple[Validation, ...]:
-    """Run the data checks over a snapshot, once for each declaration of them."""
-    spec = workplace.surface.checks_digest
+    """Run the data checks over a snapshot, once for each way in which they are declared."""
+    spec = checks_digest(workplace)
     name = StepName("validate", "check", snapshot.digest, (spec,))
 
     def run() -> dict[str, Any]:
         docs = workplace.settings.validation / snapshot.digest[:16]
         reports = run_suites(snapshot.read(), workplace.surface.data, docs=docs)
         record(workplace.store, workplace.name, snapshot.digest, spec, reports, now())
-        return {"suites": [report.suite for report in reports], "docs": str(docs)}
+        return {"suites": [report.suite for report in reports]}
 
     remembered(workplace, name, run)
-    return validations(workplace, snapshot.digest)
-
-
-def validations(workplace: Workplace, snapshot: str) -> tuple[Validation, ...]:
-    """What the present declaration's checks said of a snapshot."""
-    spec = workplace.surface.checks_digest
     return workplace.store.find(
-        Validation, surface=workplace.name, snapshot=snapshot, spec=spec
+        Validation, surface=workplace.name, snapshot=snapshot.digest, spec=spec
     )
 
 
-@flow(name="validate")
-def validate(surface: str, until: datetime | None = None, home: str | None = None) -> dict[str, Any]:
+def checks_digest(workplace: Workplace) -> str:
+    """Digest of the surface's floors and of the code that holds data to them."""
+    return json_digest([workplace.surface.checks_digest, source_digest(CODE)])
+
+
+@flow(name="validate", flow_run_name="{surface}")
+def validate(
+    surface: str, until: datetime | None = None, home: str | None = None
+) -> dict[str, Any]:
     """Snapshot the log up to `until` and check it; returns digest, window and suite outcomes."""
     workplace = open_workplace(surface, home)
     window = workplace.window(until)

@@ -11,7 +11,7 @@ from sluice.errors import NotFound, TooLittleData
 from sluice.settings import Settings, apply_environment, load_settings
 from sluice.store import open_store
 from sluice.store.port import Store
-from sluice.surface import Surface, load_surface
+from sluice.surface import Surface, load_surface, surface_path
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,11 @@ def open_workplace(surface: str, home: str | None = None) -> Workplace:
     """Open the installation that the environment, or `home`, names."""
     settings = load_settings(os.environ, Path(home) if home else None)
     apply_environment(settings)
-    declared = load_surface(settings.surfaces / f"{surface}.toml")
+    declared = load_surface(surface_path(settings.surfaces, surface))
     if not settings.log.is_dir():
-        raise NotFound(f"no event log in {settings.home}; run `sluice ingest SOURCE FOLDER` first")
+        raise NotFound(
+            f"no event log in {settings.home}; run `sluice ingest SOURCE FOLDER` first"
+        )
     store = open_store(settings.database_url)
     return Workplace(settings, declared, store, EventLog(settings.log))
 

@@ -31,8 +31,9 @@ SAMPLE = 10_000
 COLUMNS = 30
 """Features shown: those that moved most."""
 
+_NEXT_TO_ZERO = 1e-15
 _NAMESPACE = UUID("6f1f3c1e-7a52-4d0c-9d5e-3f0b8f7f5a10")
-_SHARE, _SCORE_PSI = "full window: drifted share", "full window: score PSI"
+_SHARE, _SCORE_PSI = "full window: drifted features, %", "full window: score PSI"
 _ROWS, _REFERENCE_ROWS = "full window: rows", "full window: reference rows"
 
 
@@ -98,15 +99,6 @@ def add_run(
     return path
 
 
-def ui_command(workspace: Path, port: int) -> tuple[str, ...]:
-    """Arguments after the interpreter that serve the workspace on loopback.
-
-    Start it with `DO_NOT_TRACK` set (to anything), or its server reports home.
-    """
-    where = ("--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port))
-    return ("-m", "evidently.cli", "ui", *where)
-
-
 @contextmanager
 def _expected_warnings() -> Iterator[None]:
     """Evidently imports deprecated names and correlates constant columns; neither is news."""
@@ -136,9 +128,7 @@ def _stage(folder: Path, watched: Watched, snapshot: Any) -> None:
     panels = _panels()
     tab = DashboardTabModel(title="Drift", panels=[panel.id for panel in panels])
     workspace.save_dashboard(watched.project_id, DashboardModel(tabs=[tab], panels=panels))
-    workspace.state.write_snapshot(
-        watched.project_id, watched.run_id, snapshot.to_snapshot_model()
-    )
+    workspace.state.write_snapshot(watched.project_id, watched.run_id, snapshot)
 
 
 def _panels() -> list[Any]:
@@ -166,13 +156,16 @@ def _panels() -> list[Any]:
         counter_panel(
             "Drifted features",
             [share],
-            "share, last window that could be judged",
+            "%, last window that could be judged",
             size="half",
         ),
         counter_panel(
-            "Score PSI", [score], "last window that could be judged", size="half"
+            "Score PSI",
+            [score],
+            "0 is no change; last window that could be judged",
+            size="half",
         ),
-        line_plot_panel("Share of drifted features", [share]),
+        line_plot_panel("Drifted features, %", [share]),
         line_plot_panel("PSI of the score", [score, sampled_score], size="half"),
         line_plot_panel("Rows", rows, size="half"),
     ]
@@ -195,7 +188,7 @@ def _snapshot(
         )
         for rows in (reference, current)
     )
-    return Report(metrics).run(
+    run = Report(metrics).run(
         now,
         before,
         timestamp=watched.window.end,
@@ -203,6 +196,39 @@ def _snapshot(
         metadata={"outcome": str(report.outcome), "reason": report.reason},
         tags=[watched.release, str(report.outcome)],
     )
+    model = run.to_snapshot_model()
+    # Evidently would draw each figure as a bar chart of its one value, after everything else.
+    model.widgets = [_verdict(report), *_below(model.widgets[: -len(figures)])]
+    return model
+
+
+def _verdict(report: DriftReport) -> Any:
+    """Our verdict and figures, for the head of the run's page."""
+    from evidently.legacy.renderers.html_widgets import CounterData, counter
+
+    figures = {
+        "drifted features, %": _rounded(report.share and 100 * report.share, 1),
+        "score PSI": _rounded(report.score.psi, 4),
+        "rows": f"{report.current_rows:,}",
+        "reference rows": f"{report.reference_rows:,}",
+    }
+    shown = [CounterData(name, value) for name, value in figures.items()]
+    title = f"{report.outcome}, over the full window: {report.reason}"
+    return counter(title=title, counters=shown)
+
+
+def _below(widgets: list[Any]) -> list[Any]:
+    """What Evidently drew, under a title of its own."""
+    from evidently.legacy.renderers.html_widgets import CounterData, counter
+
+    title = CounterData(
+        "Evidently's own view, on a sample of the features that moved most", ""
+    )
+    return [counter(counters=[title]), *widgets] if widgets else []
+
+
+def _rounded(value: float | None, digits: int) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"
 
 
 def _drift_metrics(columns: list[str], report: DriftReport) -> Any:
@@ -219,12 +245,15 @@ def _drift_metrics(columns: list[str], report: DriftReport) -> Any:
 def _figures(report: DriftReport) -> dict[str, float]:
     """Our own figures over the full window; the unknown ones stay out."""
     figures = {
-        _SHARE: report.share,
+        _SHARE: None if report.share is None else 100 * report.share,
         _SCORE_PSI: report.score.psi,
         _ROWS: float(report.current_rows),
         _REFERENCE_ROWS: float(report.reference_rows),
     }
-    return {name: value for name, value in figures.items() if value is not None}
+    # On a dashboard, Evidently shows a plain zero as "no value".
+    return {
+        name: value or _NEXT_TO_ZERO for name, value in figures.items() if value is not None
+    }
 
 
 def _columns(report: DriftReport, reference: Rows, current: Rows) -> list[str]:

@@ -2,7 +2,8 @@
 
 Its template draws styles, icons and scripts from ten public hosts, so that without a network the
 verdict column is empty, and with one every reader is announced. A content-security policy in the
-page stops all of it, and a style sheet in the page does the drawing.
+page stops all of it, and a style sheet in the page does the drawing. It leaves out what a run
+without raw values has nothing to say for: the overview and the column of observed values.
 """
 
 from html import escape
@@ -17,9 +18,11 @@ _HEAD = """
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; color: #222; }
 nav, .navbar, .cooltip, footer, .cta-footer, [data-toggle=collapse], img, script, .modal, #ge-cta-footer,
-[class*=walkthrough], [id*=walkthrough], .card, [id*=filter] { display: none !important; }
+[class*=walkthrough], [id*=walkthrough], .card, [id*=filter], #section-1-content-block-1 { display: none !important; }
 table { border-collapse: collapse; width: 100%; margin-bottom: 1rem; }
 td, th { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; }
+td:nth-child(3), th:nth-child(3) { display: none; }
+h4, h5, h6 { font-size: 1.05rem; margin: 1.2rem 0 .3rem; }
 i { font-style: normal; }
 .fa-check-circle::before { content: "✔ pass"; color: #1a7f37; }
 .fa-times::before { content: "✘ fail"; color: #c62828; font-weight: bold; }

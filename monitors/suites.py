@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,6 +18,10 @@ from sluice.surface import DataSpec
 
 LOG = "log"
 """Name of the suite across the tables."""
+SUITES = (*TABLES, LOG)
+"""Names of all suites; a snapshot that lacks the verdict of one is not known to be good."""
+CODE = Path(__file__).parent
+"""What judges a snapshot: another check is another verdict."""
 
 GRADED = frozenset({FeedbackKind.DWELL, FeedbackKind.RATING, FeedbackKind.RELEVANCE})
 """Kinds whose value matters, so that a label on every shown item is no fault."""

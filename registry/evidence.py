@@ -76,8 +76,8 @@ def headline(evidence: Evidence) -> str:
     if not evidence.mandatory:
         return "Held: the surface demands no gate, so nothing was shown"
     if evidence.release is None:
-        return "All gates passed, waiting to be packaged"
-    return "All gates passed, waiting for a reviewer"
+        return "All gates passed; to be packaged"
+    return "All gates passed; a reviewer decides"
 
 
 def approve_command(evidence: Evidence) -> str | None:

@@ -127,7 +127,7 @@ def rollback(
 ) -> LedgerRow:
     """Put the last good version back in the champion's place; it needs neither gates nor review.
 
-    Called again it changes nothing: to go back further is to promote, not to roll back.
+    Called again it changes nothing: there is one last good version, not a row of them.
 
     Raises:
         NotFound: the surface has no champion.
@@ -183,7 +183,7 @@ def _ensure_judged_against(
     if judged != serving:
         raise Held(
             f"{named(version)} was judged against {_known(judged)}, but {_known(serving)} serves now; "
-            f"run the lifecycle again to judge it anew"
+            "a version of a newer snapshot is judged against it: run the lifecycle when the log has grown"
         )
 
 

@@ -5,6 +5,7 @@ The flows call packaging, replay and a first ranking through this, each in a pro
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,7 +34,9 @@ def package(request: Mapping[str, Any]) -> Answer:
     golden = record_golden(scorer, asked, request["at"])
     provenance = Provenance.model_validate(request["provenance"])
     into = Path(request["into"])
-    digest = build_release(into, provenance, load_scorer(Path(request["candidate"])), golden)
+    digest = build_release(
+        into, provenance, load_scorer(Path(request["candidate"])), golden
+    )
     verify_release(into / digest, digest)
     bento = build_bento(into / digest, digest, Path(request["bentos"]))
     return {"release": digest, "bento": bento.tag, "golden": len(golden)}
@@ -93,6 +96,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
         sys.stderr.write(f"usage: python -m serving {'|'.join(COMMANDS)} < request.json\n")
         return 2
+    # Whoever asked is gone: leave through every `finally`, where the Bento is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Libraries print; standard output is for the answer alone.
     answer_to = os.dup(1)
     os.dup2(2, 1)

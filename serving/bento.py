@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 
 from serving.custody import check_bytes
+from sluice.child import child_command
 from sluice.data.atomic import sync_folder, write_atomically
 from sluice.errors import IntegrityError, SluiceError
 from sluice.settings import TELEMETRY_OFF
@@ -133,7 +134,7 @@ def _stage(context: Path, release: Path, bento: Bento) -> None:
 
 def _run_build(context: Path, bento: Bento) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bentoml", "build", ".", "--version", bento.version],
+        child_command("bentoml", "build", ".", "--version", bento.version),
         cwd=context,
         env=bento_environment(bento.home, os.environ),
         stdout=subprocess.PIPE,

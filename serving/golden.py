@@ -1,4 +1,4 @@
-"""Golden requests: recorded questions with the scores that the approved model gave them.
+"""Golden requests: recorded questions with the scores that the packaged model gave them.
 
 Scores are written as hexadecimal floats, so that equality means the same bits.
 """

@@ -33,7 +33,7 @@ class Provenance(_Strict):
     spec: Digest
     """Digest of the surface declaration it was trained under."""
     lock: str
-    """Digest of the lock file of the environment that trained it."""
+    """Digest of the distributions installed where it was packaged."""
     evidence: tuple[Digest, ...] = Field(strict=False)
     """Documents the gates relied on."""
 

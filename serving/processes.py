@@ -47,6 +47,20 @@ def tree(pid: int) -> tuple[Process, ...]:
     return tuple(Process(member, started[member]) for member in found)
 
 
+def session(leader: int) -> tuple[Process, ...]:
+    """The processes of a session, also those that a dead leader left behind."""
+    fields = {
+        entry.name: _stat(int(entry.name))
+        for entry in _PROC.iterdir()
+        if entry.name.isdecimal()
+    }
+    return tuple(
+        Process(int(pid), int(known[19]))
+        for pid, known in fields.items()
+        if known and int(known[3]) == leader
+    )
+
+
 def resident_mb(pid: int) -> float:
     """Memory that the process and its descendants hold, in MiB: the sum of their resident sets."""
     return sum(_resident_kib(process.pid) for process in tree(pid)) / _KIB_PER_MIB
@@ -55,8 +69,20 @@ def resident_mb(pid: int) -> float:
 def end(processes: Iterable[Process], grace_seconds: float) -> None:
     """Ask the first to stop, wait for all, and kill what is left of them after the grace."""
     ours = tuple(processes)
-    if ours:
-        ours[0].send(signal.SIGTERM)
+    _end(ours[:1], ours, grace_seconds)
+
+
+def end_sessions(leaders: Iterable[int], grace_seconds: float) -> None:
+    """Ask all processes of these sessions to stop, and kill what is left of them after the grace."""
+    ours = tuple(process for leader in leaders for process in session(leader))
+    _end(ours, ours, grace_seconds)
+
+
+def _end(
+    asked: tuple[Process, ...], ours: tuple[Process, ...], grace_seconds: float
+) -> None:
+    for process in asked:
+        process.send(signal.SIGTERM)
     if not wait_gone(ours, grace_seconds):
         for process in ours:
             process.send(signal.SIGKILL)

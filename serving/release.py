@@ -1,4 +1,4 @@
-"""A release: everything that serves one approved version, in a folder named by its digest.
+"""A release: everything that serves one version, in a folder named by its digest.
 
 ```
 <digest>/

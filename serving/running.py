@@ -3,10 +3,9 @@
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 
 from serving.bento import Bento, bento_environment
 from serving.processes import Process, end, tree
+from sluice.child import child_command
 from sluice.errors import IntegrityError, SluiceError
 
 HOST = "127.0.0.1"
@@ -43,9 +43,9 @@ def serve(
     home: Path,
     *,
     port: int | None = None,
+    log: Path | None = None,
     environ: Mapping[str, str] | None = None,
     ready_seconds: float = 180.0,
-    waiting: Callable[[float], None] = lambda _: None,
 ) -> Iterator[RunningServer]:
     """Serve a Bento on loopback while the context lasts; leaves no process behind.
 
@@ -53,23 +53,28 @@ def serve(
         bento: what to serve.
         home: SLUICE_HOME of the service; predictions are logged under it.
         port: a free one where None.
+        log: file that the server's output is added to; kept nowhere where None.
         environ: further variables, such as SLUICE_SURFACE to follow the champion pointer.
         ready_seconds: how long the server may take to verify its release.
-        waiting: called with the seconds waited so far, for a progress bar.
 
     Raises:
         IntegrityError: the service refused its release; says why.
         SluiceError: the server ended or did not become ready; shows its last lines.
     """
     port = port or free_port()
-    with tempfile.TemporaryFile() as log:
-        started = _start(bento, home, port, environ or {}, log)
+    with _opened(log) as output:
+        started = _start(bento, home, port, environ or {}, output)
         try:
-            yield _await_ready(
-                started, f"http://{HOST}:{port}", log, ready_seconds, waiting
-            )
+            yield _await_ready(started, f"http://{HOST}:{port}", output, ready_seconds)
         finally:
             _stop(started)
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    if log is None:
+        return tempfile.TemporaryFile()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("a+b")
 
 
 def free_port() -> int:
@@ -91,17 +96,16 @@ def _start(
         **environ,
     }
     return subprocess.Popen(
-        [
-            sys.executable, "-m", "bentoml", "serve", str(bento.folder),
-            "--host", HOST, "--port", str(port),
-        ],
+        child_command(
+            "bentoml", "serve", str(bento.folder), "--host", HOST, "--port", str(port)
+        ),
         cwd=bento.source,
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def _await_ready(
@@ -109,18 +113,16 @@ def _await_ready(
     url: str,
     log: IO[bytes],
     seconds: float,
-    waiting: Callable[[float], None],
 ) -> RunningServer:
     begun = time.monotonic()
     with httpx.Client(base_url=url, trust_env=False, timeout=5.0) as client:
-        while (waited := time.monotonic() - begun) < seconds:
+        while time.monotonic() - begun < seconds:
             if started.poll() is not None:
                 raise SluiceError(
                     f"the server ended, exit code {started.returncode}:\n{_tail(log)}"
                 )
             if release := _ready(client):
                 return RunningServer(url, started.pid, release)
-            waiting(waited)
             time.sleep(_POLL_SECONDS)
     raise SluiceError(f"the server was not ready after {seconds:g} s:\n{_tail(log)}")
 

@@ -6,9 +6,7 @@ stands in front of them all as the innermost middleware. BentoML's own metrics, 
 are off: they cost several times what a ranking does, and the app counts for itself.
 """
 
-import ctypes
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -18,12 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.app import ranking_app
 from serving.ranking_server import RankingServer
 from serving.source import source_from
+from sluice.child import SELF, end_with
 from sluice.settings import load_settings
 
 PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
 """Where `serving.bento` puts the release, beside the code."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def _now() -> int:
@@ -69,8 +66,8 @@ _running: list[RankingServer] = []
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this worker when its supervisor dies, which BentoML leaves serving alone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """End this worker when its supervisor dies; BentoML would leave it serving alone."""
+    end_with(int(os.environ.get(SELF, os.getppid())))
 
 
 class OwnRoutes:

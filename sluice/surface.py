@@ -1,18 +1,35 @@
 """One surface as its TOML file declares it: data, features, ranker, gates, monitors, schedule."""
 
+import re
 import tomllib
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
+from sluice.features.plan import compile_plan
 from sluice.features.spec import FeatureSpec, PositiveDuration
+from sluice.rankers import make_ranker
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+T = TypeVar("T")
+_NAME = r"[a-z][a-z0-9_]{0,62}"
+Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
+Person = Annotated[str, Field(pattern=r"\S")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
 
@@ -25,6 +42,29 @@ def _share(text: str) -> str:
     if not 0 < share < 1:
         raise ValueError(f"{text!r} must lie between 0 and 1, both excluded")
     return text
+
+
+def _family(name: str) -> str:
+    _obeyed(lambda: make_ranker(name, {}))
+    return name
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"no time zone {name!r}; write one like UTC or Europe/Berlin"
+        ) from error
+    return name
+
+
+def _obeyed(attempt: Callable[[], T]) -> T:
+    """Let the validation name the key of what cannot be obeyed."""
+    try:
+        return attempt()
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 class _Declared(BaseModel):
@@ -50,10 +90,18 @@ class DataSpec(_Declared):
 class RankerSpec(_Declared):
     """The family, its baseline and its parameters."""
 
-    family: Name = "lambdamart"
-    baseline: Name = "popularity"
+    family: Annotated[Name, AfterValidator(_family)] = "lambdamart"
+    baseline: Annotated[Name, AfterValidator(_family)] = "popularity"
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(default=7, ge=0)
+
+    @field_validator("parameters")
+    @classmethod
+    def _fit_the_family(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        # Where the family itself was refused, it says so, and its parameters are not judged.
+        if "family" in info.data:
+            _obeyed(lambda: make_ranker(info.data["family"], given))
+        return given
 
 
 class QualityGate(_Declared):
@@ -95,7 +143,7 @@ class GateSpec(_Declared):
 class ReviewSpec(_Declared):
     """Who may approve; the author never may, listed or not."""
 
-    reviewers: tuple[str, ...] = Field(min_length=1, strict=False)
+    reviewers: tuple[Person, ...] = Field(min_length=1, strict=False)
 
 
 class MonitorSpec(_Declared):
@@ -114,14 +162,14 @@ class ScheduleSpec(_Declared):
     """When Prefect runs the lifecycle."""
 
     cron: str = Field(default="0 3 * * *", pattern=r"^\S+( \S+){4}$")
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class Surface(_Declared):
     """Everything declared about one place where ranking happens."""
 
     name: Name
-    owner: str = Field(min_length=1)
+    owner: Person
     """Author of the versions that the schedule trains."""
     data: DataSpec = DataSpec()
     features: FeatureSpec = FeatureSpec()
@@ -130,6 +178,28 @@ class Surface(_Declared):
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
     schedule: ScheduleSpec = ScheduleSpec()
+
+    @field_validator("features")
+    @classmethod
+    def _can_be_computed(cls, declared: FeatureSpec) -> FeatureSpec:
+        names = _obeyed(lambda: compile_plan(declared)).names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"declares {', '.join(twice)} twice")
+        return declared
+
+    @field_validator("review")
+    @classmethod
+    def _somebody_may_approve(
+        cls, declared: ReviewSpec, info: ValidationInfo
+    ) -> ReviewSpec:
+        owner = info.data.get("owner", "")
+        if {_person(name) for name in declared.reviewers} == {_person(owner)}:
+            raise ValueError(
+                f"the owner {owner!r} is the only reviewer and may not approve what the schedule "
+                "trains in that name; list somebody else"
+            )
+        return declared
 
     @property
     def training_digest(self) -> str:
@@ -150,6 +220,19 @@ class Surface(_Declared):
         return json_digest(self.model_dump(mode="json", include=set(parts)))
 
 
+def surface_path(folder: Path, name: str) -> Path:
+    """File of a surface, which lies in the folder and nowhere else.
+
+    Raises:
+        NotFound: that is no name of a surface.
+    """
+    if re.fullmatch(_NAME, name) is None:
+        raise NotFound(
+            f"{name!r} is no name of a surface; write small letters, digits and _"
+        )
+    return folder / f"{name}.toml"
+
+
 def load_surface(path: Path) -> Surface:
     """Read a surface file.
 
@@ -159,7 +242,9 @@ def load_surface(path: Path) -> Surface:
             gives the key's path.
     """
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.toml"))) or "none"
+        there = (
+            ", ".join(sorted(file.stem for file in path.parent.glob("*.toml"))) or "none"
+        )
         raise NotFound(f"no surface file {path}; surfaces there: {there}")
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -174,13 +259,23 @@ def load_surface(path: Path) -> Surface:
     return surface
 
 
+def _person(name: str) -> str:
+    """As reviews compare names: "Ann " and "ann" are one person."""
+    return name.strip().casefold()
+
+
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for found in error.errors(include_url=False):
         key = ".".join(str(part) for part in found["loc"]) or "(file)"
-        hint = "unknown key" if found["type"] == "extra_forbidden" else found["msg"]
-        lines.append(f"  {key}: {hint}" + _shown(found))
+        lines.append(f"  {key}: {_hint(found)}" + _shown(found))
     return f"{path}:\n" + "\n".join(lines)
+
+
+def _hint(found: Any) -> str:
+    if found["type"] == "value_error":
+        return str(found["ctx"]["error"])
+    return "unknown key" if found["type"] == "extra_forbidden" else found["msg"]
 
 
 def _shown(found: Any) -> str:

@@ -33,7 +33,7 @@ def judge_leakage(
     if unproven:
         reason = f"Nothing is proven about leakage: {unproven}."
         return Judgement("leakage", Outcome.INCONCLUSIVE, reason, evidence)
-    reason = f"No feature moved over {rows} rows at {probes} probes of the future."
+    reason = f"No feature moved over {rows:,} rows at {probes} probes of the future."
     return Judgement("leakage", Outcome.PASS, reason, evidence)
 
 

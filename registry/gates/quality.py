@@ -72,7 +72,7 @@ def _figures(comparison: PairedComparison, reference_kind: ReferenceKind) -> str
         f"{comparison.metric} is {comparison.candidate:.4f} against {comparison.reference:.4f} of the "
         f"{reference_kind}, a difference of {comparison.difference:+.4f} "
         f"({comparison.confidence:.0%} interval {comparison.low:+.4f} to {comparison.high:+.4f}, "
-        f"{comparison.requests} requests of {comparison.clusters} users)"
+        f"{comparison.requests:,} requests of {comparison.clusters:,} users)"
     )
 
 

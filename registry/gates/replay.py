@@ -19,7 +19,7 @@ class ReplayFigures:
     p50_ms: float | None
     p99_ms: float | None
     memory_mb: float | None
-    """Peak resident memory of the server."""
+    """Resident memory of the server after the replay."""
     digest_agreed: bool | None
     """Whether the server reported the digest of the release under judgement."""
 

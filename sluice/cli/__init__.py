@@ -10,7 +10,7 @@ from sluice.cli.champion import champion
 from sluice.cli.demo import demo
 from sluice.cli.doctor import doctor
 from sluice.cli.ingest import ingest
-from sluice.cli.output import show_error
+from sluice.cli.output import print_json, show_error
 from sluice.cli.review import review
 from sluice.cli.run import run
 from sluice.cli.serve import serve
@@ -20,7 +20,9 @@ from sluice.errors import SluiceError
 __all__ = ["entrypoint", "main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="sluice")
 def main() -> None:
     """Take a ranker from the event log to a served, monitored champion.
@@ -50,7 +52,10 @@ def entrypoint() -> None:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:
-        error.show()
+        if machine:
+            print_json({"error": error.format_message(), "kind": type(error).__name__})
+        else:
+            error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("stopped; run the same command again to go on where it was\n")

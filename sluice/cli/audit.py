@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.output import print_json, with_home
+from sluice.cli.output import conclude, print_json, with_home
 from sluice.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ def audit() -> None:
 
 @audit.command()
 @with_home
-@click.option("--head", help="SEQUENCE:HASH noted earlier; finds a ledger that was cut or put back.")
-def verify(home: Path | None, as_json: bool, head: str | None) -> None:  # noqa: FBT001 - a flag
+@click.option(
+    "--head", help="SEQUENCE:HASH noted earlier; finds a ledger that was cut or put back."
+)
+def verify(home: Path | None, as_json: bool, head: str | None) -> None:
     """Verify the hash chain, and that champion and serving pointer agree with it.
 
     \b
@@ -33,7 +35,9 @@ def verify(home: Path | None, as_json: bool, head: str | None) -> None:  # noqa:
 
     settings = settings_at(home)
     store = existing_store(settings)
-    problems = check(store, pointers=settings.pointers, expected=_head(head) if head else None)
+    problems = check(
+        store, pointers=settings.pointers, expected=_head(head) if head else None
+    )
     rows = store.find(LedgerRow)
     newest = f"{rows[-1].sequence}:{rows[-1].hash}" if rows else None
     if as_json:
@@ -43,7 +47,8 @@ def verify(home: Path | None, as_json: bool, head: str | None) -> None:  # noqa:
             click.echo(f"  {click.style('✗', fg='red')} {problem}")
         click.echo(f"{len(rows)} ledger rows, {len(problems)} problems, head {newest}")
     if problems:
-        raise IntegrityError(f"{len(problems)} problems in the ledger of {settings.home}")
+        found = IntegrityError(f"{len(problems)} problems in the ledger of {settings.home}")
+        conclude(found, as_json=as_json)
 
 
 def _head(text: str) -> "Head":
@@ -51,5 +56,7 @@ def _head(text: str) -> "Head":
 
     sequence, _, digest = text.partition(":")
     if not sequence.isdigit() or not digest:
-        raise ConfigError(f"--head {text}: write SEQUENCE:HASH as `sluice audit verify` prints it")
+        raise ConfigError(
+            f"--head {text}: write SEQUENCE:HASH as `sluice audit verify` prints it"
+        )
     return Head(int(sequence), digest)

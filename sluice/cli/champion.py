@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sluice.cli.installation import existing_store, settings_at
-from sluice.cli.output import print_json, print_table, with_home
+from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.errors import NotFound
 
 
@@ -18,7 +18,7 @@ def champion() -> None:
 @champion.command()
 @click.argument("surface")
 @with_home
-def show(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+def show(surface: str, home: Path | None, as_json: bool) -> None:
     """Show who serves SURFACE.
 
     \b
@@ -44,13 +44,13 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FBT00
     if as_json:
         print_json(facts)
     else:
-        print_table(f"champion of {surface}", ("", ""), list(facts.items()))
+        print_facts(f"Champion of {surface}", facts.items())
 
 
 @champion.command()
 @click.argument("surface")
 @with_home
-def history(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+def history(surface: str, home: Path | None, as_json: bool) -> None:
     """Show every change of champion: who, when, why, on what evidence.
 
     \b
@@ -76,8 +76,11 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FB
         print_json({"surface": surface, "history": rows})
         return
     head = ("epoch", "version", "action", "actor", "at", "reason", "release")
-    shown = [[row[name] if name != "release" else row[name][:12] for name in head] for row in rows]
-    print_table(f"champions of {surface}", head, shown)
+    shown = [
+        [row[name] if name != "release" else row[name][:12] for name in head]
+        for row in rows
+    ]
+    print_table(f"Champions of {surface}", head, shown)
 
 
 @champion.command()
@@ -86,7 +89,7 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FB
 @click.option("--reason", required=True, help="Why, for the ledger.")
 @click.option("--actor", envvar="SLUICE_ACTOR", required=True, help="Who rolls back.")
 def rollback(
-    surface: str, home: Path | None, as_json: bool, reason: str, actor: str  # noqa: FBT001 - a flag
+    surface: str, home: Path | None, as_json: bool, reason: str, actor: str
 ) -> None:
     """Put the last good version of SURFACE back; needs neither MLflow nor Prefect nor a network.
 
@@ -114,5 +117,41 @@ def rollback(
     if as_json:
         print_json(facts)
     else:
-        print_table(f"{surface} is rolled back", ("", ""), list(facts.items()))
-        click.echo(f"next: sluice run promote {surface}, once MLflow is up, tells it too")
+        print_facts(f"{surface} is rolled back", facts.items())
+        click.echo(
+            f"next: sluice champion mirror {surface}, once MLflow is up, tells it too"
+        )
+
+
+@champion.command()
+@click.argument("surface")
+@with_home
+def mirror(surface: str, home: Path | None, as_json: bool) -> None:
+    """Tell the serving pointer and MLflow again who serves SURFACE; mends an alias that was moved.
+
+    \b
+    Example:
+      sluice champion mirror for_you
+    """
+    from dataclasses import asdict
+
+    from flows.dossier import mlflow_mirror
+    from flows.promote import tell
+    from flows.workplace import open_workplace
+    from registry.pointer import PointerReceiver
+    from registry.relay import reconcile
+
+    workplace = open_workplace(surface, str(settings_at(home).home))
+    told = tell(workplace)
+    reconcile(workplace.store, [PointerReceiver(workplace.settings.pointers)])
+    found = mlflow_mirror(workplace).reconcile(workplace.store, surface)
+    if as_json:
+        print_json(
+            {"surface": surface, "told": told, "mended": found.mended, **asdict(found)}
+        )
+        return
+    click.echo(f"{told} moves told to the serving pointer and MLflow")
+    if found.mended:
+        click.echo(
+            f"MLflow's alias said {found.found}, and is put back to {found.expected}"
+        )

@@ -10,8 +10,8 @@ import click
 
 from sluice.cli.demo_report import show_report
 from sluice.cli.ingest import GENERATED, append, read_tables
-from sluice.cli.installation import settings_at
-from sluice.cli.output import print_json, with_home
+from sluice.cli.installation import settings_at, surface_of
+from sluice.cli.output import conclude, print_json, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.data.durations import parse_duration
 from sluice.errors import Held
@@ -24,10 +24,16 @@ _STEPS = 15
 @with_home
 @click.option("--source", default=GENERATED, show_default=True,
               help="feed (generated), ebnerd, mind, open_bandit, movielens or letor.")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the source's files.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the source's files."
+)
 @click.option("--surface", default="for_you", show_default=True)
 def demo(
-    home: Path | None, as_json: bool, source: str, data: Path | None, surface: str  # noqa: FBT001 - a flag
+    home: Path | None,
+    as_json: bool,
+    source: str,
+    data: Path | None,
+    surface: str,
 ) -> None:
     """Run the lifecycle over a generated feed, or over a real log.
 
@@ -41,12 +47,16 @@ def demo(
       sluice demo --source ebnerd --data path/to/ebnerd/train
     """
     settings = settings_at(home or _home(source, data))
+    surface_of(settings, surface)  # a name that is wrong is told before anything is done
     began = perf_counter()
+    from flows.prefect_api import prefect_api
     from flows.reporting import reported_to, step
 
-    with reported_to(Quiet() if as_json else Steps(_STEPS)) as seconds:
+    reporter = Quiet() if as_json else Steps(_STEPS)
+    with reported_to(reporter) as seconds, prefect_api(settings) as await_api:
         with step("ingest"):
             append(settings.log, read_tables(source, data, surface))
+        await_api()
         found = _lifecycle(surface, source, str(settings.home))
     seconds["total"] = perf_counter() - began
     found["seconds"] = {name: round(taken, 2) for name, taken in seconds.items()}
@@ -55,7 +65,8 @@ def demo(
         print_json(found)
     else:
         show_report(found, REVIEWER)
-    _hold(found)
+    if reason := _held(found):
+        conclude(Held(reason), as_json=as_json)
 
 
 def _home(source: str, data: Path | None) -> Path:
@@ -97,7 +108,9 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
     }
     if "promote" in done:
         with step("ranking"):
-            found["ranking"] = ask_serving(workplace, "ask", served(workplace, found["release"]))
+            found["ranking"] = ask_serving(
+                workplace, "ask", served(workplace, found["release"])
+            )
         found["drift"] = monitor(surface, None, home)
         found["state"] = found["drift"]["state"]
     return found
@@ -110,7 +123,10 @@ def _until(workplace: Any, source: str) -> datetime | None:
     return workplace.log.window().end - parse_duration(workplace.surface.monitors.window)
 
 
-def _hold(found: dict[str, Any]) -> None:
-    if found["state"] == "blocked":
-        reasons = "; ".join(gate["reason"] for gate in found["gates"] if gate["verdict"] != "pass")
-        raise Held(f"version {found['version']} of {found['surface']} is held: {reasons}")
+def _held(found: dict[str, Any]) -> str | None:
+    if found["state"] != "blocked":
+        return None
+    reasons = "; ".join(
+        gate["reason"] for gate in found["gates"] if gate["verdict"] != "pass"
+    )
+    return f"version {found['version']} of {found['surface']} is held: {reasons}"

@@ -1,10 +1,13 @@
-"""The demonstration's table: what was checked, compared, decided, served and watched."""
+"""The demonstration's report: what was checked, compared, decided, served and watched."""
 
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from sluice.cli.output import print_table
+from sluice.cli.output import print_facts, print_line, print_table
 
 _TOP = 5
 
@@ -12,13 +15,10 @@ _TOP = 5
 def show_report(found: dict[str, Any], reviewer: str) -> None:
     """Print everything that the demonstration found, where it lies, and what to type next."""
     _data(found)
-    _quality(found)
-    gates = [(gate["name"], gate["verdict"], gate["reason"]) for gate in found["gates"]]
-    print_table("gates", ("gate", "verdict", "why"), gates)
-    if found["release"]:
-        click.echo(f"release {found['release']}")
+    for reference, rows in found["comparisons"].items():
+        _comparison(found["version"], reference, rows)
+    _gates(found, reviewer)
     if found["ranking"]:
-        click.echo(f"approved in the name of {reviewer}, because this is a demonstration\n")
         _ranking(found["ranking"])
         _drift(found["drift"])
     _seconds(found["seconds"])
@@ -27,53 +27,87 @@ def show_report(found: dict[str, Any], reviewer: str) -> None:
 
 def _data(found: dict[str, Any]) -> None:
     rows = [
-        (suite["suite"], suite["checks"], suite["outcome"], ", ".join(suite["failing"]) or "–")
+        (
+            suite["suite"],
+            suite["checks"],
+            suite["outcome"],
+            ", ".join(suite["failing"]) or "none",
+        )
         for suite in found["data_checks"]
     ]
-    print_table("data checks", ("suite", "checks", "verdict", "failing"), rows)
-    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found["counts"].items())
-    click.echo(f"snapshot {found['snapshot'][:12]}: {counts}\n")
+    print_table("Data checks", ("suite", "checks", "verdict", "failing"), rows)
+    counts = [
+        f"{count:,} {name.replace('_', ' ')}" for name, count in found["counts"].items()
+    ]
+    print_line(f"snapshot {found['snapshot'][:12]}: {', '.join(counts)}", style="dim")
 
 
-def _quality(found: dict[str, Any]) -> None:
-    for reference, rows in found["comparisons"].items():
-        shown = [
-            (
-                row["metric"], row["candidate"], row["reference"],
-                f"{row['difference']:+.4f}", f"{row['low']:+.4f} … {row['high']:+.4f}",
-            )
-            for row in rows
-        ]  # fmt: skip
-        print_table(
-            f"version {found['version']} against the {reference}",
-            ("metric", "candidate", reference, "difference", "95 % interval"),
-            shown,
+def _comparison(version: int, reference: str, rows: list[dict[str, Any]]) -> None:
+    shown = [
+        (
+            row["metric"], row["candidate"], row["reference"],
+            f"{row['difference']:+.4f}", f"{row['low']:+.4f} to {row['high']:+.4f}",
         )
+        for row in rows
+    ]  # fmt: skip
+    head = ("metric", "candidate", reference, "difference", f"{_confidence(rows)} interval")
+    print_table(f"Version {version} against the {reference}", head, shown)
+
+
+def _confidence(rows: list[dict[str, Any]]) -> str:
+    return f"{rows[0]['confidence']:.0%}" if rows else ""
+
+
+def _gates(found: dict[str, Any], reviewer: str) -> None:
+    rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in found["gates"]]
+    print_table("Gates", ("gate", "verdict", "why"), rows)
+    if found["release"]:
+        print_line(f"release {found['release']}", style="dim")
+    if found["ranking"]:
+        print_line(f"approved as {reviewer}, because this is a demonstration", style="dim")
 
 
 def _ranking(ranking: dict[str, Any]) -> None:
     items = ranking["response"]["items"]
     rows = [(item["position"], item["item_id"], item["score"]) for item in items[:_TOP]]
-    title = f"a real ranking over HTTP: {_TOP} of {len(items)} candidates, by the packaged service"
-    print_table(title, ("position", "item", "score"), rows)
+    print_table(
+        f"A ranking over HTTP by the packaged service: the first {len(rows)} of {len(items)}",
+        ("position", "item", "score"),
+        rows,
+    )
 
 
 def _drift(drift: dict[str, Any]) -> None:
     features = sorted(drift["features"], key=lambda each: -(each["psi"] or 0.0))[:_TOP]
     rows = [(each["name"], each["psi"], each["ks"]) for each in (drift["score"], *features)]
-    title = f"drift, {drift['watched'][0]} to {drift['watched'][1]}: {drift['outcome']}"
-    print_table(title, ("column", "PSI", "KS"), rows)
-    click.echo(f"{drift['reason']}; the version is {drift['state']}\n")
+    start, end = (_moment(text) for text in drift["watched"])
+    print_table(f"Drift, {start} to {end} UTC", ("column", "PSI", "KS"), rows)
+    print_line(f"{drift['outcome']}: {drift['reason']}", style="dim")
 
 
-def _seconds(seconds: dict[str, float]) -> None:
-    longest = sorted(seconds.items(), key=lambda each: -each[1])
-    click.echo("seconds: " + ", ".join(f"{name} {taken:.1f}" for name, taken in longest))
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _seconds(seconds: Mapping[str, float]) -> None:
+    steps = {name: taken for name, taken in seconds.items() if name != "total"}
+    longest = sorted(steps.items(), key=lambda each: -each[1])[:_TOP]
+    click.echo()
+    print_line(
+        f"took {seconds['total']:.0f} s, most of it in "
+        + ", ".join(f"{name} {taken:.0f}" for name, taken in longest),
+        style="dim",
+    )
 
 
 def _where(found: dict[str, Any]) -> None:
-    home = found["home"]
-    click.echo(f"\neverything lies in {home}")
-    if found["evidence_page"]:
-        click.echo(f"the reviewer's page: {found['evidence_page']}")
-    click.echo(f'next: sluice ui --home "{home}"')
+    home, surface = shlex.quote(found["home"]), found["surface"]
+    rows = [
+        ("home", found["home"]),
+        ("reviewer's page", found["evidence_page"]),
+        ("look around", f"sluice ui --home {home}"),
+    ]
+    if found["ranking"]:
+        rows.append(("ask it", f"sluice serve {surface} --home {home}"))
+    known = [row for row in rows if row[1] is not None]
+    print_facts(f"{surface} version {found['version']}: {found['state']}", known)

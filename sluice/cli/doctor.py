@@ -1,23 +1,31 @@
 """`sluice doctor`: is this installation fit to run?"""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sluice.cli.installation import settings_at
-from sluice.cli.output import print_json, print_table, with_home
-from sluice.errors import ConfigError, SluiceError
+from sluice.cli.output import conclude, print_json, print_table, with_home
+from sluice.errors import ConfigError, IntegrityError, SluiceError
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
     from sluice.settings import Settings
+    from sluice.store.port import Store
+    from sluice.store.records import Champion
 
 TOOLS = ("mlflow", "prefect", "bentoml", "evidently", "great-expectations", "lightgbm")
+"""Named in any case; every other requirement only where it is not met."""
+
+_LEAST_FREE_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -31,23 +39,26 @@ class Finding:
 
 @click.command()
 @with_home
-def doctor(home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
-    """Check Python, tools, surfaces, store and telemetry; exit code 2 where something is wrong.
+def doctor(home: Path | None, as_json: bool) -> None:
+    """Check Python, tools, home, surfaces, store and champions; exit code 2 where one is wrong.
 
     \b
     Example:
       sluice doctor
     """
     settings = settings_at(home)
-    findings = [*_python(), *_tools(), *_surfaces(settings), *_store(settings), *_telemetry()]
+    findings = [
+        *_python(), *_tools(), *_home(settings), *_surfaces(settings), *_store(settings),
+        *_telemetry(),
+    ]  # fmt: skip
     if as_json:
         print_json({"findings": [asdict(each) for each in findings]})
     else:
         rows = [(each.check, each.verdict, each.found) for each in findings]
-        print_table(f"installation {settings.home}", ("check", "verdict", "found"), rows)
+        print_table(f"Installation {settings.home}", ("check", "verdict", "found"), rows)
     wrong = [each.check for each in findings if each.verdict == "fail"]
     if wrong:
-        raise ConfigError(f"not fit to run: {', '.join(wrong)}")
+        conclude(ConfigError(f"not fit to run: {', '.join(wrong)}"), as_json=as_json)
 
 
 def _finding(check: str, look: Callable[[], str]) -> Finding:
@@ -59,12 +70,50 @@ def _finding(check: str, look: Callable[[], str]) -> Finding:
 
 def _python() -> Iterator[Finding]:
     fit = (3, 11) <= sys.version_info[:2] < (3, 13)
-    yield Finding("python", "pass" if fit else "fail", sys.version.split()[0])
+    found = sys.version.split()[0]
+    yield Finding(
+        "python", "pass" if fit else "fail", found if fit else f"{found}, not 3.11 or 3.12"
+    )
 
 
 def _tools() -> Iterator[Finding]:
-    for name in TOOLS:
-        yield _finding(name, lambda name=name: version(name))
+    """Versions as declared; many a tool fails to import beside a newer neighbour."""
+    from packaging.requirements import Requirement
+
+    try:
+        declared = [Requirement(text) for text in requires("sluice") or ()]
+    except PackageNotFoundError:
+        yield Finding(
+            "sluice", "fail", "not installed, so no tool's version can be checked"
+        )
+        return
+    for needed in declared:
+        found = _finding(needed.name, lambda needed=needed: _fitting(needed))
+        if needed.name in TOOLS or found.verdict == "fail":
+            yield found
+
+
+def _fitting(needed: "Requirement") -> str:
+    found = version(needed.name)
+    if not needed.specifier.contains(found, prereleases=True):
+        raise ConfigError(f"{found}, not {needed.specifier}")
+    return found
+
+
+def _home(settings: "Settings") -> Iterator[Finding]:
+    yield _finding("home", lambda: _room(settings.home))
+
+
+def _room(home: Path) -> str:
+    there = next(folder for folder in (home, *home.parents) if folder.is_dir())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{there} cannot be written to")
+    free = shutil.disk_usage(there).free
+    if free < _LEAST_FREE_BYTES:
+        raise ConfigError(
+            f"{free / 1e6:,.0f} MB free, too few for a run; make room for 200"
+        )
+    return f"{free / 1e9:,.1f} GB free"
 
 
 def _surfaces(settings: "Settings") -> Iterator[Finding]:
@@ -94,16 +143,45 @@ def _store(settings: "Settings") -> Iterator[Finding]:
     if settings.embedded and not settings.database.is_file():
         yield Finding("store", "pass", "none yet; the first command makes one")
         return
+    opened: list[Store] = []
 
     def describe() -> str:
-        newest = head(open_store(settings.database_url))
+        opened.append(open_store(settings.database_url))
+        newest = head(opened[0])
         return f"{newest.sequence if newest else 0} ledger rows"
 
     yield _finding("store", describe)
+    if opened:
+        yield from _champions(settings, opened[0])
+
+
+def _champions(settings: "Settings", store: "Store") -> Iterator[Finding]:
+    from sluice.store.records import Champion
+
+    for champion in store.find(Champion):
+        check = f"champion {champion.surface}"
+        yield _finding(check, lambda champion=champion: _standing(settings, champion))
+
+
+def _standing(settings: "Settings", champion: "Champion") -> str:
+    """What a server would find: the pointer, and every byte of the release."""
+    from registry.pointer import read_pointer
+    from serving.custody import check_bytes
+
+    pointer = read_pointer(settings.pointers, champion.surface)
+    if pointer is None or pointer.release != champion.release:
+        raise IntegrityError(
+            f"{champion.release[:12]} in the store, {pointer.release[:12] if pointer else 'nothing'} "
+            f"in the serving pointer; `sluice run promote {champion.surface}` tells it again"
+        )
+    check_bytes(settings.releases / champion.release, champion.release)
+    return f"version {champion.version}, release {champion.release[:12]} whole"
 
 
 def _telemetry() -> Iterator[Finding]:
     from sluice.settings import TELEMETRY_OFF
 
     on = [name for name, value in TELEMETRY_OFF.items() if os.environ.get(name) != value]
-    yield Finding("telemetry", "fail" if on else "pass", ", ".join(on) or "off for every tool")
+    yield Finding(
+        "telemetry", "fail" if on else "pass", ", ".join(on) or "off for every tool"
+    )

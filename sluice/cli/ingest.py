@@ -24,14 +24,16 @@ GENERATED = "feed"
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @with_home
 @click.option("--surface", default="for_you", show_default=True, help="Where it was shown.")
-@click.option("--quarantine", is_flag=True, help="Set bad rows aside, counted, and take the rest.")
+@click.option(
+    "--quarantine", is_flag=True, help="Set bad rows aside, counted, and take the rest."
+)
 def ingest(
     source: str,
     folder: Path | None,
     home: Path | None,
-    as_json: bool,  # noqa: FBT001 - a flag
+    as_json: bool,
     surface: str,
-    quarantine: bool,  # noqa: FBT001 - a flag
+    quarantine: bool,
 ) -> None:
     """Read SOURCE (ebnerd, mind, open_bandit, letor, movielens; or feed) from FOLDER.
 
@@ -51,7 +53,9 @@ def ingest(
     if as_json:
         print_json(found)
         return
-    counts = ", ".join(f"{count} {name}" for name, count in found.items() if name != "quarantined")
+    counts = ", ".join(
+        f"{count} {name}" for name, count in found.items() if name != "quarantined"
+    )
     click.echo(f"{counts} in {settings.log}")
     for rule, count in found["quarantined"].items():
         click.echo(f"  quarantined: {count} rows, {rule}")
@@ -70,9 +74,13 @@ def read_tables(source: str, folder: Path | None, surface: str) -> "LogTables":
         return generate(FeedConfig()).tables
     from sluice.data.adapters import SOURCES, read_source
 
-    if folder is None and source in SOURCES:
+    if source not in SOURCES:
+        raise ConfigError(
+            f"no source {source!r}; there are: {', '.join((GENERATED, *SOURCES))}"
+        )
+    if folder is None:
         raise ConfigError(f"source {source} needs a folder: sluice ingest {source} FOLDER")
-    return read_source(source, folder or Path(), surface)
+    return read_source(source, folder, surface)
 
 
 def append(log: Path, tables: "LogTables", *, quarantine: bool = False) -> "Appended":

@@ -39,6 +39,6 @@ def existing_store(settings: "Settings") -> "Store":
 
 def surface_of(settings: "Settings", name: str) -> "Surface":
     """The surface's declaration."""
-    from sluice.surface import load_surface
+    from sluice.surface import load_surface, surface_path
 
-    return load_surface(settings.surfaces / f"{name}.toml")
+    return load_surface(surface_path(settings.surfaces, name))

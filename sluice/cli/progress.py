@@ -1,4 +1,4 @@
-"""Steps as a person watches them, on standard error: a bar over the steps, seconds for each."""
+"""Steps as a person watches them, on standard error: what runs, for how long, how many are left."""
 
 import sys
 from collections.abc import Iterator
@@ -18,11 +18,14 @@ class Steps:
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         began = perf_counter()
-        with self._spinning(title):
-            yield
+        try:
+            with self._spinning(title):
+                yield
+        except BaseException:
+            _ended("✗", "red", title, perf_counter() - began)
+            raise
         self._done += 1
-        seconds = perf_counter() - began
-        click.echo(f"  {click.style('✓', fg='green')} {title:<16}{seconds:6.1f} s", err=True)
+        _ended("✓", "green", title, perf_counter() - began)
 
     @contextmanager
     def _spinning(self, title: str) -> Iterator[None]:
@@ -30,13 +33,19 @@ class Steps:
             yield
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+        # Columns as in the line that stays, so that nothing jumps when the step ends.
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+            TextColumn(" "), SpinnerColumn(), TextColumn("{task.description:<16}"),
+            TextColumn("{task.elapsed:5.1f} s "), BarColumn(bar_width=24),
+            TextColumn("step {task.fields[number]} of {task.total}"),
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            progress.add_task(title, total=max(self._expected, self._done + 1), completed=self._done)
+            total = max(self._expected, self._done + 1)
+            progress.add_task(
+                title, total=total, completed=self._done, number=self._done + 1
+            )
             yield
 
 
@@ -47,3 +56,7 @@ class Quiet:
     def step(self, title: str) -> Iterator[None]:
         del title
         yield
+
+
+def _ended(mark: str, colour: str, title: str, seconds: float) -> None:
+    click.echo(f"  {click.style(mark, fg=colour)} {title:<16}{seconds:6.1f} s", err=True)

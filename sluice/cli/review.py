@@ -18,7 +18,7 @@ def review() -> None:
 @review.command("list")
 @click.argument("surface")
 @with_home
-def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:
     """Show the versions of SURFACE that wait for a reviewer.
 
     \b
@@ -28,7 +28,9 @@ def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:  # noq
     from registry.moves import position_of
     from registry.review import review_queue
 
-    store = existing_store(settings_at(home))
+    settings = settings_at(home)
+    store = existing_store(settings)
+    surface_of(settings, surface)  # nothing waits on a surface that there is not
     rows = [
         {
             "version": each.number,
@@ -41,7 +43,9 @@ def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:  # noq
     if as_json:
         print_json({"surface": surface, "waiting": rows})
     elif rows:
-        print_table(f"{surface}: waiting for a reviewer", list(rows[0]), [r.values() for r in rows])
+        print_table(
+            f"{surface}: waiting for a reviewer", list(rows[0]), [r.values() for r in rows]
+        )
     else:
         click.echo(f"nothing of {surface} waits for a reviewer")
 
@@ -50,7 +54,7 @@ def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:  # noq
 @click.argument("surface")
 @click.argument("version", type=int)
 @with_home
-def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 - a flag
+def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
     """Show the evidence for VERSION of SURFACE.
 
     \b
@@ -71,14 +75,16 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None: 
         return
     click.echo(f"{surface} {version}: {headline(evidence)}")
     print_table(
-        "gates",
+        "Gates",
         ("gate", "verdict", "why"),
         [(row["gate"], row["outcome"], row["reason"]) for row in gate_rows(evidence)],
     )
     rows = metric_rows(evidence)
     names = list(evidence.metrics)
     print_table(
-        "metrics", ("metric", *names), [(r["metric"], *(r["values"][n] for n in names)) for r in rows]
+        "Metrics",
+        ("metric", *names),
+        [(r["metric"], *(r["values"][n] for n in names)) for r in rows],
     )
     click.echo(f"release {evidence.release}\nthe whole evidence: {page}")
     if command := approve_command(evidence):
@@ -108,7 +114,7 @@ def _as_json(evidence: Any, page: Path) -> dict[str, Any]:
 @click.option("--digest", required=True, help="Of the release that the reviewer has seen.")
 @click.option("--reason", default="", help="Why, for the ledger.")
 def approve(
-    surface: str, version: int, home: Path | None, as_json: bool,  # noqa: FBT001 - a flag
+    surface: str, version: int, home: Path | None, as_json: bool,
     reviewer: str, digest: str, reason: str,
 ) -> None:  # fmt: skip
     """Approve the release of VERSION of SURFACE; never by its author.
@@ -143,7 +149,7 @@ def approve(
 @click.option("--reviewer", required=True, envvar="SLUICE_ACTOR", help="Who decides.")
 @click.option("--reason", required=True, help="Why, for the author and the ledger.")
 def reject(
-    surface: str, version: int, home: Path | None, as_json: bool,  # noqa: FBT001 - a flag
+    surface: str, version: int, home: Path | None, as_json: bool,
     reviewer: str, reason: str,
 ) -> None:  # fmt: skip
     """Reject VERSION of SURFACE.
@@ -171,7 +177,12 @@ def reject(
 def _said(row: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(
-            {"surface": row.surface, "version": row.version, "state": row.after, "ledger": row.sequence}
+            {
+                "surface": row.surface,
+                "version": row.version,
+                "state": row.after,
+                "ledger": row.sequence,
+            }
         )
     else:
         click.echo(

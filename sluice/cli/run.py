@@ -1,34 +1,46 @@
 """`sluice run`: one flow over one surface, without a server."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.installation import existing_store, settings_at
-from sluice.cli.output import print_json, print_table, with_home
+from sluice.cli.installation import settings_at
+from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.errors import Held, NotFound
 
-FLOWS = ("validate", "retrain", "package", "promote", "monitor", "lifecycle")
-_STEPS = 14
+if TYPE_CHECKING:
+    from flows.workplace import Workplace
+
+FLOWS = {
+    "validate": 3,
+    "retrain": 5,
+    "package": 4,
+    "promote": 2,
+    "monitor": 3,
+    "lifecycle": 11,
+}
+"""Each flow, and how many steps a person sees of it."""
 
 
 @click.command()
-@click.argument("flow", type=click.Choice(FLOWS))
+@click.argument("flow", type=click.Choice(list(FLOWS)))
 @click.argument("surface")
 @with_home
 @click.option("--until", type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]),
               help="UTC end of the window; the log's end where not given.")  # fmt: skip
 @click.option("--snapshot", help="Digest, for retrain; the newest where not given.")
-@click.option("--version", type=int, help="For package and promote; the next in line where not given.")
+@click.option(
+    "--version", type=int, help="For package and promote; the next in line where not given."
+)
 def run(
     flow: str,
     surface: str,
     home: Path | None,
-    as_json: bool,  # noqa: FBT001 - a flag
+    as_json: bool,
     until: datetime | None,
     snapshot: str | None,
     version: int | None,
@@ -41,26 +53,32 @@ def run(
     Example:
       sluice run lifecycle for_you
     """
-    settings = settings_at(home)
-    moment = until.replace(tzinfo=UTC) if until else None
-    place = str(settings.home)
+    from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
+    from flows.workplace import open_workplace
 
-    calls: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "validate": lambda: _flow("validate")(surface, moment, place),
-        "retrain": lambda: _flow("retrain")(surface, snapshot or _newest(home, surface), place),
-        "package": lambda: _flow("package")(surface, version or _gated(home, surface), place),
-        "promote": lambda: _flow("promote")(surface, version, place),
-        "monitor": lambda: _flow("monitor")(surface, moment, place),
-        "lifecycle": lambda: _flow("lifecycle")(surface, moment, None, place),
-    }
-    with reported_to(Quiet() if as_json else Steps(_STEPS)):
-        found = calls[flow]()
+    settings = settings_at(home)
+    # What is refused is refused before anything is started.
+    workplace = open_workplace(surface, str(settings.home))
+    moment = until.replace(tzinfo=UTC) if until else None
+    arguments = {
+        "validate": lambda: (moment,),
+        "retrain": lambda: (snapshot or _newest(workplace),),
+        "package": lambda: (version or _gated(workplace),),
+        "promote": lambda: (version,),
+        "monitor": lambda: (moment,),
+        "lifecycle": lambda: (moment, None),
+    }[flow]()
+    reporter = Quiet() if as_json else Steps(FLOWS[flow])
+    with reported_to(reporter), prefect_api(settings) as await_api:
+        await_api()
+        found = _flow(flow)(surface, *arguments, home=str(settings.home))
     if as_json:
         print_json(found)
     else:
         _show(flow, surface, found)
-    _hold(flow, surface, found)
+    if reason := _held(flow, surface, found):
+        conclude(Held(reason), as_json=as_json)
 
 
 def _flow(name: str) -> Callable[..., dict[str, Any]]:
@@ -69,42 +87,55 @@ def _flow(name: str) -> Callable[..., dict[str, Any]]:
     return getattr(import_module(f"flows.{name}"), name)
 
 
-def _newest(home: Path | None, surface: str) -> str:
+def _newest(workplace: "Workplace") -> str:
     from sluice.store.records import SnapshotRecord
 
-    taken = existing_store(settings_at(home)).find(SnapshotRecord, surface=surface)
+    surface = workplace.name
+    taken = workplace.store.find(SnapshotRecord, surface=surface)
     if not taken:
-        raise NotFound(f"no snapshot of {surface}; run `sluice run validate {surface}` first")
+        raise NotFound(
+            f"no snapshot of {surface}; run `sluice run validate {surface}` first"
+        )
     return max(taken, key=lambda each: (each.end, each.created_at)).digest
 
 
-def _gated(home: Path | None, surface: str) -> int:
+def _gated(workplace: "Workplace") -> int:
     from sluice.store.records import Position, State
 
-    positions = existing_store(settings_at(home)).find(Position, surface=surface)
-    gated = [each.version for each in positions if each.state in {State.GATED, State.PACKAGED}]
+    positions = workplace.store.find(Position, surface=workplace.name)
+    gated = [
+        each.version for each in positions if each.state in {State.GATED, State.PACKAGED}
+    ]
     if not gated:
-        raise NotFound(f"no version of {surface} waits to be packaged; run retrain first")
+        raise NotFound(
+            f"no version of {workplace.name} waits to be packaged; "
+            f"run `sluice run retrain {workplace.name}` first"
+        )
     return max(gated)
 
 
 def _show(flow: str, surface: str, found: dict[str, Any]) -> None:
     parts = found if flow == "lifecycle" else {flow: found}
     for name, part in parts.items():
-        plain = {key: value for key, value in part.items() if isinstance(value, str | int | float)}
-        print_table(f"{name} {surface}", ("", ""), list(plain.items()))
+        plain = {
+            key: value
+            for key, value in part.items()
+            if isinstance(value, str | int | float)
+        }
+        print_facts(f"{name} {surface}", plain.items())
         if gates := part.get("gates"):
             rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in gates]
-            print_table("gates", ("gate", "verdict", "why"), rows)
+            print_table("Gates", ("gate", "verdict", "why"), rows)
     if found.get("package", {}).get("state") == "in_review":
         click.echo(f"next: sluice review show {surface} {found['package']['version']}")
 
 
-def _hold(flow: str, surface: str, found: dict[str, Any]) -> None:
-    """A held candidate is an exit code that a scheduler can see."""
+def _held(flow: str, surface: str, found: dict[str, Any]) -> str | None:
+    """Why the candidate is held, which a scheduler sees as an exit code."""
     last = found.get("package") or found.get("retrain") or found
     if last.get("state") == "blocked":
-        raise Held(f"version {last['version']} of {surface} is held by a gate: see the reasons above")
+        return f"version {last['version']} of {surface} is held by a gate: see the reasons above"
     if flow == "validate" and found["outcome"] != "pass":
         failing = [check for suite in found["suites"] for check in suite["failing"]]
-        raise Held(f"the snapshot's data checks are {found['outcome']}: {', '.join(failing)}")
+        return f"the snapshot's data checks are {found['outcome']}: {', '.join(failing)}"
+    return None

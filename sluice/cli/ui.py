@@ -1,53 +1,36 @@
 """`sluice ui`: MLflow, Prefect and Evidently over one installation, started and stopped together."""
 
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sluice.cli.installation import settings_at
-from sluice.cli.output import print_json, print_table, with_home
+from sluice.cli.output import print_json, print_line, with_home
 from sluice.cli.progress import Quiet, Steps
-from sluice.errors import NotFound, SluiceError
+from sluice.errors import NotFound
 
 if TYPE_CHECKING:
+    from sluice.cli.programs import Program
     from sluice.settings import Settings
 
-HOST = "127.0.0.1"
-_READY_SECONDS = 180.0
-_POLL_SECONDS = 0.3
-
-
-@dataclass(frozen=True)
-class Program:
-    """One server: how it starts, and where it says that it is up."""
-
-    name: str
-    shows: str
-    arguments: Sequence[str]
-    environ: Mapping[str, str]
-    port: int
-    health: str
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+_PORT = click.IntRange(1, 65535)
+_USUAL = {"mlflow": 5000, "prefect": 4200, "evidently": 8000}
+_LANDING = {"mlflow": "/#/experiments?workflowType=machine_learning"}
+"""Where to arrive, if not at the front; MLflow's front is about language models."""
 
 
 @click.command()
 @with_home
-@click.option("--mlflow-port", type=int, default=5000, show_default=True)
-@click.option("--prefect-port", type=int, default=4200, show_default=True)
-@click.option("--evidently-port", type=int, default=8000, show_default=True)
+@click.option("--mlflow-port", type=_PORT, help="5000, or the next that is free.")
+@click.option("--prefect-port", type=_PORT, help="4200, or the next that is free.")
+@click.option("--evidently-port", type=_PORT, help="8000, or the next that is free.")
 def ui(
-    home: Path | None, as_json: bool, mlflow_port: int, prefect_port: int, evidently_port: int  # noqa: FBT001 - a flag
+    home: Path | None,
+    as_json: bool,
+    mlflow_port: int | None,
+    prefect_port: int | None,
+    evidently_port: int | None,
 ) -> None:
     """Open MLflow, Prefect and Evidently over what was made; Ctrl-C stops all three.
 
@@ -57,107 +40,83 @@ def ui(
     Example:
       sluice ui --home .sluice/demo/feed
     """
+    from sluice.cli.programs import await_ready, choose_port, running, until_stopped, watch
+
     settings = settings_at(home)
     if not settings.mlflow.is_dir():
-        raise NotFound(f"nothing to show in {settings.home}; run `sluice demo`, or name its --home")
-    programs = _programs(settings, mlflow_port, prefect_port, evidently_port)
-    steps = Quiet() if as_json else Steps(len(programs))
-    with _running(programs, settings) as started:
-        for program in programs:
-            with steps.step(program.name):
-                _await(program, started)
-        if as_json:
-            print_json({program.name: program.url for program in programs})
-        else:
-            rows = [(program.name, program.url, program.shows) for program in programs]
-            print_table("open in a browser", ("tool", "address", "shows"), rows)
-            click.echo("Ctrl-C stops all three")
-        _watch(started)
+        raise NotFound(
+            f"nothing to show in {settings.home}; run `sluice demo`, or name its --home"
+        )
+    asked = {"mlflow": mlflow_port, "prefect": prefect_port, "evidently": evidently_port}
+    ports = {name: choose_port(name, asked[name], usual) for name, usual in _USUAL.items()}
+    programs = _programs(settings, ports)
+    steps = Quiet() if as_json else Steps(1)
+    logs = settings.home / "logs"
+    with until_stopped(), running(programs, settings.child_environment(), logs) as started:
+        with steps.step("three servers"):
+            await_ready(started)
+        _tell(settings, programs, as_json=as_json)
+        watch(started)
+    if not as_json:
+        click.echo("stopped")
 
 
-def _programs(settings: "Settings", mlflow: int, prefect: int, evidently: int) -> list[Program]:
-    from monitors.dashboard import ui_command
+def _programs(settings: "Settings", ports: dict[str, int]) -> "list[Program]":
+    from monitors.evidently_ui import ui_arguments
+    from sluice.cli.programs import HOST, Program
 
+    evidently, *arguments = ui_arguments(settings.evidently, ports["evidently"])
     return [
         Program(
-            "mlflow", "runs, candidates, champions, evidence",
-            ("-m", "mlflow", "server", "--host", HOST, "--port", str(mlflow), "--workers", "1",
+            "mlflow", "mlflow",
+            ("server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1",
              "--backend-store-uri", settings.mlflow_uri,
              "--artifacts-destination", str(settings.mlflow / "artifacts")),
-            {}, mlflow, "/health",
+            ports["mlflow"], "/health",
         ),
         Program(
-            "prefect", "flow runs and schedules",
-            ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(prefect)),
-            {"PREFECT_UI_API_URL": f"http://{HOST}:{prefect}/api",
-             "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{prefect}/api"},
-            prefect, "/api/health",
+            "prefect", "prefect",
+            ("server", "start", "--host", HOST, "--port", str(ports["prefect"])),
+            ports["prefect"], "/api/health", _prefect_pages(f"http://{HOST}:{ports['prefect']}/api"),
         ),
-        Program(
-            "evidently", "drift dashboards", ui_command(settings.evidently, evidently),
-            {}, evidently, "/api/version",
-        ),
+        Program("evidently", evidently, arguments, ports["evidently"], "/api/version"),
     ]  # fmt: skip
 
 
-@contextmanager
-def _running(
-    programs: Sequence[Program], settings: "Settings"
-) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    from serving.processes import end, tree
-
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    started: dict[str, subprocess.Popen[bytes]] = {}
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        for program in programs:
-            with (logs / f"{program.name}.log").open("wb") as log:
-                started[program.name] = subprocess.Popen(
-                    [sys.executable, *program.arguments],
-                    env={**settings.child_environment(), **program.environ},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-        yield started
-    finally:
-        for process in started.values():
-            end(tree(process.pid), 20.0)
-            process.wait()
+def _prefect_pages(api: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_UI_API_URL": api,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # The newer pages ask Amplitude for its configuration, whatever the server was told.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    }
 
 
-def _interrupt(number: int, frame: object) -> None:
-    del number, frame
-    raise KeyboardInterrupt
-
-
-def _await(program: Program, started: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    import httpx
-
-    end = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < end:
-        _ensure_alive(started)
-        try:
-            if httpx.get(program.url + program.health, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(_POLL_SECONDS)
-    raise SluiceError(f"{program.name} was not up after {_READY_SECONDS:g} s; see its log")
-
-
-def _ensure_alive(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    for name, process in started.items():
-        if process.poll() is not None:
-            raise SluiceError(
-                f"{name} ended with exit code {process.returncode}; its log is logs/{name}.log under "
-                "the home folder. Is its port taken? Another one: see `sluice ui --help`"
+def _tell(settings: "Settings", programs: "list[Program]", *, as_json: bool) -> None:
+    if as_json:
+        print_json({program.name: program.url for program in programs})
+        return
+    print_line("Open in a browser", style="bold")
+    addresses = {each.name: each.url + _LANDING.get(each.name, "") for each in programs}
+    for name, address in (addresses | _pages(settings)).items():
+        # Never wrapped, for a broken address can be neither clicked nor copied.
+        click.echo(f"  {name:<13}{address}")
+    for program in programs:
+        if program.port != _USUAL[program.name]:
+            click.echo(
+                f"port {_USUAL[program.name]} is taken, so {program.name} is on {program.port}"
             )
+    click.echo("Ctrl-C stops all three")
 
 
-def _watch(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    while True:
-        _ensure_alive(started)
-        time.sleep(1.0)
+def _pages(settings: "Settings") -> dict[str, str]:
+    """The newest of the pages that need no server."""
+    pages = {
+        "evidence": settings.evidence.glob("*/*.html"),
+        "data checks": settings.validation.glob("*/index.html"),
+    }
+    newest = {
+        name: max(files, key=lambda file: file.stat().st_mtime, default=None)
+        for name, files in pages.items()
+    }
+    return {name: file.as_uri() for name, file in newest.items() if file is not None}

@@ -70,7 +70,7 @@ class Step(Record):
     key: ClassVar = ("key_digest",)
     incidental: ClassVar = ("seconds", "finished_at")
     key_digest: str
-    """SHA-256 over flow, step, surface, snapshot, code and spec digests."""
+    """SHA-256 over flow, step, surface, snapshot and all that the step's result depends on."""
     flow: str
     step: str
     surface: str
@@ -221,7 +221,7 @@ class LedgerRow(Record):
     surface: str
     version: int
     action: str
-    """register, gate, package, submit, approve, reject, promote, confirm, retire, rollback."""
+    """register, gate, package, submit, approve, reject, promote, confirm, rollback."""
     actor: str
     role: str
     reason: str

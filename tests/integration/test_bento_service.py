@@ -39,11 +39,11 @@ def bento(home):
 
 @pytest.fixture(scope="module")
 def running(bento, home):
-    waited = []
-    with serve(bento, home, waiting=waited.append) as server:
-        assert waited
+    log = home / "logs" / "serve.log"
+    with serve(bento, home, log=log) as server:
         yield server
         family = tree(server.pid)
+    assert b"ranking" in log.read_bytes()
     assert len(family) > 1
     assert not any(process.alive for process in family)
 

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from monitors import dashboard
-from monitors.dashboard import Rows, Watched, add_run, ui_command
+from monitors.dashboard import Rows, Watched, add_run
 from monitors.drift import drift
+from monitors.evidently_ui import ui_arguments
 from monitors.histogram import profile_like, reference_profile
 from sluice.data.tables import Window
 from sluice.surface import MonitorSpec
@@ -72,7 +73,7 @@ def test_a_run_and_its_project_are_read_back_by_evidently(tmp_path):
     assert stored.tags == ["d1g3st", "fail"]
     assert stored.timestamp == what.window.end
     assert [panel.title for panel in workspace.get_dashboard(project.id).panels] == [
-        "Drifted features", "Score PSI", "Share of drifted features", "PSI of the score", "Rows",
+        "Drifted features", "Score PSI", "Drifted features, %", "PSI of the score", "Rows",
     ]  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def test_a_run_carries_our_figures_over_the_full_window(tmp_path):
         name.split("'")[1]: value for name, value in values.items() if "full window" in name
     }
     assert found == {
-        "full window: drifted share": pytest.approx(1 / 3),
+        "full window: drifted features, %": pytest.approx(100 / 3),
         "full window: score PSI": pytest.approx(what.report.score.psi),
         "full window: rows": 3000,
         "full window: reference rows": 3000,
@@ -132,7 +133,7 @@ def test_too_few_rows_are_shown_as_rows_without_any_drift(tmp_path, rows):
     assert "inconclusive" in stored
     assert "full window: rows" in stored
     assert "ValueDrift" not in stored
-    assert "drifted share" not in stored
+    assert "drifted features" not in stored
 
 
 def test_unknown_infinite_and_constant_columns_do_not_stop_a_run(tmp_path):
@@ -164,7 +165,7 @@ def served(workspace):
         port = free.getsockname()[1]
     with (workspace.parent / "ui.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, *ui_command(workspace, port)],
+            [sys.executable, "-m", *ui_arguments(workspace, port)],
             env={**os.environ, "DO_NOT_TRACK": "true"}, stdout=log, stderr=log,
         )  # fmt: skip
     try:
@@ -197,8 +198,8 @@ def test_evidently_ui_shows_the_dashboard_and_asks_no_other_host(tmp_path):
         page = browser.new_page()
         page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
         page.goto(f"{base}/projects/{what.project_id}")
-        page.get_by_text("Share of drifted features").wait_for()
-        page.get_by_text("0.33").wait_for()
+        page.get_by_text("Drifted features, %").wait_for()
+        page.get_by_text("33.33").wait_for()
         page.goto(f"{base}/projects/{what.project_id}/reports/{what.run_id}")
         page.get_by_text("Dataset Drift").first.wait_for()
         browser.close()

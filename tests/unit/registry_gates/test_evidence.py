@@ -19,8 +19,8 @@ UNSURE = {"quality": Outcome.INCONCLUSIVE}
 @pytest.mark.parametrize(
     ("changes", "outcome", "says"),
     [
-        ({}, Outcome.PASS, "All gates passed, waiting for a reviewer"),
-        ({"release": None}, Outcome.PASS, "All gates passed, waiting to be packaged"),
+        ({}, Outcome.PASS, "All gates passed; a reviewer decides"),
+        ({"release": None}, Outcome.PASS, "All gates passed; to be packaged"),
         (
             {"judgements": ()},
             Outcome.INCONCLUSIVE,

@@ -12,7 +12,7 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("probes", "rows", "moved", "worst", "outcome", "says"),
     [
-        (8, 4096, (), 0.0, PASS, "No feature moved over 4096 rows at 8 probes"),
+        (8, 4096, (), 0.0, PASS, "No feature moved over 4,096 rows at 8 probes"),
         (8, 4096, ("item.click.24h",), 0.5, FAIL, "leak the future: item.click.24h"),
         (8, 4096, ("a", "b"), INF, FAIL, "2 features changed"),
         (0, 0, ("a",), NAN, FAIL, "leak the future: a"),

@@ -106,7 +106,7 @@ def test_a_page_says_who_what_when_and_how_to_decide():
 
     for words in (
         "for_you, version 2",
-        "All gates passed, waiting for a reviewer",
+        "All gates passed; a reviewer decides",
         "ranking-team",
         "2026-05-02 03:04 UTC",
         "2026-04-25 00:00 UTC to 2026-05-02 00:00 UTC",
@@ -154,7 +154,7 @@ def test_the_same_evidence_gives_the_same_page():
 def test_markdown_has_a_row_for_each_gate_and_metric_and_the_command():
     lines = markdown(an_evidence()).splitlines()
 
-    assert lines[0] == "## All gates passed, waiting for a reviewer"
+    assert lines[0] == "## All gates passed; a reviewer decides"
     assert (
         sum(
             line.startswith(("| data", "| leakage", "| quality", "| replay"))

@@ -1,0 +1,39 @@
+"""MLflow's embedded database, made whole or not at all.
+
+MLflow builds its tables by migrations that SQLite does not wrap in a transaction: killed in
+between, it leaves a database that no version of it can open again.
+"""
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from sluice.data.atomic import sync_file, sync_folder
+
+_SQLITE = "sqlite:///"
+
+
+def ensure_database(tracking_uri: str) -> None:
+    """Make the SQLite database that the URI names, where it is not there yet."""
+    path = Path(tracking_uri.removeprefix(_SQLITE))
+    if not tracking_uri.startswith(_SQLITE) or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        built, whole = Path(folder) / "built.db", Path(folder) / "whole.db"
+        _build(built)
+        # A copy, for MLflow keeps the one that it has built open.
+        shutil.copyfile(built, whole)
+        sync_file(whole)
+        # Another process may have been first; its database may be in use already.
+        with suppress(FileExistsError):
+            os.link(whole, path)
+    sync_folder(path.parent)
+
+
+def _build(path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(tracking_uri=f"{_SQLITE}{path}")

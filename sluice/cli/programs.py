@@ -1,0 +1,189 @@
+"""Servers of other projects, started together, watched together and stopped together."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serving.processes import end_sessions
+from sluice.child import child_command
+from sluice.errors import ConfigError, SluiceError
+
+if TYPE_CHECKING:
+    import httpx
+
+HOST = "127.0.0.1"
+
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 20.0
+_POLL_SECONDS = 0.1
+_NEAR = 50
+"""How far from its usual port a server may move."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One server: how it starts, and where it says that it is up."""
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    port: int
+    health: str
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program's process, which leads a session of its own, and where its output goes."""
+
+    program: Program
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def ensure_alive(self) -> None:
+        if (code := self.process.poll()) is not None:
+            raise SluiceError(
+                f"{self.program.name} ended with exit code {code}; see {self.log}"
+            )
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """Leave the block quietly at Ctrl-C, at SIGTERM, or when the terminal is closed."""
+    before = {
+        number: signal.signal(number, _interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def running(
+    programs: Sequence[Program], environ: Mapping[str, str], logs: Path
+) -> Iterator[list[Started]]:
+    """The programs while the block lasts; none of their processes outlives it, or this process.
+
+    Args:
+        programs: what to start.
+        environ: of each of them, besides its own.
+        logs: folder that gets `<name>.log`.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    started: list[Started] = []
+    try:
+        for program in programs:
+            # One by one, so that the first is stopped where the second does not start.
+            started.append(_start(program, environ, logs / f"{program.name}.log"))  # noqa: PERF401 - see above
+        yield started
+    finally:
+        # By session, for a server that was killed has left its workers behind.
+        end_sessions([each.process.pid for each in started], _STOP_SECONDS)
+        for each in started:
+            each.process.wait()
+
+
+def _start(program: Program, environ: Mapping[str, str], log: Path) -> Started:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            child_command(program.module, *program.arguments),
+            env={**environ, **program.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Started(program, process, log)
+
+
+def await_ready(started: Sequence[Started]) -> None:
+    """Return once all of them are up.
+
+    Raises:
+        SluiceError: one ended, or took too long; names its log.
+    """
+    import httpx
+
+    until = time.monotonic() + _READY_SECONDS
+    waiting = list(started)
+    with httpx.Client(trust_env=False, timeout=5.0) as client:
+        while waiting:
+            for each in started:
+                each.ensure_alive()
+            waiting = [each for each in waiting if not _healthy(client, each.program)]
+            if waiting and time.monotonic() > until:
+                first = waiting[0]
+                raise SluiceError(
+                    f"{first.program.name} was not up after {_READY_SECONDS:g} s; see {first.log}"
+                )
+            time.sleep(_POLL_SECONDS if waiting else 0)
+
+
+def _healthy(client: "httpx.Client", program: Program) -> bool:
+    from httpx import TransportError
+
+    try:
+        return client.get(program.url + program.health).is_success
+    except TransportError:
+        return False
+
+
+def watch(started: Sequence[Started]) -> None:
+    """Stay as long as all of them run.
+
+    Raises:
+        SluiceError: one ended; names its log.
+    """
+    while True:
+        for each in started:
+            each.ensure_alive()
+        time.sleep(1.0)
+
+
+def choose_port(name: str, asked: int | None, usual: int) -> int:
+    """The port that was asked for, or else the usual one, or else the next that is free.
+
+    Raises:
+        ConfigError: the port that was asked for is taken; names one that is not.
+    """
+    wanted = usual if asked is None else asked
+    near = next((port for port in range(wanted, wanted + _NEAR) if _is_free(port)), None)
+    if near is None:
+        raise ConfigError(
+            f"ports {wanted} to {wanted + _NEAR - 1} are all taken; name another"
+        )
+    if asked is not None and near != asked:
+        raise ConfigError(
+            f"port {asked} for {name} is taken by another program; {near} is free"
+        )
+    return near
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        # As servers do it: a port that was closed a moment ago counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,133 @@
+"""A first lifecycle told to its end: submitted, approved, promoted, watched for a day, confirmed.
+
+Told once for all tests of a session, which may go on with it but find what it first left.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from flows.prefect_api import API_URL, prefect_api
+from sluice.settings import load_settings
+from tests.lib.installations import (
+    Installation,
+    day,
+    files,
+    mlflow_rows,
+    records,
+    small_installation,
+)
+
+FIRST, SECOND = day(3), day(4)
+"""Ends of the windows of the first lifecycle, and of the one a day later."""
+KEPT = (
+    "log",
+    "snapshots",
+    "models",
+    "releases",
+    "evidence",
+    "evidently",
+    "serving",
+    "validation",
+)
+"""Parts of a home that a rerun leaves as they are, byte by byte."""
+ADDRESSED = ("log", "snapshots", "models", "releases")
+"""Parts that follow from the inputs alone, wherever and whenever they are made."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an installation holds, as far as it follows from its inputs and not from the clock."""
+
+    rows: dict[str, int]
+    mlflow_rows: dict[str, int]
+    files: dict[str, str]
+    dashboards: list[str]
+    steps: dict[str, Any]
+    verdicts: list[tuple[Any, ...]]
+    ledger: list[tuple[Any, ...]]
+    points: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the commands of a first lifecycle said, in order, and what they left."""
+
+    installation: Installation
+    submitted: dict[str, Any]
+    waiting: dict[str, Any]
+    approved: dict[str, Any]
+    promoted: dict[str, Any]
+    watched: dict[str, Any]
+    left: Left
+
+
+def tell(installation: Installation) -> Story:
+    must = installation.must
+    submitted = must("run", "lifecycle", "for_you", "--until", FIRST)
+    waiting = must("review", "list", "for_you")
+    approved = must("review", "approve", "for_you", "1", *approval(waiting))
+    promoted = must("run", "promote", "for_you")
+    watched = must("run", "monitor", "for_you", "--until", SECOND)
+    left = left_in(installation)
+    return Story(installation, submitted, waiting, approved, promoted, watched, left)
+
+
+def approval(waiting: dict[str, Any]) -> tuple[str, ...]:
+    """Options that approve the one version that waits."""
+    (one,) = waiting["waiting"]
+    return (
+        "--reviewer",
+        "demo-reviewer",
+        "--digest",
+        one["release"],
+        "--reason",
+        "looks right",
+    )
+
+
+def left_in(installation: Installation) -> Left:
+    stored = records(installation)
+    return Left(
+        rows={kind: len(rows) for kind, rows in stored.items()},
+        mlflow_rows=mlflow_rows(installation),
+        files=files(installation, *ADDRESSED),
+        dashboards=list(files(installation, "evidently")),
+        steps={each.key_digest: each.outcome for each in stored["Step"]},
+        # How long the replay took is evidence too, and never the same.
+        verdicts=[
+            (each.version, each.gate, each.outcome, each.gate == "replay" or each.evidence)
+            for each in stored["Verdict"]
+        ],
+        ledger=[
+            (each.version, each.action, each.actor, each.before, each.after, each.epoch)
+            for each in stored["LedgerRow"]
+        ],
+        points=[
+            (each.name, each.start, each.end, each.value) for each in stored["MetricPoint"]
+        ],
+    )
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory) -> Iterator[str]:
+    """One Prefect API for all that do not ask about Prefect; each start costs seconds."""
+    settings = load_settings({}, tmp_path_factory.mktemp("prefect"))
+    with prefect_api(settings) as await_api:
+        await_api()
+        yield os.environ[API_URL]
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory) -> Story:
+    """On SQLite, and with the Prefect of its own that every command starts."""
+    return tell(small_installation(tmp_path_factory.mktemp("a first lifecycle")))
+
+
+@pytest.fixture(scope="session")
+def second(story) -> dict[str, Any]:
+    """What a lifecycle a day later said; its version waits for a reviewer."""
+    return story.installation.must("run", "lifecycle", "for_you", "--until", SECOND)

@@ -1,0 +1,153 @@
+"""A trial over a small generated feed."""
+
+import json
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from flows import trial
+from flows.candidates import candidate_folder, keep_candidate
+from sluice.data.generated import FeedConfig, generate
+from sluice.data.tables import Window
+from sluice.errors import IntegrityError, NotFound, TooLittleData
+from sluice.surface import Surface
+
+FEED = FeedConfig(
+    days=3, requests_per_day=120, users=40, items_per_day=40, candidates=8, providers=6,
+    surfaces=("feed",),
+)  # fmt: skip
+WINDOW = Window(FEED.start, FEED.start + timedelta(days=3))
+DECLARED = {
+    "name": "feed",
+    "owner": "ann",
+    "features": {"windows": ["1h", "24h"]},
+    "ranker": {"parameters": {"trees": 10, "leaves": 7, "num_threads": 1}},
+    "review": {"reviewers": ["rita"]},
+}
+
+
+@pytest.fixture(scope="module")
+def surface() -> Surface:
+    return Surface.model_validate(DECLARED)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return generate(FEED).tables
+
+
+@pytest.fixture(scope="module")
+def prepared(surface, tables):
+    return trial.prepare(surface, tables, WINDOW)
+
+
+@pytest.fixture(scope="module")
+def candidate(surface, prepared):
+    return trial.fit(surface, prepared)
+
+
+def test_the_last_two_sevenths_of_the_time_are_judged(prepared):
+    fitted, judged = prepared.parts
+    end = trial.micros(WINDOW.start + (WINDOW.end - WINDOW.start) * 5 / 7)
+
+    assert fitted.requests + judged.requests == prepared.frame.requests == 360
+    assert (fitted.ts < end).all()
+    assert (judged.ts >= end).all()
+
+
+def test_the_same_inputs_fit_the_same_candidate(surface, prepared, candidate):
+    features = prepared.parts[1].features
+    again = trial.fit(surface, trial.prepare(surface, generate(FEED).tables, WINDOW))
+
+    np.testing.assert_array_equal(again.score(features), candidate.score(features))
+
+
+def test_no_feature_of_a_sound_log_moves_with_its_future(surface, prepared):
+    found = trial.audit(surface, prepared)
+
+    assert found.moved == ()
+    assert found.probes == trial.AUDIT_PROBES
+
+
+@pytest.mark.parametrize("judged", ["1/1000000", "999999/1000000"])
+def test_with_nothing_to_fit_or_to_judge_there_is_no_candidate(surface, prepared, judged):
+    data = surface.data.model_copy(update={"judged": judged})
+    empty = trial.prepare(
+        surface.model_copy(update={"data": data}), prepared.tables, WINDOW
+    )
+
+    with pytest.raises(TooLittleData, match="both are needed"):
+        trial.fit(surface, empty)
+
+
+def test_the_first_candidate_is_compared_with_the_baseline_alone(
+    surface, prepared, candidate
+):
+    baseline = trial.fit_baseline(surface, prepared)
+    found = trial.evaluation(surface, prepared, candidate, baseline, None)
+
+    assert found["metrics"].keys() == {"candidate", "baseline"}
+    assert found["comparisons"].keys() == {"baseline"}
+    assert [row["metric"] for row in found["comparisons"]["baseline"]] == list(
+        trial.COMPARED
+    )
+    assert found["champion"] is None
+    assert found["counts"]["judged_requests"] == prepared.parts[1].requests
+    assert found["gains"]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert trial.evaluation(surface, prepared, candidate, baseline, None) == found
+
+
+def test_the_gates_own_metric_is_always_compared(surface, prepared, candidate):
+    quality = surface.gates.quality.model_copy(update={"metric": "recall@5"})
+    gates = surface.gates.model_copy(update={"quality": quality})
+    other = surface.model_copy(update={"gates": gates})
+    baseline = trial.fit_baseline(other, prepared)
+    found = trial.evaluation(other, prepared, candidate, baseline, None)
+
+    assert [row["metric"] for row in found["comparisons"]["baseline"]] == [
+        *trial.COMPARED, "recall@5",
+    ]  # fmt: skip
+
+
+def test_a_champion_is_judged_on_the_same_requests_by_its_own_features(
+    surface, prepared, candidate, tmp_path
+):
+    digest = keep_candidate(tmp_path, candidate, prepared.replayed.state)
+    champion = trial.load_incumbent(candidate_folder(tmp_path, digest), 1, "r" * 64)
+    features = surface.features.model_copy(update={"windows": ("6h",)})
+    other = surface.model_copy(update={"features": features})
+    later = trial.prepare(other, prepared.tables, WINDOW)
+    baseline = trial.fit_baseline(surface, prepared)
+    same = trial.evaluation(surface, prepared, candidate, baseline, champion)
+    six = trial.fit(other, later)
+    met = trial.evaluation(other, later, six, six, champion)
+
+    assert same["champion"] == {"version": 1, "release": "r" * 64}
+    assert same["metrics"]["champion"] == same["metrics"]["candidate"]
+    assert all(row["difference"] == 0 for row in same["comparisons"]["champion"])
+    assert later.frame.names != prepared.frame.names
+    assert met["metrics"]["champion"] == same["metrics"]["candidate"]
+
+
+def test_a_candidate_is_kept_under_its_content_and_found_whole(
+    candidate, prepared, tmp_path
+):
+    digest = keep_candidate(tmp_path, candidate, prepared.replayed.state)
+
+    assert keep_candidate(tmp_path, candidate, prepared.replayed.state) == digest
+    assert [path.name for path in tmp_path.iterdir()] == [digest]
+    with pytest.raises(NotFound, match="run the retrain flow again"):
+        candidate_folder(tmp_path, "0" * 64)
+
+
+def test_a_candidate_with_one_bit_flipped_is_refused(candidate, prepared, tmp_path):
+    digest = keep_candidate(tmp_path, candidate, prepared.replayed.state)
+    model = tmp_path / digest / "model" / "model.txt"
+    content = bytearray(model.read_bytes())
+    content[100] ^= 1
+    model.write_bytes(content)
+
+    with pytest.raises(IntegrityError, match="not those that were trained"):
+        candidate_folder(tmp_path, digest)

@@ -1,0 +1,50 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from serving.processes import tree, wait_gone
+from sluice.child import SELF, child_command
+
+PARENT = """
+import subprocess, sys
+from sluice.child import child_command
+child = subprocess.Popen(child_command("tests.lib.sleeper"), start_new_session=True)
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_in_a_session_of_its_own_ends_with_its_parent(number):
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:  # fmt: skip
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        # The module runs: the child has asked for its end.
+        assert [parent.stdout.readline() for _ in range(3)][1] == f"{child}\n"
+        family = tree(parent.pid)
+        parent.send_signal(number)
+
+    assert [member.pid for member in family] == [parent.pid, child]
+    assert wait_gone(family, 5.0)
+
+
+def test_a_child_of_a_parent_that_is_gone_does_not_begin():
+    command = child_command("tests.lib.sleeper")
+    command[3] = str(2**22)
+    done = subprocess.run(command, check=False, timeout=30)
+
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_the_module_runs_as_if_it_had_been_called_itself():
+    done = subprocess.run(
+        child_command("tests.lib.sleeper", "0", "words"), capture_output=True, text=True, check=True
+    )  # fmt: skip
+    arguments, own, known = done.stdout.splitlines()
+
+    assert arguments == "['0', 'words']"
+    assert own == known
+    assert os.environ.get(SELF) is None

@@ -1,0 +1,54 @@
+"""What each package gives to others; whatever else it has is its own."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+SURFACES = {
+    "sluice.cli": {"entrypoint", "main"},
+    "sluice.data.adapters": {"SOURCES", "read_source"},
+    "sluice.mechanisms": {"Utility", "rank_by"},
+    "sluice.metrics": {
+        "DEFAULT", "Auc", "Evaluation", "Metric", "Ndcg", "PairedComparison", "Recall", "ReciprocalRank",
+        "compare", "evaluate", "parse_metric",
+    },
+    "sluice.rankers": {"FAMILIES", "Ranker", "load_ranker", "make_ranker", "save_ranker"},
+    "sluice.store": {"open_store"},
+}  # fmt: skip
+BARE = (
+    "sluice", "sluice.data", "sluice.features", "flows", "monitors", "registry", "registry.gates",
+    "serving",
+)  # fmt: skip
+"""Packages whose modules are imported by their own names."""
+PLATFORMS = (
+    "bentoml", "evidently", "great_expectations", "lightgbm", "matplotlib", "mlflow", "prefect",
+    "sklearn", "sqlalchemy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("package", SURFACES)
+def test_a_package_exports_exactly_its_surface(package):
+    module = importlib.import_module(package)
+
+    assert set(module.__all__) == SURFACES[package]
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("package", BARE)
+def test_a_bare_package_has_a_docstring_and_nothing_else(package):
+    module = importlib.import_module(package)
+
+    assert module.__doc__
+    assert not hasattr(module, "__all__")
+
+
+@pytest.mark.parametrize("package", [*SURFACES, *BARE])
+def test_a_package_is_imported_without_a_platform(package):
+    asked = f"import sys, {package}; print([name for name in {PLATFORMS!r} if name in sys.modules])"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.strip() == "[]"

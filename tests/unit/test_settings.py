@@ -1,0 +1,93 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from sluice.errors import ConfigError
+from sluice.settings import SAFE_DEFAULTS, TELEMETRY_OFF, apply_environment, load_settings
+
+
+def test_everything_lies_in_the_home_where_nothing_else_is_said(tmp_path):
+    settings = load_settings({"SLUICE_HOME": str(tmp_path / "a home")})
+
+    assert settings.home == tmp_path / "a home"
+    assert settings.database_url == f"sqlite:///{tmp_path / 'a home' / 'sluice.db'}"
+    assert settings.embedded
+    assert settings.actor is None
+    places = (
+        settings.log, settings.snapshots, settings.models, settings.releases, settings.bentos,
+        settings.pointers, settings.predictions, settings.validation, settings.evidence,
+        settings.evidently, settings.prefect, settings.mlflow,
+    )  # fmt: skip
+    assert {place.parent for place in places} == {settings.home}
+    assert len(set(places)) == len(places)
+
+
+def test_reading_settings_makes_no_folder(tmp_path):
+    load_settings({"SLUICE_HOME": str(tmp_path / "home")})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_names_database_surfaces_and_actor(tmp_path):
+    settings = load_settings(
+        {
+            "SLUICE_HOME": str(tmp_path),
+            "SLUICE_DATABASE_URL": "postgresql://db/sluice",
+            "SLUICE_SURFACES": str(tmp_path / "declared"),
+            "SLUICE_ACTOR": "ann",
+        }
+    )
+
+    assert settings.database_url == "postgresql://db/sluice"
+    assert not settings.embedded
+    assert settings.surfaces == tmp_path / "declared"
+    assert settings.actor == "ann"
+
+
+def test_an_empty_variable_is_one_that_is_not_set(tmp_path):
+    settings = load_settings(
+        {"SLUICE_HOME": str(tmp_path), "SLUICE_DATABASE_URL": "", "SLUICE_ACTOR": ""}
+    )
+
+    assert settings.embedded
+    assert settings.actor is None
+
+
+def test_a_home_that_is_given_goes_before_the_environment(tmp_path):
+    settings = load_settings({"SLUICE_HOME": str(tmp_path / "there")}, tmp_path / "here")
+
+    assert settings.home == tmp_path / "here"
+
+
+def test_surfaces_lie_here_or_else_beside_the_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    beside = load_settings({}).surfaces
+    (tmp_path / "surfaces").mkdir()
+
+    assert beside == Path(__file__).parents[2] / "surfaces"
+    assert load_settings({}).surfaces == tmp_path / "surfaces"
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path):
+    file = tmp_path / "home"
+    file.write_text("")
+
+    with pytest.raises(
+        ConfigError, match=f"SLUICE_HOME {file}: is a file, must be a folder"
+    ):
+        load_settings({"SLUICE_HOME": str(file)})
+
+
+def test_the_tools_get_their_places_and_no_telemetry(tmp_path, monkeypatch):
+    settings = load_settings({"SLUICE_HOME": str(tmp_path)})
+    told = settings.environment()
+    for name, value in told.items():
+        monkeypatch.setenv(name, f"not {value}")
+    apply_environment(settings)
+
+    assert told.items() >= {**TELEMETRY_OFF, **SAFE_DEFAULTS}.items()
+    assert told["PREFECT_HOME"] == str(settings.prefect)
+    assert told["BENTOML_HOME"] == str(settings.bentos)
+    assert {name: os.environ[name] for name in told} == told
+    assert settings.child_environment() == dict(os.environ)
