@@ -76,6 +76,8 @@ def _await_ready(server: subprocess.Popen[bytes], settings: Settings) -> None:
     health = f"{os.environ[API_URL]}/health"
     until = time.monotonic() + _READY_SECONDS
     with step("prefect"), httpx.Client(trust_env=False) as client:
+        import prefect  # noqa: F401 - a second's work, done while the API starts
+
         while server.poll() is None and time.monotonic() < until:
             try:
                 if client.get(health).is_success:

@@ -1,12 +1,11 @@
 """The command line as a person and as a machine meet it, each command in a process of its own."""
 
 import json
-import os
-import pathlib
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pyarrow.parquet as pq
@@ -92,15 +91,14 @@ def test_a_demo_leaves_no_server_behind_and_prefect_with_every_run(demonstrated)
     assert states == {"COMPLETED"}
     assert [
         pid
-        for pid in os.listdir("/proc")
-        if pid.isdecimal() and _is_about(pid, installation)
+        for pid in Path("/proc").iterdir()
+        if pid.name.isdecimal() and _is_about(pid, installation)
     ] == []
 
 
-def _is_about(pid: str, installation: Installation) -> bool:
+def _is_about(pid: Path, installation: Installation) -> bool:
     try:
-        with pathlib.Path(f"/proc/{pid}/environ").open("rb") as environ:
-            return str(installation.home).encode() in environ.read()
+        return str(installation.home).encode() in (pid / "environ").read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 

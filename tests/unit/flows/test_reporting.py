@@ -39,8 +39,11 @@ def test_nobody_hears_a_step_outside():
 
 
 def test_a_step_that_fails_fails():
-    with reported_to(Heard()) as seconds, pytest.raises(ValueError, match="half-way"):
+    def fail():
         with step("one"):
             raise ValueError("half-way")
+
+    with reported_to(Heard()) as seconds, pytest.raises(ValueError, match="half-way"):
+        fail()
 
     assert seconds == {}
