@@ -13,11 +13,11 @@ from registry.moves import version_of
 from registry.pointer import PointerReceiver
 from registry.relay import relay
 from sluice.errors import Held
-from sluice.store.records import LedgerRow, Position, State
+from sluice.store.records import LedgerRow, OutboxRow, Position, State
 
 
 def approved_version(workplace: Workplace) -> int:
-    """The newest approved version.
+    """The newest approved version, or else the one whose promotion was cut short untold.
 
     Raises:
         Held: none is approved; the message says what waits for a reviewer.
@@ -26,6 +26,9 @@ def approved_version(workplace: Workplace) -> int:
     approved = [each.version for each in positions if each.state is State.APPROVED]
     if approved:
         return max(approved)
+    untold = workplace.store.find(OutboxRow, surface=workplace.name, delivered=False)
+    if untold:
+        return untold[-1].version
     waiting = [str(each.version) for each in positions if each.state is State.IN_REVIEW]
     hint = (
         f"waiting for a reviewer: {', '.join(waiting)}; see `sluice review list {workplace.name}`"

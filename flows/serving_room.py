@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.workplace import Workplace
 from sluice.child import child_command
-from sluice.errors import IntegrityError, SluiceError
+from sluice.errors import IntegrityError, SluiceError, no_room
 
 _SECONDS = 600
 
@@ -37,6 +37,8 @@ def ask_serving(
     if done.returncode == IntegrityError.exit_code:
         raise IntegrityError(_last_line(done.stderr))
     if done.returncode != 0:
+        if full := no_room(done.stderr):
+            raise full
         raise SluiceError(f"serving {command} failed: {_last_line(done.stderr)}")
     return json.loads(done.stdout)
 

@@ -17,6 +17,12 @@ SluiceError
 ```
 """
 
+import errno
+import os
+
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full")
+_CLOSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
 
 class SluiceError(Exception):
     """Base of all errors that Sluice raises on purpose."""
@@ -90,3 +96,19 @@ class StaleState(SluiceError):
     """A feature state or a report is too old, or lies in the future."""
 
     exit_code = 7
+
+
+def no_room(text: str) -> UserError | None:
+    """The user's error where a message, of whichever library or child process, is of a full disk."""
+    if not any(words in text for words in _FULL):
+        return None
+    return UserError(
+        "the disk is full; make room, and run the same command again: it goes on where it was"
+    )
+
+
+def mendable(error: OSError) -> UserError | None:
+    """The user's error behind the system's: a full disk, or a place that may not be written to."""
+    if error.errno in _CLOSED:
+        return UserError(f"{error.filename}: {error.strerror}")
+    return no_room(str(error))

@@ -15,7 +15,7 @@ from sluice.cli.review import review
 from sluice.cli.run import run
 from sluice.cli.serve import serve
 from sluice.cli.ui import ui
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, mendable
 
 __all__ = ["entrypoint", "main"]
 
@@ -66,4 +66,9 @@ def entrypoint() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if (known := mendable(error)) is None:
+            raise
+        show_error(known, machine=machine)
+        code = known.exit_code
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,5 +1,6 @@
 """`sluice run`: one flow over one surface, without a server."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from sluice.cli.installation import settings_at
 from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
-from sluice.errors import Held, NotFound
+from sluice.errors import ConfigError, Held, NotFound
 
 if TYPE_CHECKING:
     from flows.workplace import Workplace
@@ -36,6 +37,9 @@ FLOWS = {
 @click.option(
     "--version", type=int, help="For package and promote; the next in line where not given."
 )
+@click.option(
+    "--schedule", is_flag=True, help="For lifecycle: at the surface's own times, until stopped."
+)
 def run(
     flow: str,
     surface: str,
@@ -44,6 +48,7 @@ def run(
     until: datetime | None,
     snapshot: str | None,
     version: int | None,
+    schedule: bool,
 ) -> None:
     """Run FLOW (validate, retrain, package, promote, monitor or lifecycle) over SURFACE.
 
@@ -52,6 +57,7 @@ def run(
     \b
     Example:
       sluice run lifecycle for_you
+      PREFECT_API_URL=http://127.0.0.1:4200/api sluice run lifecycle for_you --schedule
     """
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
@@ -60,6 +66,9 @@ def run(
     settings = settings_at(home)
     # What is refused is refused before anything is started.
     workplace = open_workplace(surface, str(settings.home))
+    if schedule:
+        _keep_schedule(flow, workplace)
+        return
     moment = until.replace(tzinfo=UTC) if until else None
     arguments = {
         "validate": lambda: (moment,),
@@ -85,6 +94,21 @@ def _flow(name: str) -> Callable[..., dict[str, Any]]:
     from importlib import import_module
 
     return getattr(import_module(f"flows.{name}"), name)
+
+
+def _keep_schedule(flow: str, workplace: "Workplace") -> None:
+    if flow != "lifecycle":
+        raise ConfigError(f"--schedule is for the lifecycle; {flow} has no times of its own")
+    if not os.environ.get("PREFECT_API_URL"):
+        raise ConfigError(
+            "--schedule needs a Prefect server that stays up: run `sluice ui`, and name its API with "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    from flows.schedule import serve_schedule
+
+    times = workplace.surface.schedule
+    click.echo(f"the lifecycle of {workplace.name} runs at {times.cron} {times.timezone}; Ctrl-C stops")
+    serve_schedule(workplace.surface, str(workplace.settings.home))
 
 
 def _newest(workplace: "Workplace") -> str:
