@@ -11,6 +11,7 @@ STAMP := .venv/.installed
 DATA ?=
 SOURCE ?= feed
 WORKERS ?= 2
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: setup demo test check bench lock format clean
 

@@ -5,6 +5,7 @@ running where we are killed.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -84,9 +85,10 @@ def _await_ready(server: subprocess.Popen[bytes], settings: Settings) -> None:
                     return
             except httpx.TransportError:
                 time.sleep(_POLL_SECONDS)
-    raise SluiceError(
-        f"Prefect's API did not start; {settings.prefect / 'api.log'} says why"
-    )
+    log = settings.prefect / "api.log"
+    # On a full disk the log stays empty.
+    free = shutil.disk_usage(settings.prefect).free // 1_000_000
+    raise SluiceError(f"Prefect's API did not start; {log} says why; {free:,} MB are free there")
 
 
 def _drain() -> None:

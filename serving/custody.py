@@ -132,5 +132,6 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
     found = file_digest(folder / name)
     if found != entry.sha256:
         raise IntegrityError(
-            f"{name!r} has the digest {found}, {MANIFEST_NAME} says {entry.sha256}"
+            f"release {folder.name}: {name!r} has the digest {found}, {MANIFEST_NAME} says "
+            f"{entry.sha256}; put it back from a copy, or serve another release"
         )

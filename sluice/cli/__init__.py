@@ -60,15 +60,18 @@ def entrypoint() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("stopped; run the same command again to go on where it was\n")
         code = 130
-    except SluiceError as error:
-        show_error(error, machine=machine)
-        code = error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except OSError as error:
-        if (known := mendable(error)) is None:
-            raise
-        show_error(known, machine=machine)
-        code = known.exit_code
+    except (SluiceError, OSError) as error:
+        code = _told(error, machine=machine)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: SluiceError | OSError, *, machine: bool) -> int:
+    """Tell what a person can mend, and return its exit code; anything else goes on as it came."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    known = error if isinstance(error, SluiceError) else mendable(error)
+    if known is None:
+        raise error
+    show_error(known, machine=machine)
+    return known.exit_code

@@ -22,7 +22,8 @@ from monitors.evidently_ui import ui_arguments
 from monitors.histogram import profile_like, reference_profile
 from sluice.data.tables import Window
 from sluice.surface import MonitorSpec
-from tests.lib.monitors import chromium, feature_rows
+from tests.lib.browser import chromium
+from tests.lib.monitors import feature_rows
 
 pytestmark = pytest.mark.integration
 
@@ -194,7 +195,7 @@ def test_evidently_ui_shows_the_dashboard_and_asks_no_other_host(tmp_path):
     hosts = set()
     with served(tmp_path / "workspace") as base, sync_playwright() as playwright:
         wait_for(f"{base}/api/version")
-        browser = playwright.chromium.launch(**chromium())
+        browser = playwright.chromium.launch(**chromium(playwright))
         page = browser.new_page()
         page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
         page.goto(f"{base}/projects/{what.project_id}")

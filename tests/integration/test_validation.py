@@ -14,7 +14,8 @@ from monitors.validation import outcome_of, validate
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, Outcome, Validation
 from sluice.surface import DataSpec
-from tests.lib.monitors import START, chromium, empty_log, sound_log
+from tests.lib.browser import chromium
+from tests.lib.monitors import START, empty_log, sound_log
 from tests.lib.real_data import real_data
 
 pytestmark = pytest.mark.integration
@@ -197,7 +198,7 @@ def test_the_pages_stand_alone_in_a_browser(tmp_path):
     validate(spoil(LOG), DATA, docs=tmp_path)
     asked, refused = set(), set()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**chromium())
+        browser = playwright.chromium.launch(**chromium(playwright))
         page = browser.new_page()
         page.on("request", lambda request: asked.add(request.url))
         page.on(

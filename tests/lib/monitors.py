@@ -1,12 +1,10 @@
 """Small sound logs and drift inputs for the monitors' tests."""
 
-import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pytest
 
 from sluice.data.schema import EXPOSURES, FEEDBACK, ITEMS, TABLES
 from sluice.data.tables import LogTables
@@ -82,11 +80,3 @@ def feature_rows(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
     unknown = np.where(rng.random(rows) < 0.5, np.nan, rng.random(rows))
     columns = [rng.normal(shift, 1, rows), rng.poisson(2, rows), unknown]
     return np.stack(columns, axis=1).astype(np.float32)
-
-
-def chromium() -> dict:
-    """Arguments that launch the machine's own Chromium; skips the test where there is none."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on the PATH")
-    return {"executable_path": path, "args": ["--no-sandbox"]}
