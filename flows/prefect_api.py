@@ -88,7 +88,9 @@ def _await_ready(server: subprocess.Popen[bytes], settings: Settings) -> None:
     log = settings.prefect / "api.log"
     # On a full disk the log stays empty.
     free = shutil.disk_usage(settings.prefect).free // 1_000_000
-    raise SluiceError(f"Prefect's API did not start; {log} says why; {free:,} MB are free there")
+    raise SluiceError(
+        f"Prefect's API did not start; {log} says why; {free:,} MB are free there"
+    )
 
 
 def _drain() -> None:

@@ -38,7 +38,9 @@ FLOWS = {
     "--version", type=int, help="For package and promote; the next in line where not given."
 )
 @click.option(
-    "--schedule", is_flag=True, help="For lifecycle: at the surface's own times, until stopped."
+    "--schedule",
+    is_flag=True,
+    help="For lifecycle: at the surface's own times, until stopped.",
 )
 def run(
     flow: str,
@@ -98,7 +100,9 @@ def _flow(name: str) -> Callable[..., dict[str, Any]]:
 
 def _keep_schedule(flow: str, workplace: "Workplace") -> None:
     if flow != "lifecycle":
-        raise ConfigError(f"--schedule is for the lifecycle; {flow} has no times of its own")
+        raise ConfigError(
+            f"--schedule is for the lifecycle; {flow} has no times of its own"
+        )
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigError(
             "--schedule needs a Prefect server that stays up: run `sluice ui`, and name its API with "
@@ -107,7 +111,9 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
     from flows.schedule import serve_schedule
 
     times = workplace.surface.schedule
-    click.echo(f"the lifecycle of {workplace.name} runs at {times.cron} {times.timezone}; Ctrl-C stops")
+    click.echo(
+        f"the lifecycle of {workplace.name} runs at {times.cron} {times.timezone}; Ctrl-C stops"
+    )
     serve_schedule(workplace.surface, str(workplace.settings.home))
 
 

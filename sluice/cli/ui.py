@@ -1,5 +1,6 @@
 """`sluice ui`: MLflow, Prefect and Evidently over one installation, started and stopped together."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _PORT = click.IntRange(1, 65535)
 _USUAL = {"mlflow": 5000, "prefect": 4200, "evidently": 8000}
-_LANDING = {"mlflow": "/#/experiments?workflowType=machine_learning"}
-"""Where to arrive, if not at the front; MLflow's front is about language models."""
 
 
 @click.command()
@@ -97,8 +96,7 @@ def _tell(settings: "Settings", programs: "list[Program]", *, as_json: bool) -> 
         print_json({program.name: program.url for program in programs})
         return
     print_line("Open in a browser", style="bold")
-    addresses = {each.name: each.url + _LANDING.get(each.name, "") for each in programs}
-    for name, address in (addresses | _pages(settings)).items():
+    for name, address in _addresses(settings, programs):
         # Never wrapped, for a broken address can be neither clicked nor copied.
         click.echo(f"  {name:<13}{address}")
     for program in programs:
@@ -109,14 +107,25 @@ def _tell(settings: "Settings", programs: "list[Program]", *, as_json: bool) -> 
     click.echo("Ctrl-C stops all three")
 
 
-def _pages(settings: "Settings") -> dict[str, str]:
+def _addresses(
+    settings: "Settings", programs: "list[Program]"
+) -> Iterator[tuple[str, str]]:
+    """Name and address of what there is to see; of MLflow, the runs of every surface."""
+    from registry.mlflow_pages import run_pages
+
+    for program in programs:
+        pages = run_pages(program.url) if program.name == "mlflow" else {}
+        yield from ((program.name, page) for page in pages.values() or [program.url])
+    yield from _pages(settings)
+
+
+def _pages(settings: "Settings") -> Iterator[tuple[str, str]]:
     """The newest of the pages that need no server."""
     pages = {
         "evidence": settings.evidence.glob("*/*.html"),
         "data checks": settings.validation.glob("*/index.html"),
     }
-    newest = {
-        name: max(files, key=lambda file: file.stat().st_mtime, default=None)
-        for name, files in pages.items()
-    }
-    return {name: file.as_uri() for name, file in newest.items() if file is not None}
+    for name, files in pages.items():
+        newest = max(files, key=lambda file: file.stat().st_mtime, default=None)
+        if newest is not None:
+            yield name, newest.as_uri()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.mlflow_pages import run_pages
 from serving.processes import Process, tree, wait_gone
 from tests.lib.browser import Browser, opened_browser
 from tests.lib.installations import Installation
@@ -74,13 +75,12 @@ def shot(page, name: str) -> None:
 
 
 def test_mlflow_lists_the_surface_and_its_run_with_metrics_plots_and_evidence(ui, browser):
-    page = browser.open(f"{ui.urls['mlflow']}/#/experiments{MLFLOW}")
-    page.get_by_role("link", name="for_you", exact=True).click()
-    page.get_by_role("link", name="for_you version 1").click()
+    page = browser.open(run_pages(ui.urls["mlflow"])["for_you"])
+    page.get_by_text("for_you version 1").click()
     page.get_by_text("candidate/ndcg_at_10").wait_for()
     page.get_by_text("minus_baseline/ndcg_at_10", exact=True).wait_for()
     shot(page, "mlflow-run")
-    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("Artifacts").click()
     page.get_by_text("evidence.html").click()
     page.frame_locator("iframe").get_by_text("All gates passed").first.wait_for()
     page.get_by_text("plots").wait_for()
@@ -139,7 +139,7 @@ def test_the_pages_on_disk_need_no_server(ui, browser):
 
 def test_no_page_of_the_three_reaches_out(ui, browser):
     fresh = Browser.new(browser.process)
-    for url in (f"{ui.urls['mlflow']}/#/experiments{MLFLOW}", *ui.urls.values()):
+    for url in (*run_pages(ui.urls["mlflow"]).values(), *ui.urls.values()):
         page = fresh.open(url)
         # What would report home does so a moment after the page is drawn.
         page.wait_for_timeout(3_000)
@@ -151,7 +151,9 @@ def test_no_page_of_the_three_reaches_out(ui, browser):
 def test_everything_listens_on_loopback_only(ui):
     ports = {int(url.rpartition(":")[2]) for url in ui.urls.values()}
 
-    assert {port: listening(port) for port in ports} == dict.fromkeys(ports, {"0100007F"})
+    assert {port: listening(port) for port in ports} == {
+        port: {"0100007F"} for port in ports
+    }
 
 
 def listening(port: int) -> set[str]:

@@ -16,7 +16,8 @@ from sluice.settings import load_settings
 from tests.lib.installations import Installation, empty_installation, flow_runs
 from tests.lib.sources import MINIATURES, behaviors, ebnerd, zoneless
 
-pytestmark = pytest.mark.integration
+# With the flows, whose installation it looks at.
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("story")]
 
 METRICS = {"auc", "mrr", "ndcg@5", "ndcg@10"}
 

@@ -15,7 +15,8 @@ from tests.lib.installations import (
 )
 from tests.lib.story import FIRST, KEPT, SECOND, Story, tell
 
-pytestmark = pytest.mark.integration
+# One worker, in this order: the installation lives on from test to test.
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("story")]
 
 
 @pytest.fixture(scope="module")
