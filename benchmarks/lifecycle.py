@@ -9,6 +9,7 @@ served, reviewed or watched.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from sluice.settings import SAFE_DEFAULTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +45,7 @@ def timed(arguments: list[str]) -> tuple[float, str]:
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT, env={**os.environ, **SAFE_DEFAULTS}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return time.perf_counter() - began, done.stdout
 
