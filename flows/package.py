@@ -16,7 +16,7 @@ from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
 from registry.gates.judgement import Judgement
 from registry.gates.replay import ReplayFigures, judge_replay
-from registry.moves import version_of
+from registry.moves import position_of, version_of
 from sluice.data.code import environment_digest
 from sluice.data.durations import microseconds
 from sluice.data.snapshot import open_snapshot
@@ -68,10 +68,15 @@ def served(workplace: Workplace, release: str) -> dict[str, Any]:
 
 def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
     """The replay gate's verdict; the Bento is started and asked only if there is none yet."""
+    # Remembered, for no second replay measures the same: the evidence is of the first.
+    name = StepName("package", "replay", version.snapshot, (version.run, release))
 
     def judging() -> Judgement:
-        found = ask_serving(workplace, "replay", served(workplace, release))
-        return judge_replay(ReplayFigures(**found), workplace.surface.gates.replay)
+        asked = served(workplace, release)
+        figures = remembered(
+            workplace, name, lambda: ask_serving(workplace, "replay", asked)
+        )
+        return judge_replay(ReplayFigures(**figures), workplace.surface.gates.replay)
 
     return judged_once(workplace, version, "replay", judging)
 
@@ -84,7 +89,11 @@ def package(surface: str, version: int, home: str | None = None) -> dict[str, An
     name = StepName("package", "build", found.snapshot, (found.run, environment_digest()))
     building = task(name="build", cache_policy=NO_CACHE)(build)
     with step("packaging"):
-        release = remembered(workplace, name, lambda: building(workplace, found))["release"]
+        # Once packaged, a version keeps its release: newer libraries would build another one.
+        release = (
+            position_of(workplace.store, found).release
+            or remembered(workplace, name, lambda: building(workplace, found))["release"]
+        )
     promotion.package(workplace.store, found, release, actor=workplace.actor, at=now())
     with step("replay"):
         verdict = task(name="replay", cache_policy=NO_CACHE)(replayed)(

@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
+_SHOWN_WORDS = 25
 _NEAR = 50
 """How far from its usual port a server may move."""
 
@@ -52,8 +53,10 @@ class Started:
 
     def ensure_alive(self) -> None:
         if (code := self.process.poll()) is not None:
+            said = self.log.read_text(errors="replace").split()[-_SHOWN_WORDS:]
             raise SluiceError(
-                f"{self.program.name} ended with exit code {code}; see {self.log}"
+                f"{self.program.name} ended with exit code {code}; {self.log} ends: "
+                f"{' '.join(said) or '(nothing)'}"
             )
 
 

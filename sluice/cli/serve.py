@@ -30,7 +30,7 @@ def serve(surface: str, home: Path | None, as_json: bool, port: int) -> None:
     \b
     Example, after `sluice demo`:
       sluice serve for_you --home .sluice/demo/feed &
-      curl -s --retry 60 --retry-connrefused --retry-delay 1 127.0.0.1:3000/readyz
+      curl -sfo /dev/null --retry 60 --retry-connrefused --retry-delay 1 127.0.0.1:3000/readyz
       curl -s 127.0.0.1:3000/rank -H 'content-type: application/json' \\
         -d '{"user_id": "u1", "candidates": ["i1", "i2"]}'
     """

@@ -98,6 +98,35 @@ def test_a_run_carries_our_figures_over_the_full_window(tmp_path):
     }
 
 
+def test_a_report_begins_with_our_verdict_and_draws_no_figure_as_a_chart(tmp_path):
+    what = watched(later())
+    stored = json.loads(write(tmp_path, what, later()).read_text())
+    first, second, *_ = stored["widgets"]
+
+    assert first["title"] == f"fail, over the full window: {what.report.reason}"
+    assert [(each["label"], each["value"]) for each in first["params"]["counters"]] == [
+        ("drifted features, %", "33.3"),
+        ("score PSI", "0.0000"),
+        ("rows", "3,000"),
+        ("reference rows", "3,000"),
+    ]
+    assert "Evidently's own view" in second["params"]["counters"][0]["label"]
+    assert not [each for each in stored["widgets"] if "Maximum value" in each["title"]]
+
+
+def test_no_drift_at_all_is_a_value_to_evidently(tmp_path):
+    """Its dashboard shows a plain zero as "no value"."""
+    stored = json.loads(write(tmp_path, watched(BEFORE), BEFORE).read_text())
+    shares = [
+        each["value"]
+        for each in stored["metric_results"].values()
+        if "drifted features" in each["display_name"]
+    ]
+
+    assert shares == [pytest.approx(0)]
+    assert shares != [0]
+
+
 def test_the_same_release_and_window_is_written_once(tmp_path):
     write(tmp_path, watched(later()), later())
     before = files(tmp_path)

@@ -156,12 +156,15 @@ def records(installation: Installation) -> dict[str, tuple[Record, ...]]:
 
 
 def files(installation: Installation, *parts: str) -> dict[str, str]:
-    """Digest of every file below those parts of the home, by its path."""
+    """Digest of every file below those parts of the home, by its path.
+
+    What is hidden was being built when its builder was killed, or is a lock.
+    """
     return {
         path.relative_to(installation.home).as_posix(): file_digest(path)
         for part in parts
         for path in sorted((installation.home / part).rglob("*"))
-        if path.is_file()
+        if path.is_file() and "/." not in str(path.relative_to(installation.home))
     }
 
 
@@ -171,7 +174,9 @@ def mlflow_rows(installation: Installation) -> dict[str, int]:
 
 
 def flow_runs(installation: Installation) -> dict[str, list[str]]:
-    """States of the runs in the installation's own Prefect, by flow or task."""
+    """States of the runs in the installation's own Prefect, by flow or task; none without one."""
+    if not (installation.home / "prefect" / "prefect.db").exists():
+        return {}
     with closing(sqlite3.connect(installation.home / "prefect" / "prefect.db")) as database:
         rows = database.execute(
             "SELECT flow.name, flow_run.state_type FROM flow_run JOIN flow ON flow.id = flow_id "

@@ -16,6 +16,7 @@ from tests.lib.installations import (
     Installation,
     day,
     files,
+    flow_runs,
     mlflow_rows,
     records,
     small_installation,
@@ -63,6 +64,8 @@ class Story:
     promoted: dict[str, Any]
     watched: dict[str, Any]
     left: Left
+    runs: dict[str, list[str]]
+    """States in the installation's own Prefect, by flow or task."""
 
 
 def tell(installation: Installation) -> Story:
@@ -72,8 +75,8 @@ def tell(installation: Installation) -> Story:
     approved = must("review", "approve", "for_you", "1", *approval(waiting))
     promoted = must("run", "promote", "for_you")
     watched = must("run", "monitor", "for_you", "--until", SECOND)
-    left = left_in(installation)
-    return Story(installation, submitted, waiting, approved, promoted, watched, left)
+    left, runs = left_in(installation), flow_runs(installation)
+    return Story(installation, submitted, waiting, approved, promoted, watched, left, runs)
 
 
 def approval(waiting: dict[str, Any]) -> tuple[str, ...]:
@@ -96,8 +99,11 @@ def left_in(installation: Installation) -> Left:
         mlflow_rows=mlflow_rows(installation),
         files=files(installation, *ADDRESSED),
         dashboards=list(files(installation, "evidently")),
-        steps={each.key_digest: each.outcome for each in stored["Step"]},
         # How long the replay took is evidence too, and never the same.
+        steps={
+            each.key_digest: each.step == "replay" or each.outcome
+            for each in stored["Step"]
+        },
         verdicts=[
             (each.version, each.gate, each.outcome, each.gate == "replay" or each.evidence)
             for each in stored["Verdict"]
