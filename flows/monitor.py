@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.candidates import candidate_folder
 from flows.memory import StepName, document, kept, remembered
+from flows.promote import tell
 from flows.reporting import step
 from flows.trial import CODE, load_incumbent, micros
 from flows.validate import freeze
@@ -168,4 +169,6 @@ def monitor(
     found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
     report = document(workplace, found["report"])
     state = settle(workplace, arranged, Outcome(report["outcome"]))
+    # Last: a move that MLflow missed, after a rollback without it, is told as soon as it can be.
+    task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
     return {**report, "state": state, "document": found["report"]}

@@ -3,6 +3,8 @@
 Whatever is written here can be written again from the store, so every call converges.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +14,15 @@ from registry.mlflow_candidate import MirroredCandidate, candidates_model, mirro
 from registry.mlflow_database import ensure_database
 from registry.mlflow_models import ensure_registered, registered_model, versions_with
 from registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
-from sluice.errors import Conflict, NotFound
+from sluice.errors import Conflict, NotFound, SluiceError
 from sluice.store.port import Store
 from sluice.store.records import Champion, OutboxRow
 
 ALIAS = "champion"
+
+
+class MirrorError(SluiceError):
+    """MLflow did not do what was asked of it; the store is as it was."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,16 @@ class MlflowMirror:
         Raises:
             Conflict: the alias stands at a higher epoch, or at this one for another release.
             NotFound: the release's candidate was never mirrored.
+            MirrorError: MLflow cannot be reached, or refuses.
         """
         wanted = MirroredChampion(row.version, row.release, row.epoch)
-        stands = self.champion(row.surface)
-        if stands == wanted:
-            return
-        if stands is not None:
-            _check_epoch(row, stands)
-        self._point(row.surface, wanted)
+        with _as_ours():
+            stands = self.champion(row.surface)
+            if stands == wanted:
+                return
+            if stands is not None:
+                _check_epoch(row, stands)
+            self._point(row.surface, wanted)
 
     def champion(self, surface: str) -> MirroredChampion | None:
         """What the alias says now; None where there is no alias."""
@@ -141,6 +149,17 @@ class MlflowMirror:
             description=f"Version {wanted.version} as released: `{wanted.release}`. "
             f"Its evidence stands at {model} version {source[0].version}.",
         )
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """The relay reports what a receiver cannot do; it knows no errors of MLflow."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise MirrorError(f"mlflow: {error.message}") from error
 
 
 def _check_epoch(row: OutboxRow, stands: MirroredChampion) -> None:

@@ -172,7 +172,7 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
     if pointer is None or pointer.release != champion.release:
         raise IntegrityError(
             f"{champion.release[:12]} in the store, {pointer.release[:12] if pointer else 'nothing'} "
-            f"in the serving pointer; `sluice run promote {champion.surface}` tells it again"
+            f"in the serving pointer; `sluice champion mirror {champion.surface}` tells it again"
         )
     check_bytes(settings.releases / champion.release, champion.release)
     return f"version {champion.version}, release {champion.release[:12]} whole"

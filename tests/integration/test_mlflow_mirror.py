@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.mirror import MirroredChampion, MlflowMirror
+from registry.mirror import MirroredChampion, MirrorError, MlflowMirror
+from registry.relay import DeliveryError, relay
 from registry.tracking import RUN
 from sluice.errors import Conflict, NotFound
 from sluice.rankers import load_ranker
@@ -253,6 +254,23 @@ def test_a_delivery_twice_is_one_and_a_late_one_is_refused(mirror, ranker, surfa
     with pytest.raises(Conflict, match="at epoch 2, not"):
         mirror.deliver(OutboxRow(3, surface, 1, FIRST, 2))
     assert mirror.champion(surface) == MirroredChampion(2, SECOND, 2)
+
+
+def test_an_mlflow_that_is_down_is_reported_and_the_move_stays_in_the_outbox(
+    tmp_path, monkeypatch, surface
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    down = MlflowMirror("http://127.0.0.1:9", tmp_path / "artifacts")
+    store = a_store(surface)
+
+    with pytest.raises(
+        DeliveryError, match=f"mlflow: epoch 1 of {surface}: mlflow: API request"
+    ):
+        relay(store, [down])
+
+    assert [row.delivered for row in store.find(OutboxRow)] == [False]
+    with pytest.raises(MirrorError):
+        down.deliver(store.find(OutboxRow)[0])
 
 
 def test_a_champion_that_was_never_mirrored_is_not_found(mirror, surface):
