@@ -31,8 +31,9 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 demo: $(STAMP)
 	@$(PY) -m sluice demo --source "$(SOURCE)" $(if $(DATA),--data "$(DATA)")
 
+# A file stays with one worker: its installation lives on from test to test. The long files come first.
 test: $(STAMP)
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(PY) -m ruff check .
@@ -45,7 +46,7 @@ format: $(STAMP)
 	$(PY) -m ruff check --fix .
 
 bench: $(STAMP)
-	@for name in features metrics lifecycle quality; do \
+	@for name in features evaluation lifecycle quality; do \
 	  echo "== benchmarks.$$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 # No index address may enter a lock file.

@@ -21,11 +21,7 @@ from serving.processes import Process, tree, wait_gone
 from tests.lib.browser import Browser, opened_browser
 from tests.lib.installations import Installation
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.integration,
-    pytest.mark.xdist_group("story"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 MLFLOW = "?workflowType=machine_learning"
 START_SECONDS = 180

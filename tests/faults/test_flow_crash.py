@@ -19,7 +19,7 @@ from tests.lib.installations import (
 )
 from tests.lib.story import FIRST, SECOND, approval, left_in
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("crash")]
+pytestmark = [pytest.mark.faults]
 
 EVERY = int(os.environ.get("FAULTS_EVERY", "12"))
 """Every so-many-th write kills; 1 takes them all, in a quarter of an hour."""

@@ -17,7 +17,7 @@ from tests.lib.installations import Installation, empty_installation, flow_runs
 from tests.lib.sources import MINIATURES, behaviors, ebnerd, zoneless
 
 # With the flows, whose installation it looks at.
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.integration]
 
 METRICS = {"auc", "mrr", "ndcg@5", "ndcg@10"}
 

@@ -15,7 +15,7 @@ from tests.lib.installations import (
 from tests.lib.story import FIRST, KEPT, SECOND, Story, tell
 
 # One worker, in this order: the installation lives on from test to test.
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.integration]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from sluice.cli.programs import choose_port
 from sluice.data.event_log import EventLog
 from tests.lib.installations import Installation
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("crash")]
+pytestmark = [pytest.mark.integration]
 
 
 @pytest.fixture
