@@ -49,7 +49,7 @@ def released(installation: Installation) -> Path:
 
 def packaged(installation: Installation) -> Path:
     (path,) = installation.home.glob(
-        "bentoml/bentos/for_you/*/src/releases/*/model/model.txt"
+        f"bentoml/bentos/for_you/*/src/releases/{champion(installation)['release']}/model/model.txt"
     )
     return path
 
