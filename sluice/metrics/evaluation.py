@@ -1,7 +1,7 @@
 """Every metric of every request, from one pass over the candidates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sluice.errors import DataError, TooLittleData
 from sluice.features.frame import RankingFrame
 from sluice.metrics.auc import Auc
-from sluice.metrics.metric import Metric
+from sluice.metrics.metric import Metric, Weighted
 from sluice.metrics.ndcg import Ndcg
 from sluice.metrics.ranks import rank_positives
 from sluice.metrics.recall import Recall
@@ -31,10 +31,15 @@ class Evaluation:
     """Per-request values of some metrics, by canonical name."""
 
     values: Mapping[str, NDArray[np.float64]]
-    """[requests] each; NaN where a request lacks one of the classes."""
+    """[requests] each; NaN where a request cannot be judged by it."""
     requests: int
     dropped: int
-    """Requests without both a positive and a negative: no ranking of them is better than another."""
+    """Requests of which no ranking is better than another, as a metric sees it: without both a
+    positive and a negative."""
+    weights: Mapping[str, NDArray[np.float64]] = field(
+        default_factory=dict[str, NDArray[np.float64]]
+    )
+    """[requests] each, by metric; every request of a metric without an entry counts the same."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,18 +57,23 @@ class Evaluation:
             )
         return self.values[name]
 
+    def weight(self, name: str) -> NDArray[np.float64]:
+        """How much each request counts in the mean of one metric, [requests]."""
+        return self.weights.get(name, np.ones(self.requests))
+
     def mean(self, name: str) -> float:
-        """Mean of one metric over the requests that could be judged.
+        """Weighted mean of one metric over the requests that could be judged.
 
         Raises:
             TooLittleData: none could.
         """
         values = self.vector(name)
-        if self.dropped == self.requests:
+        judged = ~np.isnan(values)
+        if not judged.any():
             raise TooLittleData(
-                f"no mean {name}: none of {self.requests} requests has both classes"
+                f"no mean {name}: none of {self.requests} requests can be judged by it"
             )
-        return float(np.nanmean(values))
+        return float(np.average(values[judged], weights=self.weight(name)[judged]))
 
 
 def evaluate(
@@ -76,5 +86,10 @@ def evaluate(
     """
     ranks = rank_positives(scores, frame.labels, frame.offsets)
     values = {metric.name: metric.per_request(ranks) for metric in metrics}
+    weights = {
+        metric.name: metric.weights(ranks)
+        for metric in metrics
+        if isinstance(metric, Weighted)
+    }
     dropped = int((ranks.positives == 0).sum())
-    return Evaluation(values=values, requests=frame.requests, dropped=dropped)
+    return Evaluation(values, frame.requests, dropped, weights)

@@ -13,19 +13,30 @@ _SORT_ABOVE = 48
 
 @njit(cache=True, nogil=True)
 def count_classes(
-    labels: NDArray[np.float64], offsets: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Candidates with label > 0, and with label 0, [requests] each."""
-    requests = len(offsets) - 1
-    positives = np.zeros(requests, np.int64)
-    negatives = np.zeros(requests, np.int64)
-    for request in range(requests):
+    scores: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    max_grade: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+    """Candidates with label > 0, and with label 0, [requests] each; and what may not be.
+
+    The latter are the scores that are NaN and the labels outside 0..max_grade, NaN among them.
+    """
+    sizes = offsets[1:] - offsets[:-1]
+    positives = np.zeros(len(sizes), np.int64)
+    # One plain loop over one array each: ten times as fast as all in one, which is not vectorised.
+    for request in range(len(sizes)):
+        marks = labels[offsets[request] : offsets[request + 1]]
         found = 0
-        for row in range(offsets[request], offsets[request + 1]):
-            found += labels[row] > 0.0
+        for row in range(len(marks)):
+            found += marks[row] > 0.0
         positives[request] = found
-        negatives[request] = offsets[request + 1] - offsets[request] - found
-    return positives, negatives
+    unscored, graded = 0, 0
+    for row in range(len(scores)):
+        unscored += scores[row] != scores[row]
+    for row in range(len(labels)):
+        graded += (labels[row] >= 0.0) & (labels[row] <= max_grade)
+    return positives, sizes - positives, unscored, len(labels) - graded
 
 
 @njit(cache=True, nogil=True)
@@ -104,15 +115,18 @@ def _search(
 
 
 @njit(cache=True, nogil=True)
-def first_reciprocal_ranks(
-    above: NDArray[np.int64], tied: NDArray[np.int64], starts: NDArray[np.int64]
+def expected_worth(
+    above: NDArray[np.int64],
+    tied: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    worth: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Expected 1 / rank of the first positive, [requests]; NaN where a request has no slot.
+    """Expected worth of the rank of the first positive, [requests]; NaN where there is no slot.
 
     With t candidates tied at the top positive's score, p of them positive, the first positive
     is the j-th of them with probability C(t - j, p - 1) / C(t, p), computed as a recurrence.
     """
-    ranks = np.full(len(starts) - 1, np.nan)
+    values = np.full(len(starts) - 1, np.nan)
     for request in range(len(starts) - 1):
         low, high = starts[request], starts[request + 1]
         if low == high:
@@ -122,31 +136,37 @@ def first_reciprocal_ranks(
             if above[slot] < above[first]:
                 first, count = slot, 0
             count += above[slot] == above[first]
-        left = tied[first]
+        left, higher = tied[first], above[first]
         probability, expected = count / left, 0.0
-        for j in range(1, left - count + 2):
-            expected += probability / (above[first] + j)
+        for j in range(1, min(left - count + 1, len(worth) - higher) + 1):
+            expected += probability * worth[higher + j - 1]
             if j < left:
                 probability *= (left - j - count + 1) / (left - j)
-        ranks[request] = expected
-    return ranks
+        values[request] = expected
+    return values
 
 
-@njit(cache=True, nogil=True)
-def resampled_means(
+@njit(cache=True, nogil=True, error_model="numpy")
+def resampled_ratios(
     rng: np.random.Generator,
     sums: NDArray[np.float64],
     sizes: NDArray[np.float64],
     resamples: int,
 ) -> NDArray[np.float64]:
-    """Sum of sums over sum of sizes for clusters drawn with replacement, [resamples]."""
+    """Sum of sums over sum of sizes for clusters drawn with replacement, [resamples].
+
+    Infinite where every cluster that was drawn has size 0.
+    """
     clusters = len(sums)
-    means = np.empty(resamples)
+    # Side by side, so that a draw touches one cache line and not two.
+    both = np.empty((clusters, 2))
+    both[:, 0], both[:, 1] = sums, sizes
+    ratios = np.empty(resamples)
     for resample in range(resamples):
         total, size = 0.0, 0.0
         for _ in range(clusters):
             drawn = int(rng.random() * clusters)
-            total += sums[drawn]
-            size += sizes[drawn]
-        means[resample] = total / size
-    return means
+            total += both[drawn, 0]
+            size += both[drawn, 1]
+        ratios[resample] = total / size
+    return ratios

@@ -1,6 +1,7 @@
 """Where the positives of each request stand; every metric is a function of this alone."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,12 @@ class PositiveRanks:
     negatives: NDArray[np.int64]
     """[requests]; candidates with label 0."""
 
-    @property
+    @cached_property
     def positives(self) -> NDArray[np.int64]:
         """[requests]; 0 where the request is not judged."""
         return np.diff(self.starts)
 
-    @property
+    @cached_property
     def request(self) -> NDArray[np.int64]:
         """[positives]; which request each belongs to, ascending."""
         return np.repeat(np.arange(len(self.starts) - 1), self.positives)
@@ -53,6 +54,15 @@ class PositiveRanks:
         """Chance that each positive is among the first `cutoff`, its ties shuffled, [positives]."""
         return np.clip(cutoff - self.above, 0, self.tied) / self.tied
 
+    def of_first(self, worth: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Expected worth of each first positive's rank, [requests]; NaN where not judged.
+
+        `worth` [ranks] is of the ranks from the top; those below it are worth nothing.
+        """
+        from sluice.metrics import kernels
+
+        return kernels.expected_worth(self.above, self.tied, self.starts, worth)
+
 
 def rank_positives(
     scores: NDArray[np.float64], labels: NDArray[np.float64], offsets: NDArray[np.int64]
@@ -64,10 +74,16 @@ def rank_positives(
     """
     from sluice.metrics import kernels
 
+    if scores.shape != labels.shape:
+        raise DataError(
+            f"{scores.shape} scores for {labels.shape} labels; one a row is needed"
+        )
     scores = np.ascontiguousarray(scores, dtype=np.float64)
     labels = np.ascontiguousarray(labels, dtype=np.float64)
-    _check(scores, labels)
-    positives, negatives = kernels.count_classes(labels, offsets)
+    positives, negatives, unscored, outside = kernels.count_classes(
+        scores, labels, offsets, MAX_GRADE
+    )
+    _check(unscored, outside, len(labels))
     judged = (positives > 0) & (negatives > 0)
     starts = np.concatenate([[0], np.cumsum(np.where(judged, positives, 0))])
     counts, grades = kernels.rank_positives(scores, labels, offsets, starts)
@@ -77,17 +93,10 @@ def rank_positives(
     )
 
 
-def _check(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> None:
-    if scores.shape != labels.shape:
+def _check(unscored: int, outside: int, rows: int) -> None:
+    if unscored:
         raise DataError(
-            f"{scores.shape} scores for {labels.shape} labels; one a row is needed"
+            f"{unscored} of {rows} scores are NaN; a ranker must score every row"
         )
-    if unscored := int(np.isnan(scores).sum()):
-        raise DataError(
-            f"{unscored} of {len(scores)} scores are NaN; a ranker must score every row"
-        )
-    # Written so that a NaN label fails it too.
-    if outside := int((~((labels >= 0) & (labels <= MAX_GRADE))).sum()):
-        raise DataError(
-            f"{outside} of {len(labels)} labels are no grade from 0 to {MAX_GRADE:g}"
-        )
+    if outside:
+        raise DataError(f"{outside} of {rows} labels are no grade from 0 to {MAX_GRADE:g}")

@@ -20,6 +20,5 @@ class ReciprocalRank:
         return "mrr"
 
     def per_request(self, ranks: PositiveRanks) -> NDArray[np.float64]:
-        from sluice.metrics import kernels
-
-        return kernels.first_reciprocal_ranks(ranks.above, ranks.tied, ranks.starts)
+        lowest = int((ranks.above + ranks.tied).max(initial=0))
+        return ranks.of_first(1 / np.arange(1, lowest + 1))

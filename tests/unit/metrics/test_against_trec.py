@@ -7,25 +7,40 @@ import pytest
 import pytrec_eval
 from hypothesis import given, settings
 
-from sluice.metrics import Ndcg, Recall, ReciprocalRank, evaluate
+from sluice.metrics import (
+    AveragePrecision,
+    HitRate,
+    Ndcg,
+    Recall,
+    ReciprocalRank,
+    evaluate,
+)
 from tests.lib.frames import flat, frame_of, scored_groups
 
-METRICS = (ReciprocalRank(), Ndcg(1), Ndcg(5), Ndcg(10), Recall(1), Recall(5), Recall(10))
+METRICS = (
+    AveragePrecision(), ReciprocalRank(), Ndcg(1), Ndcg(5), Ndcg(10), Recall(1), Recall(5),
+    Recall(10), HitRate(1), HitRate(5), HitRate(10),
+)  # fmt: skip
+MEASURES = {"map", "recip_rank", "ndcg_cut.1,5,10", "recall.1,5,10", "success.1,5,10"}
+TREC_STEMS = {"mrr": "recip_rank", "ndcg": "ndcg_cut", "hit": "success"}
 
 
-def trec(labels, scores, group: int) -> dict[str, float]:
-    """trec_eval of one request, gains 2^grade - 1 given as relevance."""
-    qrel = {"q": {f"{i:03}": int(2**grade - 1) for i, grade in enumerate(labels[group])}}
+def exponential(grade: int) -> int:
+    """trec_eval takes the relevance itself as the gain."""
+    return int(2**grade - 1)
+
+
+def trec(labels, scores, group: int, gain=exponential) -> dict[str, float]:
+    """trec_eval of one request, by our names."""
+    qrel = {"q": {f"{i:03}": gain(grade) for i, grade in enumerate(labels[group])}}
     run = {"q": {f"{i:03}": float(score) for i, score in enumerate(scores[group])}}
-    judge = pytrec_eval.RelevanceEvaluator(
-        qrel, {"recip_rank", "ndcg_cut.1,5,10", "recall.1,5,10"}
-    )
-    found = judge.evaluate(run)["q"]
+    found = pytrec_eval.RelevanceEvaluator(qrel, MEASURES).evaluate(run)["q"]
     return {metric.name: found[trec_name(metric.name)] for metric in METRICS}
 
 
 def trec_name(name: str) -> str:
-    return name.replace("mrr", "recip_rank").replace("ndcg@", "ndcg_cut_").replace("@", "_")
+    stem, _, cutoff = name.partition("@")
+    return "_".join(filter(None, (TREC_STEMS.get(stem, stem), cutoff)))
 
 
 def shuffled_trec(labels, scores, group: int) -> dict[str, float]:
@@ -61,6 +76,19 @@ def test_binary_labels_without_ties_agree_with_trec_eval(drawn):
 def test_graded_labels_without_ties_agree_with_trec_eval(drawn):
     labels, scores = drawn
     assert_agrees(labels, scores, trec, 1e-6)
+
+
+@given(scored_groups(max_grade=4, max_size=15))
+def test_a_linear_gain_is_the_grade_itself(drawn):
+    labels, scores = drawn
+    names = {"ndcg_linear@5": "ndcg@5", "ndcg_linear@10": "ndcg@10"}
+    metrics = [Ndcg(5, "linear"), Ndcg(10, "linear")]
+    result = evaluate(flat(scores), frame_of(labels), metrics)
+
+    for group in filter(lambda at: both_classes(labels[at]), range(len(labels))):
+        expected = trec(labels, scores, group, gain=int)
+        for ours, theirs in names.items():
+            assert result.values[ours][group] == pytest.approx(expected[theirs], abs=1e-6)
 
 
 @given(scored_groups(max_grade=3, max_size=5, levels=2))

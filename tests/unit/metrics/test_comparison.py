@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sluice.errors import DataError, TooLittleData
-from sluice.metrics import Evaluation, compare
-from sluice.metrics.comparison import clustered_standard_error
+from sluice.metrics import Evaluation, Paired, compare, compare_pairs
+from sluice.metrics.clusters import Clusters, by_cluster
 
 
 def evaluation(values) -> Evaluation:
@@ -45,25 +45,25 @@ def test_hand_computed_means_and_counts():
 
 
 def test_the_standard_error_by_hand():
-    # Sums 3 and 1 over 2 and 2 requests: mean 1, residuals 1 and -1, so 2 / 1 * 2 / 16.
-    error = clustered_standard_error(np.array([3.0, 1.0]), np.array([2.0, 2.0]))
+    # Without either user the mean is that of the other, 1/2 or 3/2: 1 / 2 * (1/4 + 1/4).
+    clusters = Clusters(np.array([3.0, 1.0]), np.array([2.0, 2.0]))
 
-    assert error == pytest.approx(math.sqrt(0.25))
+    assert clusters.standard_error() == pytest.approx(math.sqrt(0.25))
 
 
 def test_the_standard_error_of_single_requests_is_that_of_the_mean():
     values = np.random.default_rng(0).normal(size=50)
     plain = values.std(ddof=1) / math.sqrt(50)
 
-    assert clustered_standard_error(values, np.ones(50)) == pytest.approx(plain)
+    assert Clusters(values, np.ones(50)).standard_error() == pytest.approx(plain)
 
 
 def test_the_minimum_detectable_effect_is_2_8_standard_errors_at_95_percent():
     ours, theirs, users = world(np.random.default_rng(0))
     result = compared(ours, theirs, users)
-    sums = np.bincount(users, weights=ours - theirs)
+    clusters = by_cluster(ours - theirs, np.ones(len(users)), users)
 
-    error = clustered_standard_error(sums, np.bincount(users).astype(np.float64))
+    error = clusters.standard_error()
     assert result.minimum_detectable == pytest.approx(
         (1.959964 + 0.841621) * error, rel=1e-6
     )
@@ -129,20 +129,54 @@ def test_more_confidence_is_a_wider_interval():
     assert wide.minimum_detectable > narrow.minimum_detectable
 
 
-def test_the_interval_covers_the_true_effect_as_often_as_it_says():
-    # 200 worlds of 60 users: the binomial standard error of a true 95 % is 1.5 %, and the
-    # percentile interval of 60 clusters is known to cover about 1 % less; 90.5 % is 3 errors off.
-    rng = np.random.default_rng(11)
-    covered = 0
-    for _ in range(200):
-        # Taste and activity are independent, so the mean over requests has the mean taste.
-        ours, theirs, users = world(rng, users=60, effect=0.1)
-        result = compared(
-            ours, theirs, users, seed=int(rng.integers(1 << 30)), resamples=300
-        )
-        covered += result.low <= 0.1 <= result.high
+def test_the_standard_error_is_that_of_leaving_out_one_user_at_a_time():
+    rng = np.random.default_rng(4)
+    sums, sizes = rng.normal(size=7), rng.integers(1, 30, size=7).astype(np.float64)
+    without = np.array(
+        [np.delete(sums, at).sum() / np.delete(sizes, at).sum() for at in range(7)]
+    )
+    whole = sums.sum() / sizes.sum()
 
-    assert 0.905 <= covered / 200 <= 0.99
+    jackknife = math.sqrt(6 / 7 * np.square(without - whole).sum())
+    assert Clusters(sums, sizes).standard_error() == pytest.approx(jackknife)
+
+
+def test_one_heavy_user_is_not_many():
+    even = Clusters(np.zeros(10), np.full(10, 3.0))
+    heavy = Clusters(np.zeros(10), np.array([91.0, *[1.0] * 9]))
+
+    assert even.effective == pytest.approx(10)
+    assert heavy.effective == pytest.approx(100**2 / (91**2 + 9))
+
+
+def test_a_request_of_weight_two_counts_as_two():
+    def of(ours, users, weights):
+        zeros = np.zeros(len(ours))
+        paired = Paired("m", np.array(ours), zeros, np.array(users), np.array(weights))
+        return compare_pairs(paired, rng=np.random.default_rng(0))
+
+    weighted = of([0.5, 1.0, 0.0], [1, 2, 3], [2.0, 1.0, 1.0])
+    repeated = of([0.5, 0.5, 1.0, 0.0], [1, 1, 2, 3], [1.0] * 4)
+
+    assert weighted.difference == repeated.difference == 0.5
+    assert (weighted.low, weighted.high) == (repeated.low, repeated.high)
+    assert weighted.minimum_detectable == repeated.minimum_detectable
+
+
+@pytest.mark.parametrize(
+    ("bound", "chance"), [(0.5, 0.5), (0.8, 0.05), (0.2, 0.95)], ids=str
+)
+def test_the_chance_of_at_least_a_bound_falls_with_it(bound, chance):
+    clusters = Clusters(np.tile([0.0, 1.0], 4), np.ones(8))  # error 0.19, 7 degrees
+
+    assert clusters.chance_of_at_least(bound) == pytest.approx(chance, abs=0.03)
+
+
+def test_without_error_the_chance_is_certainty():
+    same = Clusters(np.zeros(5), np.ones(5))
+
+    assert same.chance_of_at_least(0.0) == 1
+    assert same.chance_of_at_least(0.001) == 0
 
 
 def test_an_effect_of_the_minimum_detectable_size_is_found_four_times_in_five():

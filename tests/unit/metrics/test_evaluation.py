@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sluice.errors import ConfigError, DataError, TooLittleData
-from sluice.metrics import DEFAULT, Ndcg, evaluate, parse_metric
+from sluice.metrics import DEFAULT, Auc, Ndcg, WeightedAuc, evaluate, parse_metric
 from tests.lib.frames import flat, frame_of
 
 
@@ -31,8 +31,20 @@ def test_requests_with_one_class_are_counted_and_left_out_of_the_mean():
 def test_a_mean_over_no_request_is_refused():
     result = evaluate(flat([[2, 1]]), frame_of([[0, 0]]))
 
-    with pytest.raises(TooLittleData, match="none of 1 requests has both classes"):
+    with pytest.raises(TooLittleData, match="none of 1 requests can be judged"):
         result.mean("auc")
+
+
+def test_a_weighted_mean_counts_a_request_by_its_candidates():
+    # AUC 1 over 2 candidates, 1/2 over 3, and one request that is not judged and has no weight.
+    frame = frame_of([[1, 0], [0, 1, 0], [0, 0, 0, 0]])
+    result = evaluate(
+        flat([[2, 1], [3, 2, 1], [4, 3, 2, 1]]), frame, (Auc(), WeightedAuc())
+    )
+
+    assert result.mean("auc") == pytest.approx((1 + 1 / 2) / 2)
+    assert result.mean("gauc_weighted") == pytest.approx((2 * 1 + 3 * 1 / 2) / 5)
+    np.testing.assert_array_equal(result.weight("auc"), [1, 1, 1])
 
 
 def test_an_empty_frame_evaluates_to_empty_vectors():
@@ -66,10 +78,25 @@ def test_an_unknown_metric_of_an_evaluation_is_refused_with_those_there_are():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "ndcg", "ndcg@0", "ndcg@-1", "ndcg@x", "map", "auc@5", "NDCG@5"]
+    "name",
+    [
+        "",
+        "ndcg",
+        "ndcg@0",
+        "ndcg@-1",
+        "ndcg@x",
+        "map@5",
+        "auc@5",
+        "gauc",
+        "ndcg_log@5",
+        "NDCG@5",
+    ],
 )
 def test_an_unknown_name_is_refused_with_those_there_are(name):
-    with pytest.raises(ConfigError, match="there are: auc, mrr, ndcg@<k>, recall@<k>"):
+    with pytest.raises(
+        ConfigError,
+        match="there are: auc, gauc_weighted, map, mrr, hit@<k>, ndcg@<k>, ndcg_linear@<k>, recall@<k>",
+    ):
         parse_metric(name)
 
 

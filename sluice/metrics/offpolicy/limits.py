@@ -1,0 +1,79 @@
+"""Where an estimate is flagged, and where none is given."""
+
+from dataclasses import dataclass
+
+from sluice.metrics.offpolicy.diagnostics import Diagnostics
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The rule that turns diagnostics into a verdict.
+
+    *Refused* is what no interval can mend. Few effective decisions: the error is then computed
+    from the same few and is itself worth nothing (the mean weight alone would not tell, since
+    its standard error is as swollen: 3.2 ± 2.3 on Open Bandit's women, effective size 2). And
+    probability that is missing by more than a tenth: rewards never seen, a bias of unknown sign.
+
+    *Flagged* is what an interval covers by theory only. A largest share of 1 %: the normal limit
+    needs every single weight to vanish beside the rest (Lindeberg), while one decision more or
+    less here moves the estimate by a hundredth of the reward's range, as much as whole click
+    rates are apart. Shares are refused from 10 % on by the first rule, as the effective size is
+    never above 1 / share².
+    """
+
+    least_effective: float = 100.0
+    """Fewer effective decisions are refused."""
+    least_effective_share: float = 0.01
+    """Fewer than this share of all decisions are refused too."""
+    weight_errors: float = 3.0
+    """The mean weight is off from this many standard errors on; that flags."""
+    refused_gap: float = 0.1
+    """Probability missing (by overlap, or by a mean weight that is off) from which on to refuse."""
+    flagged_gap: float = 0.01
+    """Probability missing by overlap from which on to flag."""
+    flagged_share: float = 0.01
+    """Largest weight's share of the sum from which on to flag."""
+
+    def refusals(self, found: Diagnostics) -> tuple[str, ...]:
+        """Why no number may be given, a sentence each; empty where one may."""
+        needed = max(self.least_effective, self.least_effective_share * found.decisions)
+        told = []
+        if found.effective_sample_size < needed:
+            told.append(
+                f"effective sample size {found.effective_sample_size:,.0f} of "
+                f"{found.decisions:,} decisions, {needed:,.0f} are needed (largest weight: "
+                f"{found.largest_share:.0%} of the sum)"
+            )
+        if self._off(found) and abs(found.mean_weight - 1) > self.refused_gap:
+            told.append(_mean_weight(found))
+        if found.overlap is not None and found.overlap < 1 - self.refused_gap:
+            told.append(_overlap(found.overlap))
+        return tuple(told)
+
+    def warnings(self, found: Diagnostics) -> tuple[str, ...]:
+        """What to mistrust in a number that may be given, a sentence each."""
+        told = []
+        if found.largest_share > self.flagged_share:
+            told.append(f"one decision has {found.largest_share:.1%} of all weight")
+        if self._off(found):
+            told.append(_mean_weight(found))
+        if found.overlap is not None and found.overlap < 1 - self.flagged_gap:
+            told.append(_overlap(found.overlap))
+        return tuple(told)
+
+    def _off(self, found: Diagnostics) -> bool:
+        # Rounding alone puts the mean of an on-policy log, whose error is 0, off 1 by some 1e-16.
+        slack = self.weight_errors * found.mean_weight_error + 1e-9
+        return abs(found.mean_weight - 1) > slack
+
+
+def _mean_weight(found: Diagnostics) -> str:
+    return (
+        f"mean weight {found.mean_weight:.3f} ± {found.mean_weight_error:.3f} instead of 1: "
+        "the propensities are not those of the policy that logged, or it could not show all "
+        "that the target shows"
+    )
+
+
+def _overlap(overlap: float) -> str:
+    return f"the log shows {overlap:.1%} only of what the target would show"
