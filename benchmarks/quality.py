@@ -1,7 +1,9 @@
-"""Ranking quality on a real news week, and what each group of features is worth.
+"""Ranking quality on a real news week and on graded documents, and what it hangs on.
 
 EB-NeRD demo, train week: fitted before 2023-05-23 07:00 UTC, judged on the later impressions, no
-embargo. Each group is left out in turn, together with its forms within the request.
+embargo. Each group is left out in turn, together with its forms within the request; and the
+whole is fitted again as if every event were known some minutes late. MQ2008: see
+`benchmarks.mq2008`.
 
 `python -m benchmarks.quality [--json]`, with the data under ../shared/data or SLUICE_TEST_DATA.
 """
@@ -17,7 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import mq2008
+from benchmarks.timing import measure
 from sluice.data.adapters import read_source
+from sluice.data.tables import LogTables
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
 from sluice.metrics import Evaluation, compare, evaluate
@@ -36,6 +41,7 @@ GROUPS = {
     "context": ("context_", "request.size"),
 }
 REPORTED = ("auc", "ndcg@10")
+EMBARGOES = ("1m", "10m")
 
 
 def data_folder() -> Path:
@@ -70,24 +76,43 @@ def judged(surface: Surface, frame: RankingFrame, group: str | None) -> Evaluati
 
 
 def run() -> dict[str, Any]:
-    """Quality of the whole declaration, of the baseline, and without each group."""
+    """Quality of the whole declaration, of the baseline, without each group, and embargoed."""
     surface = load_surface(ROOT / "surfaces" / "for_you.toml")
     tables = read_source("ebnerd", data_folder() / "ebnerd_demo" / "train")
-    frame = replay(surface.features, surface.data.label, tables).frame
+    kept: list[tuple[RankingFrame, Evaluation]] = []
+
+    def pipeline() -> None:
+        frame = replay(surface.features, surface.data.label, tables).frame
+        kept.append((frame, judged(surface, frame, None)))
+
+    cost = measure(pipeline, 1, warm=False)
+    frame, whole = kept[0]
     later = frame.split_at(round(FIT_END.timestamp() * 1e6))[1]
-    whole = judged(surface, frame, None)
     baseline = evaluate(later.column("item.click.24h").astype(np.float64), later)
     rows = {"everything": whole, "clicks of the last 24 h": baseline}
     ablation = {group: judged(surface, frame, group) for group in GROUPS}
+    late = {embargo: embargoed(surface, tables, embargo) for embargo in EMBARGOES}
     return {
         "requests": later.requests,
         "features": len(frame.names),
+        "features_fit_and_judge_wall_s": cost.wall_s,
+        "features_fit_and_judge_cpu_s": cost.cpu_s,
         "quality": {name: means(found) for name, found in rows.items()},
         "without": {
             group: {**means(found), **loss(whole, found, later)}
             for group, found in ablation.items()
         },
+        "embargo": {
+            embargo: {**means(found), **loss(whole, found, later)}
+            for embargo, found in late.items()
+        },
     }
+
+
+def embargoed(surface: Surface, tables: LogTables, embargo: str) -> Evaluation:
+    """As if nothing were known before it is so old; offline as in serving."""
+    late = surface.features.model_copy(update={"embargo": embargo})
+    return judged(surface, replay(late, surface.data.label, tables).frame, None)
 
 
 def means(found: Evaluation) -> dict[str, float]:
@@ -102,13 +127,19 @@ def loss(
 
 
 def show(figures: dict[str, Any]) -> str:
-    lines = [f"{figures['requests']:,} later requests, {figures['features']} features"]
+    lines = [
+        f"EB-NeRD: {figures['requests']:,} later requests, {figures['features']} features; "
+        f"features, fit and judgement in {figures['features_fit_and_judge_wall_s']:.0f} s "
+        f"({figures['features_fit_and_judge_cpu_s']:.0f} CPU-s)"
+    ]
     for name, row in figures["quality"].items():
         lines.append(f"  {name:<36} AUC {row['auc']:.4f}  nDCG@10 {row['ndcg@10']:.4f}")
-    for group, row in figures["without"].items():
+    changed = {f"without {group}": row for group, row in figures["without"].items()}
+    changed |= {f"embargo of {name}": row for name, row in figures["embargo"].items()}
+    for name, row in changed.items():
         difference, low, high = row["ndcg@10 difference"]
         lines.append(
-            f"  without {group:<28} AUC {row['auc']:.4f}  nDCG@10 {row['ndcg@10']:.4f}"
+            f"  {name:<36} AUC {row['auc']:.4f}  nDCG@10 {row['ndcg@10']:.4f}"
             f"  ({difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
         )
     return "\n".join(lines)
@@ -118,8 +149,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     as_json = parser.parse_args().json
-    if not (data_folder() / "ebnerd_demo").is_dir():
-        sys.stderr.write(f"no ebnerd_demo under {data_folder()}; set SLUICE_TEST_DATA\n")
-        sys.exit(0)
-    result = run()
-    sys.stdout.write((json.dumps(result) if as_json else show(result)) + "\n")
+    for needed in ("ebnerd_demo", "mq2008"):
+        if not (data_folder() / needed).is_dir():
+            sys.stderr.write(f"no {needed} under {data_folder()}; set SLUICE_TEST_DATA\n")
+            sys.exit(0)
+    graded = mq2008.run(data_folder() / "mq2008")
+    result = {**run(), "mq2008": graded}
+    shown = f"{show(result)}\n{mq2008.show(graded)}"
+    sys.stdout.write((json.dumps(result) if as_json else shown) + "\n")

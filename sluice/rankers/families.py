@@ -6,12 +6,14 @@ from typing import Any
 
 from sluice.errors import ConfigError, IntegrityError
 from sluice.rankers.lambdamart import LambdaMart
+from sluice.rankers.linear import Linear
 from sluice.rankers.manifest import RankerManifest
+from sluice.rankers.multitask import Multitask
 from sluice.rankers.popularity import Popularity
 from sluice.rankers.protocol import Ranker
 
 FAMILIES: Mapping[str, type[Ranker]] = {
-    ranker.family: ranker for ranker in (Popularity, LambdaMart)
+    ranker.family: ranker for ranker in (Popularity, Linear, LambdaMart, Multitask)
 }
 """By the name a surface declares; each imports its library when it fits, scores or loads."""
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, IntegrityError
 from sluice.features.frame import RankingFrame
 from sluice.rankers.checks import check_columns, check_fitted, learnable_requests
@@ -37,6 +38,10 @@ class Popularity:
     def make(cls, parameters: Mapping[str, Any]) -> Self:
         return cls(PopularityParameters.parse(cls.family, parameters))
 
+    @property
+    def kinds(self) -> tuple[FeedbackKind, ...]:
+        return ()
+
     def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
         """Learns where the column stands, and nothing from the labels.
 
@@ -51,8 +56,18 @@ class Popularity:
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         check_columns(features, self.names)
-        column = features[:, self.names.index(self.parameters.feature)].astype(np.float64)
+        column = features[:, self._column].astype(np.float64)
         return np.nan_to_num(column, nan=-LIMIT, posinf=LIMIT, neginf=-LIMIT)
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """All of the score is its column's, [rows, features + 1]."""
+        found = np.zeros((len(features), len(self.names) + 1))
+        found[:, self._column] = self.score(features)
+        return found
+
+    @property
+    def _column(self) -> int:
+        return self.names.index(self.parameters.feature)
 
     def save(self, directory: Path) -> None:
         check_fitted(self.names)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.schema import FeedbackKind
 from sluice.features.frame import RankingFrame
 
 
@@ -27,6 +28,11 @@ class Ranker(Protocol):
         """Of the feature columns it was fitted on, in their order; empty before that."""
         ...
 
+    @property
+    def kinds(self) -> tuple[FeedbackKind, ...]:
+        """Feedback that `fit` wants in `frame.feedback`, beside the labels; mostly none."""
+        ...
+
     @classmethod
     def make(cls, parameters: Mapping[str, Any]) -> Self:
         """An unfitted ranker.
@@ -41,6 +47,7 @@ class Ranker(Protocol):
 
         Raises:
             TooLittleData: no request has both a positive and a negative.
+            DataError: the frame lacks what the family learns from; the message says what.
         """
         ...
 
@@ -49,6 +56,16 @@ class Ranker(Protocol):
 
         Raises:
             DataError: the ranker is not fitted, or was fitted on another number of columns.
+        """
+        ...
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the score, [rows, features + 1]; last what every row has.
+
+        They sum to the score, up to rounding.
+
+        Raises:
+            DataError: as `score`.
         """
         ...
 

@@ -2,13 +2,15 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
 import pytest
 
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.metrics import compare, evaluate
-from sluice.rankers import load_ranker, make_ranker, save_ranker
-from tests.lib.frames import frame_of, generated_frame
+from sluice.rankers import boosting, load_ranker, make_ranker, save_ranker
+from sluice.rankers.lambdamart import LambdaMartParameters
+from tests.lib.frames import confounded_frame, frame_of, generated_frame
 
 SMALL = {"trees": 12, "leaves": 7, "num_threads": 1}
 
@@ -89,6 +91,56 @@ def test_the_number_of_threads_does_not_change_a_score(frame):
     np.testing.assert_array_equal(one, two)
 
 
+def test_position_aware_training_beats_naive_training_on_confounded_clicks():
+    past = confounded_frame(3000, 10, rng=np.random.default_rng(0))
+    future = confounded_frame(1500, 10, rng=np.random.default_rng(1))
+    truth = replace(future, labels=future.feedback["relevance"].astype(float))
+    naive, aware = (
+        evaluate(fit(past, trees=60, position_bias=aware).score(truth.features), truth)
+        for aware in (False, True)
+    )
+    nobody = replace(naive, values={"ndcg@10": np.zeros(truth.requests)})
+    rng = np.random.default_rng(2)
+    intervals = [
+        compare(who, nobody, truth.users, "ndcg@10", rng=rng) for who in (naive, aware)
+    ]
+
+    assert intervals[0].high < intervals[1].low
+
+
+def test_position_aware_training_wants_every_position():
+    frame = confounded_frame(50, 10, rng=np.random.default_rng(0))
+    positions = frame.positions.copy()
+    positions[7:9] = 0
+
+    with pytest.raises(
+        DataError, match="2 of 500 rows have no known position; set position_bias"
+    ):
+        fit(replace(frame, positions=positions), position_bias=True)
+
+
+def test_a_sample_of_requests_fits_on_so_many_whole_ones(frame):
+    sampled = fit(frame, request_sample=0.2, trees=1, leaves=2, min_rows_per_leaf=1)
+    whole = fit(frame, trees=1, leaves=2, min_rows_per_leaf=1)
+
+    def rows(ranker):
+        return ranker.booster.dump_model()["tree_info"][0]["tree_structure"][
+            "internal_count"
+        ]
+
+    assert (rows(sampled), rows(whole)) == (30 * 12, 150 * 12)
+
+
+@pytest.mark.parametrize("scorer", ["kernel", "lightgbm"])
+def test_who_scores_does_not_change_a_bit(frame, fitted, scorer):
+    declared = fit(frame, scorer=scorer)
+
+    assert (declared.model.scorer is None) == (scorer == "lightgbm")
+    np.testing.assert_array_equal(
+        declared.score(frame.features), fitted.score(frame.features)
+    )
+
+
 def test_requests_of_one_class_are_dropped_counted_and_change_nothing(frame):
     first = frame.take(0, 100)
     labels = frame.labels.copy()
@@ -127,6 +179,15 @@ def test_labels_that_are_no_grade_are_refused(frame, label):
 
     with pytest.raises(DataError, match="1 of 1800 labels are no whole grade"):
         fit(replace(frame, labels=labels))
+
+
+def test_a_fit_that_lightgbm_gives_up_says_so_and_what_may_do(frame):
+    with pytest.raises(DataError, match=r"gave up the fit: .*; set quantised = false"):
+        boosting.train(
+            {"objective": "nothing", "verbosity": -1},
+            lightgbm.Dataset(frame.features, frame.labels),
+            LambdaMartParameters(quantised=True),
+        )
 
 
 def test_a_request_longer_than_lightgbm_takes_is_refused():

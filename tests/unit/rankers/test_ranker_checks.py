@@ -12,7 +12,25 @@ from sluice.errors import ConfigError, DataError, IntegrityError, TooLittleData
 from sluice.rankers import FAMILIES, load_ranker, make_ranker, save_ranker
 from tests.lib.frames import frame_of, generated_frame
 
-SMALL = {"popularity": {}, "lambdamart": {"trees": 12, "leaves": 7, "num_threads": 1}}
+SMALL = {
+    "popularity": {},
+    "linear": {},
+    "lambdamart": {"trees": 12, "leaves": 7, "num_threads": 1},
+    "multitask": {
+        "trees": 12,
+        "leaves": 7,
+        "num_threads": 1,
+        "objectives": [
+            {"name": "click", "kind": "click"},
+            {"name": "long_read", "kind": "dwell", "at_least": 30.0},
+        ],
+        "utility": {
+            "name": "reading",
+            "version": 1,
+            "weights": {"click": 1.0, "long_read": 2.0},
+        },
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +46,10 @@ def unfitted(request):
 @pytest.fixture
 def fitted(unfitted, frame):
     return unfitted.fit(frame, np.random.default_rng(5))
+
+
+def test_every_family_is_checked():
+    assert set(SMALL) == set(FAMILIES)
 
 
 def test_every_family_has_its_own_name():
@@ -122,12 +144,32 @@ def test_scores_are_float64_and_finite_where_features_are_nan_or_infinite(fitted
     assert np.isfinite(scores).all()
 
 
+def test_two_requests_scored_together_score_as_each_alone(fitted, frame):
+    first, second = frame.take(0, 1).features, frame.take(1, 2).features
+
+    np.testing.assert_array_equal(
+        fitted.score(np.concatenate([second, first])),
+        np.concatenate([fitted.score(second), fitted.score(first)]),
+    )
+
+
 def test_a_column_that_is_all_nan_can_be_fitted(unfitted, frame):
     features = frame.features.copy()
     features[:, -1] = np.nan
     fitted = unfitted.fit(replace(frame, features=features), np.random.default_rng(5))
 
     assert np.isfinite(fitted.score(features)).all()
+
+
+def test_contributions_sum_to_the_score(fitted, frame):
+    features = frame.features.copy()
+    features[::3, 1] = np.nan
+    found = fitted.contributions(features)
+
+    assert found.shape == (frame.rows, len(frame.names) + 1)
+    np.testing.assert_allclose(
+        found.sum(axis=1), fitted.score(features), rtol=1e-6, atol=1e-9
+    )
 
 
 def test_scoring_leaves_the_features_alone(fitted, frame):
@@ -152,6 +194,20 @@ def test_requests_of_one_row_are_too_little_data(unfitted):
 
     with pytest.raises(TooLittleData, match="none of 3 requests"):
         unfitted.fit(lonely, np.random.default_rng(5))
+
+
+def test_requests_of_no_row_and_of_one_are_fitted_among_others(unfitted, frame):
+    # The first request becomes one of one row, one of none and the rest.
+    offsets = np.concatenate([[0, 1, 1], frame.offsets[1:]])
+    twice = {
+        name: np.concatenate([getattr(frame, name)[:1]] * 2 + [getattr(frame, name)])
+        for name in ("ts", "request_ids", "users")
+    }
+    fitted = unfitted.fit(
+        replace(frame, offsets=offsets, **twice), np.random.default_rng(5)
+    )
+
+    assert np.isfinite(fitted.score(frame.features)).all()
 
 
 def test_no_requests_are_too_little_data(unfitted):
@@ -181,7 +237,8 @@ def test_an_unknown_parameter_is_refused_with_those_there_are(unfitted):
 
 def test_an_unknown_family_is_refused_with_those_there_are():
     with pytest.raises(
-        ConfigError, match="no ranker family 'forest'; there are: popularity, lambdamart"
+        ConfigError,
+        match="no ranker family 'forest'; there are: popularity, linear, lambdamart, multitask",
     ):
         make_ranker("forest", {})
 

@@ -1,0 +1,114 @@
+"""Why a version ranks as it does: over the requests it was judged on, and for one of them."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from flows.candidates import candidate_folder
+from flows.reporting import step
+from flows.trial import load_incumbent, micros
+from flows.workplace import Workplace
+from registry.moves import version_of
+from sluice.data.snapshot import open_snapshot
+from sluice.data.split import time_split
+from sluice.errors import NotFound
+from sluice.features.frame import RankingFrame
+from sluice.features.replay import replay
+from sluice.mechanisms.order import rank_by
+from sluice.rankers import Ranker
+from sluice.rankers.explain import explain, importance
+from sluice.store.records import Champion, Version
+
+SAMPLED_ROWS = 500
+"""Spread evenly over the judged rows: SHAP values cost some milliseconds a row."""
+
+
+def version_to_explain(workplace: Workplace, number: int | None) -> Version:
+    """The version named; else the champion, else the newest.
+
+    Raises:
+        NotFound: there is none.
+    """
+    store, surface = workplace.store, workplace.name
+    if number is not None:
+        return version_of(store, surface, number)
+    champion = store.get(Champion, surface=surface)
+    if champion is not None:
+        return version_of(store, surface, champion.version)
+    versions = store.find(Version, surface=surface)
+    if not versions:
+        raise NotFound(
+            f"{surface} has no version; run `sluice run retrain {surface}` first"
+        )
+    return versions[-1]
+
+
+def explained(
+    workplace: Workplace, number: int | None, request: str | None
+) -> dict[str, Any]:
+    """What moves the scores of a version, or where `request` is given each of its candidates.
+
+    Raises:
+        NotFound: no such version, or its snapshot has no such request.
+    """
+    version = version_to_explain(workplace, number)
+    ranker, frame = _replayed(workplace, version)
+    found: dict[str, Any] = {
+        "surface": workplace.name,
+        "version": version.number,
+        "family": version.family,
+    }
+    with step("explanation"):
+        if request is not None:
+            return {
+                **found,
+                "request": request,
+                "standings": _standings(ranker, frame, request),
+            }
+        judged = frame.split_at(_fit_end(workplace, version))[1]
+        rows = np.unique(np.linspace(0, judged.rows - 1, SAMPLED_ROWS).astype(np.int64))
+        means = importance(ranker, judged.features[rows])
+        return {**found, "rows": len(rows), "importance": means}
+
+
+def _replayed(workplace: Workplace, version: Version) -> tuple[Ranker, RankingFrame]:
+    """The ranker, and every request of its snapshot with the features it was fitted on."""
+    folder = candidate_folder(workplace.settings.models, version.model)
+    model = load_incumbent(folder, version.number, "")
+    with step("features"):
+        tables = open_snapshot(workplace.settings.snapshots, version.snapshot).read()
+        frame = replay(model.features.spec, workplace.surface.data.label, tables).frame
+    return model.ranker, frame
+
+
+def _fit_end(workplace: Workplace, version: Version) -> int:
+    snapshot = open_snapshot(workplace.settings.snapshots, version.snapshot)
+    return micros(time_split(snapshot.window, workplace.surface.data.judged_share).fit_end)
+
+
+def _standings(ranker: Ranker, frame: RankingFrame, request: str) -> list[dict[str, Any]]:
+    found = np.flatnonzero(frame.request_ids == request)
+    if not len(found):
+        raise NotFound(
+            f"no request {request!r} among the {frame.requests:,} of the version's snapshot, "
+            f"such as {frame.request_ids[-1]!r}"
+        )
+    one = frame.take(int(found[0]), int(found[0]) + 1)
+    order = rank_by(ranker.score(one.features), one.item_ids)
+    return [
+        {
+            **asdict(standing),
+            "item_id": str(one.item_ids[standing.row]),
+            "features": dict(
+                zip(
+                    one.names, map(_known, one.features[standing.row].tolist()), strict=True
+                )
+            ),
+        }
+        for standing in explain(ranker, one.features, order)
+    ]
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
