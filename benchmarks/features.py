@@ -4,15 +4,22 @@ Every engine reads the same three Parquet files of a generated feed and leaves t
 float32 matrix in memory: what `surfaces/for_you.toml` declares, but for decayed counters and
 click-to-click transitions, which neither engine can say without a state of its own.
 
-`python -m benchmarks.features [--json] [--rows 2000000]`
+Two more figures: what one online request costs, of 100 candidates and all of the surface's features,
+with events pushed in between; and with `--to`, how the fold's cost grows from `--rows` to so many.
+`--days` folds so many exposures out of core instead, a generated day at a time, and prints the peak.
+
+`python -m benchmarks.features [--json] [--rows 2000000] [--to 10000000] [--days]`
 """
 
 import argparse
 import json
+import math
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +30,52 @@ from numpy.typing import NDArray
 
 from benchmarks.feature_engines import by_duckdb, by_polars_asof, by_polars_rolling
 from benchmarks.timing import measure
-from sluice.data.generated import FeedConfig, generate
+from sluice.data.generated import FeedConfig, generate, generate_days
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.plan import compile_plan
-from sluice.features.replay import replay
+from sluice.features.replay import replay, replay_days
 from sluice.features.spec import FeatureSpec
+from sluice.features.state import Request
 from sluice.surface import load_surface
 
+SURFACE = Path(__file__).parents[1] / "surfaces" / "for_you.toml"
 DAYS, ROWS_PER_REQUEST = 8, 19.5
-FILES = ("exposures", "clicks", "items")
+ONLINE_PUSHES, ONLINE_EVENTS, ONLINE_REQUESTS = 10, 2000, 50
+READ = {
+    "exposures": ("request_id", "user_id", "ts", "item_id", "position"),
+    "clicks": ("request_id", "user_id", "item_id", "kind", "value", "ts", "received_ts"),
+    "items": (
+        "item_id", "provider_id", "category", "published_at", "embedding", "valid_from",
+    ),
+}  # fmt: skip
+"""Files of the feed and the columns that a replay reads."""
+FILES = tuple(READ)
 
 Engine = Callable[[Path, FeatureSpec], NDArray[np.float32]]
 
 
 def declared() -> FeatureSpec:
     """The surface's features that all engines can compute."""
-    spec = load_surface(Path(__file__).parents[1] / "surfaces" / "for_you.toml").features
+    spec = load_surface(SURFACE).features
     shared = {"half_lives": (), "transitions": 0, "context": False}
     names = compile_plan(spec.model_copy(update={**shared, "relative_of": ()})).names
     bases = tuple(name for name in spec.relative_of if name in names)
     return spec.model_copy(update={**shared, "relative_of": bases})
 
 
-def write_feed(folder: Path, rows: int) -> int:
-    """Write the files; returns how many exposures there are."""
+def feed_config(rows: int) -> FeedConfig:
+    """A feed of about that many exposures."""
     requests = round(rows / DAYS / ROWS_PER_REQUEST)
     users, items = max(rows // 100, 100), max(rows // 400, 100)
-    config = FeedConfig(
+    return FeedConfig(
         days=DAYS, requests_per_day=requests, users=users, items_per_day=items
     )
-    tables = generate(config).tables
+
+
+def write_feed(folder: Path, rows: int) -> int:
+    """Write the files; returns how many exposures there are."""
+    tables = generate(feed_config(rows)).tables
     clicks = tables.feedback.filter(pl.col("kind") == FeedbackKind.CLICK.value)
     for name, table in zip(FILES, (tables.exposures, clicks, tables.items), strict=True):
         table.write_parquet(folder / f"{name}.parquet", compression="zstd")
@@ -67,8 +89,13 @@ def scan(folder: Path) -> None:
 
 
 def by_sluice(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
-    """The fold, from the tables as a snapshot holds them."""
-    tables = LogTables(*(pl.read_parquet(folder / f"{name}.parquet") for name in FILES))
+    """The fold, over the columns that it reads."""
+    tables = LogTables(
+        *(
+            pl.read_parquet(folder / f"{name}.parquet", columns=list(columns))
+            for name, columns in READ.items()
+        )
+    )
     return replay(spec, FeedbackKind.CLICK, tables).frame.features
 
 
@@ -100,7 +127,70 @@ def differing(found: NDArray[np.float32], expected: NDArray[np.float32]) -> floa
     )
 
 
-def run(rows: int) -> dict[str, Any]:
+def online_ms(tables: LogTables) -> float:
+    """CPU milliseconds of one request of 100 candidates, events being pushed every 50 requests."""
+    cut = len(tables.exposures) // 2
+    now = tables.exposures["ts"][cut]
+    spec = load_surface(SURFACE).features
+    past = LogTables(
+        tables.exposures.filter(pl.col("ts") < now),
+        tables.feedback.filter(pl.col("received_ts") < now),
+        tables.items,
+    )
+    state = replay(spec, FeedbackKind.CLICK, past).state
+    coming = tables.exposures.filter(pl.col("ts") >= now)
+    rng, spent, asked = np.random.default_rng(3), [], 0
+    for pushed in range(ONLINE_PUSHES):
+        first, last = (coming["ts"][nth * ONLINE_EVENTS] for nth in (pushed, pushed + 1))
+        part = coming.filter((pl.col("ts") >= first) & (pl.col("ts") < last))
+        state.push(LogTables(part, tables.feedback[:0], tables.items[:0]))
+        ts = int(part["ts"].dt.timestamp("us")[-1])
+        shown = part["item_id"].unique().to_numpy()
+        for user in part["user_id"].sample(ONLINE_REQUESTS, seed=pushed):
+            asked += 1
+            items = tuple(rng.choice(shown, min(100, len(shown)), replace=False))
+            request = Request(user, items, ts + asked)
+            begin = time.process_time()
+            state.features(request)
+            spent.append(time.process_time() - begin)
+    # The first requests after a start meet cold caches; the median meets a warm service.
+    return 1e3 * float(np.median(spent))
+
+
+def fold_days(rows: int) -> dict[str, float]:
+    """Peak memory and CPU seconds of folding a feed of so many exposures, day by day."""
+    spec = declared().model_copy(update={"horizon": "2d"})
+    config = feed_config(rows)
+    generated = (day.tables for day in generate_days(config))
+    spent, seen, begin = 0.0, 0, time.process_time()
+
+    def days() -> Iterator[LogTables]:
+        nonlocal spent, begin
+        spent += time.process_time() - begin
+        for day in generated:
+            begin = time.process_time()
+            yield day
+            spent += time.process_time() - begin
+
+    for frame in replay_days(spec, FeedbackKind.CLICK, days()):
+        seen += frame.rows
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rows": seen, "fold_cpu_s": spent, "peak_mb": peak}
+
+
+def growth(rows: int, to: int) -> dict[str, float]:
+    """CPU seconds of the fold at two sizes, and the exponent between them."""
+    sizes, seconds = [], []
+    for size in (rows, to):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            sizes.append(write_feed(folder, size))
+            seconds.append(measure(lambda: by_sluice(folder, declared()), 2).cpu_s)  # noqa: B023 - called in this turn
+    exponent = math.log(seconds[1] / seconds[0]) / math.log(sizes[1] / sizes[0])
+    return {"growth": exponent, "grown_rows": sizes[1], "grown_cpu_s": seconds[1]}
+
+
+def run(rows: int, to: int | None = None) -> dict[str, Any]:
     """Timings by engine, whether they agree, and the ratios."""
     spec = declared()
     with tempfile.TemporaryDirectory() as name:
@@ -109,6 +199,9 @@ def run(rows: int) -> dict[str, Any]:
         scanned = measure(lambda: scan(folder), 3)
         expected = by_sluice(folder, spec)
         engines = {engine: _cost(engine, folder, spec, expected) for engine in ENGINES}
+        online = online_ms(
+            LogTables(*(pl.read_parquet(folder / f"{name}.parquet") for name in FILES))
+        )
     ours = engines["sluice"]
     others = [row for engine, row in engines.items() if engine != "sluice"]
     return {
@@ -120,6 +213,9 @@ def run(rows: int) -> dict[str, Any]:
         "wall_speedup_over_best_engine": min(row["wall_s"] for row in others)
         / ours["wall_s"],
         "times_the_scan": ours["cpu_s"] / scanned.cpu_s,
+        "online_ms": online,
+        "online_columns": len(compile_plan(load_surface(SURFACE).features).names),
+        **(growth(rows, to) if to else {}),
     }
 
 
@@ -157,13 +253,31 @@ def show(figures: dict[str, Any]) -> str:
         f"({figures['wall_speedup_over_best_engine']:.1f} x by the clock), "
         f"{figures['times_the_scan']:.1f} x the scan"
     )
+    lines.append(
+        f"online: {figures['online_ms']:.3f} CPU ms for 100 candidates x "
+        f"{figures['online_columns']} features"
+    )
+    if "growth" in figures:
+        lines.append(
+            f"cost grows as n^{figures['growth']:.3f} up to {figures['grown_rows']:,} exposures"
+        )
     return "\n".join(lines)
+
+
+def show_days(figures: dict[str, float]) -> str:
+    return (
+        f"{figures['rows']:,} exposures day by day: {figures['fold_cpu_s']:.1f} CPU s, "
+        f"{figures['peak_mb']:,.0f} MB at the peak, the generator's own included"
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--to", type=int, help="also fold so many, and tell the growth")
+    parser.add_argument("--days", action="store_true", help="fold out of core, and no more")
     given = parser.parse_args()
-    result = run(given.rows)
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    result = fold_days(given.rows) if given.days else run(given.rows, given.to)
+    shown = show_days(result) if given.days else show(result)
+    sys.stdout.write((json.dumps(result) if given.json else shown) + "\n")

@@ -1,11 +1,11 @@
-"""One surface as its TOML file declares it: data, features, ranker, gates, monitors, schedule."""
+"""One surface as its TOML file declares it: data, features, ranker, mechanisms, gates, and so on."""
 
 import re
 import tomllib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,18 +20,21 @@ from pydantic import (
 )
 
 from sluice.data.digest import json_digest
+from sluice.data.durations import parse_duration
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
 from sluice.features.plan import compile_plan
 from sluice.features.spec import FeatureSpec, PositiveDuration
+from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
+from sluice.mechanisms.spec import MechanismSpec, check_declared
 from sluice.rankers import make_ranker
+from sluice.rankers.search import RANGES, SearchSpec
 
 T = TypeVar("T")
 _NAME = r"[a-z][a-z0-9_]{0,62}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
 Person = Annotated[str, Field(pattern=r"\S")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
 
 
 def _share(text: str) -> str:
@@ -94,6 +97,20 @@ class RankerSpec(_Declared):
     baseline: Annotated[Name, AfterValidator(_family)] = "popularity"
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(default=7, ge=0)
+    search: SearchSpec | None = None
+    """Look for better parameters before the fit; off unless a budget is declared."""
+
+    @field_validator("search")
+    @classmethod
+    def _has_something_to_search(
+        cls, given: SearchSpec | None, info: ValidationInfo
+    ) -> SearchSpec | None:
+        family = info.data.get("family", "")
+        if given is not None and family and family not in RANGES:
+            raise ValueError(
+                f"{family} has nothing to search; those that have: {', '.join(RANGES)}"
+            )
+        return given
 
     @field_validator("parameters")
     @classmethod
@@ -102,42 +119,6 @@ class RankerSpec(_Declared):
         if "family" in info.data:
             _obeyed(lambda: make_ranker(info.data["family"], given))
         return given
-
-
-class QualityGate(_Declared):
-    """Candidate against the champion, or against the baseline for a surface's first."""
-
-    metric: Metric = "ndcg@10"
-    rule: Literal["superiority", "non_inferiority"] = "non_inferiority"
-    margin: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.002
-    """Relative loss that is tolerated under non-inferiority, e.g. 0.002 = 0.2 %."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)] = 0.95
-    min_requests: int = Field(default=200, ge=1)
-    min_users: int = Field(default=50, ge=2)
-
-
-class ReplayGate(_Declared):
-    """Recorded requests against the packaged release."""
-
-    requests: int = Field(default=100, ge=1)
-    p99_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
-    memory_mb: int = Field(default=1500, ge=1)
-
-
-class GateSpec(_Declared):
-    """Gates a candidate must pass; the order is the order in which they are judged."""
-
-    mandatory: tuple[Literal["data", "leakage", "quality", "replay"], ...] = Field(
-        default=("data", "leakage", "quality", "replay"), min_length=1, strict=False
-    )
-    quality: QualityGate = QualityGate()
-    replay: ReplayGate = ReplayGate()
-
-    @model_validator(mode="after")
-    def _no_gate_twice(self) -> "GateSpec":
-        if len(set(self.mandatory)) != len(self.mandatory):
-            raise ValueError(f"mandatory names a gate twice: {list(self.mandatory)}")
-        return self
 
 
 class ReviewSpec(_Declared):
@@ -171,9 +152,13 @@ class Surface(_Declared):
     name: Name
     owner: Person
     """Author of the versions that the schedule trains."""
+    tier: TierName = "standard"
+    """How much is asked at least before a version serves; see `sluice.gate_spec.TIERS`."""
     data: DataSpec = DataSpec()
     features: FeatureSpec = FeatureSpec()
     ranker: RankerSpec = RankerSpec()
+    mechanisms: tuple[MechanismSpec, ...] = Field(default=(), strict=False)
+    """What turns scores into an order, in the order of application; none: by score."""
     gates: GateSpec = GateSpec()
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
@@ -186,6 +171,14 @@ class Surface(_Declared):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"declares {', '.join(twice)} twice")
+        return declared
+
+    @field_validator("mechanisms")
+    @classmethod
+    def _can_be_meant(
+        cls, declared: tuple[MechanismSpec, ...]
+    ) -> tuple[MechanismSpec, ...]:
+        _obeyed(lambda: check_declared(declared))
         return declared
 
     @field_validator("review")
@@ -201,15 +194,44 @@ class Surface(_Declared):
             )
         return declared
 
+    @model_validator(mode="after")
+    def _asks_what_its_tier_asks(self) -> "Surface":
+        least, tier = self.at_least, f"a surface of tier {self.tier}"
+        if missing := [gate for gate in least.gates if gate not in self.gates.mandatory]:
+            raise ValueError(
+                f"{tier} must name {', '.join(missing)} in gates.mandatory too"
+            )
+        others = {_person(name) for name in self.review.reviewers} - {_person(self.owner)}
+        if len(others) < least.approvers:
+            raise ValueError(
+                f"{tier} needs {least.approvers} reviewers beside its owner, {len(others)} declared"
+            )
+        if parse_duration(self.monitors.window) < parse_duration(least.bake):
+            raise ValueError(
+                f"{tier} watches {least.bake} or more before a champion is confirmed, "
+                f"monitors.window is {self.monitors.window}"
+            )
+        return self
+
+    @property
+    def at_least(self) -> Tier:
+        """What the surface's tier asks at least."""
+        return TIERS[self.tier]
+
     @property
     def training_digest(self) -> str:
-        """Digest of what a fit depends on: another gate or schedule is not another model."""
-        return self._digest("name", "data", "features", "ranker")
+        """Digest of what a candidate's bytes depend on: another gate or schedule is no other model."""
+        return self._digest("name", "data", "features", "ranker", "mechanisms")
 
     @property
     def candidate_digest(self) -> str:
         """Digest of what a candidate is: a fit, and the gates it must pass."""
-        return self._digest("name", "data", "features", "ranker", "gates")
+        return json_digest(self.declaration)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What a candidate is declared to be, as JSON; `candidate_digest` is its digest."""
+        return self._part("name", "data", "features", "ranker", "mechanisms", "gates")
 
     @property
     def checks_digest(self) -> str:
@@ -217,7 +239,10 @@ class Surface(_Declared):
         return self._digest("name", "data")
 
     def _digest(self, *parts: str) -> str:
-        return json_digest(self.model_dump(mode="json", include=set(parts)))
+        return json_digest(self._part(*parts))
+
+    def _part(self, *parts: str) -> dict[str, Any]:
+        return self.model_dump(mode="json", include=set(parts))
 
 
 def surface_path(folder: Path, name: str) -> Path:

@@ -1,10 +1,13 @@
 """Dense codes for ids: the kernel counts in arrays, the log speaks of strings."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from sluice.features.counters import UNKNOWN
+from sluice.features.rows import UNKNOWN
 
 
 class Codes:
@@ -12,33 +15,57 @@ class Codes:
 
     def __init__(self, ids: list[str] | None = None) -> None:
         self.ids: list[str] = list(ids or [])
-        self._numbers = {name: number for number, name in enumerate(self.ids)}
+        self._numbers: dict[str | None, int] = {
+            name: number for number, name in enumerate(self.ids)
+        }
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def learn(self, *columns: pl.Series) -> None:
-        """Number every id that is new, in alphabetical order; nulls have no code."""
-        for name in pl.concat([column.unique() for column in columns]).unique().sort():
-            if name is not None and name not in self._numbers:
-                self._numbers[name] = len(self.ids)
-                self.ids.append(name)
+    def learn(self, column: pl.Series) -> NDArray[np.int32]:
+        """Codes of a column, whose new ids are numbered; nulls are UNKNOWN."""
+        distinct, places = _dictionary(column)
+        numbers, before = self._numbers, len(self.ids)
+        codes = [numbers.setdefault(name, len(numbers)) for name in distinct]
+        self.ids += [
+            name for name, code in zip(distinct, codes, strict=True) if code >= before
+        ]
+        return _spread(codes, places)
+
+    def learn_runs(self, column: pl.Series) -> NDArray[np.int32]:
+        """As `learn`, for a column that repeats each id many times in a row."""
+        runs = column.rle().struct.unnest()
+        return np.repeat(self.learn(runs["value"]), runs["len"].to_numpy())
 
     def encode(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, UNKNOWN where an id was never learned or is null."""
-        known = pl.DataFrame(
-            {"id": self.ids, "code": np.arange(len(self.ids), dtype=np.int32)},
-            schema={"id": pl.String, "code": pl.Int32},
-        )
-        joined = column.to_frame("id").join(
-            known, on="id", how="left", maintain_order="left"
-        )
-        return joined["code"].fill_null(UNKNOWN).to_numpy()
+        distinct, places = _dictionary(column)
+        number = self._numbers.get
+        return _spread([number(name, UNKNOWN) for name in distinct], places)
 
-    def encode_runs(self, column: pl.Series) -> NDArray[np.int32]:
-        """As `encode`, for a column that repeats each id many times in a row."""
-        runs = column.rle().struct.unnest()
-        return np.repeat(self.encode(runs["value"]), runs["len"].to_numpy())
+    def encode_all(self, names: Iterable[str | None]) -> NDArray[np.int32]:
+        """As `encode`, for a few names."""
+        number = self._numbers.get
+        return np.array([number(name, UNKNOWN) for name in names], np.int32)
+
+    def decode(self, numbers: NDArray[np.int32]) -> list[str]:
+        return [self.ids[number] for number in numbers]
 
     def code(self, name: str) -> int:
         return self._numbers.get(name, UNKNOWN)
+
+
+def _spread(codes: list[int], places: NDArray[np.int32]) -> NDArray[np.int32]:
+    # Nulls have place -1, and so the last of the codes.
+    return np.array([*codes, UNKNOWN], np.int32)[places]
+
+
+def _dictionary(column: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
+    """The distinct ids of a column, and where each row's stands among them; -1 for null.
+
+    Arrow hashes each string once; a join with the known ids would do it twice.
+    """
+    strings = pa.array(column.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    encoded = strings.dictionary_encode()
+    places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), places

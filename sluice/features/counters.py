@@ -1,71 +1,54 @@
-"""The arrays that the feature kernel reads and writes: counters, the pair table, event queues."""
+"""What the feature kernel reads and writes beside its tables: people, event queues, item facts."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-EXPOSURE, CLICK = 0, 1
+from sluice.features.memory import Memory
+from sluice.features.rows import CODES, UNKNOWN
+
 NEVER = np.iinfo(np.int64).min
 """Time of something that has not happened."""
-UNKNOWN = -1
-"""Code of an item, person, provider or category that the state has never met."""
+LANES = 16
+"""Candidates that the processor handles at once."""
 RING = 8
 """Clicks remembered per person, in order."""
+EXPOSURE, CLICK = 0, 1
+"""First two kinds of events of every declaration."""
 
 
-class PairTable(NamedTuple):
-    """A hash table from pairs of codes to counts; `sluice.features.pairs` reads and writes it."""
+class People(NamedTuple):
+    """The last clicks of every person, and how often a clicked item was followed by another."""
 
-    slots: NDArray[np.int64]
-    """[capacity, 2]: key, or EMPTY where free, and its counts, side by side because every look-up
-    lands somewhere else in memory: 32 bits of exposures below 32 of clicks. Open addressing."""
-    used: NDArray[np.int64]
-    """[1] keys in the table."""
-
-
-class Counters(NamedTuple):
-    """Everything known before the state's clock, by dense code."""
-
-    counts: NDArray[np.int32]
-    """[items, 2, W + 1] exposures and clicks within each window, and in all of time."""
-    decayed: NDArray[np.float64]
-    """[items, 2, H] as of `touched`."""
-    touched: NDArray[np.int64]
-    """[items, 2] µs of the last event."""
-    born: NDArray[np.int64]
-    """[items] µs of publication, or of the first exposure where that is not known."""
-    provider: NDArray[np.int32]
-    """[items] code, or UNKNOWN."""
-    category: NDArray[np.int32]
-    totals: NDArray[np.int64]
-    """[2] exposures and clicks of the whole surface."""
     ring: NDArray[np.int32]
     """[users, RING] last clicked items, a ring written at `clicked % RING`."""
     clicked: NDArray[np.int32]
     """[users] clicks so far."""
+    clicked_at: NDArray[np.int64]
+    """[users] µs of the last."""
     followed: NDArray[np.int32]
     """[items] clicks that were followed by another click of the same person."""
-    seen: PairTable
-    """Exposures and clicks of person × item: nearly a key for each exposure."""
-    tastes: PairTable
-    """Clicks of person × provider, person × category and item × next item: so few that they stay
-    near the processor, which they would not among the pairs above."""
+    followed_at: NDArray[np.int64]
+    """[items] µs of the last."""
 
 
 class Queue(NamedTuple):
-    """Events in the order in which they become known; those before `applied` are in the counters."""
+    """Events of all kinds, kind after kind, each in the order in which they become known."""
 
     at: NDArray[np.int64]
     """[events] µs since when each event may be counted: its receipt plus the embargo."""
-    item: NDArray[np.int32]
-    user: NDArray[np.int32]
+    codes: NDArray[np.int32]
+    """[CODES, events] item, person, and, of when it was counted, so that it leaves a window where
+    it entered: the item's provider and category, and what the person had clicked last."""
     answers: NDArray[np.bool_]
-    """[events] whether a click answers a logged exposure; always true for exposures."""
+    """[events] whether feedback answers a logged exposure; always true for exposures."""
+    first: NDArray[np.int64]
+    """[kinds + 1] where each kind's events begin."""
     applied: NDArray[np.int64]
-    """[1] events counted so far."""
+    """[kinds] where the events begin that are not yet counted."""
     expired: NDArray[np.int64]
-    """[W] events that have left each window again."""
+    """[kinds, W] where the events begin that are still inside each window."""
 
 
 class Facts(NamedTuple):
@@ -78,16 +61,29 @@ class Facts(NamedTuple):
     category: NDArray[np.int32]
     born: NDArray[np.int64]
     """[facts] µs of publication, or NEVER where that is not known."""
+    vector: NDArray[np.int32]
+    """[facts] row of the embedding among the vectors, or UNKNOWN."""
     applied: NDArray[np.int64]
     """[1]."""
 
 
-class Events(NamedTuple):
+class Vectors(NamedTuple):
+    """Supplied item embeddings."""
+
+    values: NDArray[np.float32]
+    """[vectors, dimensions]."""
+    of_item: NDArray[np.int32]
+    """[items] row, or UNKNOWN."""
+
+
+class Known(NamedTuple):
     """All that a state was told, counted or waiting."""
 
+    memory: Memory
+    people: People
+    queue: Queue
     facts: Facts
-    exposures: Queue
-    clicks: Queue
+    vectors: Vectors
 
 
 class Requests(NamedTuple):
@@ -103,67 +99,86 @@ class Requests(NamedTuple):
     """[rows]."""
 
 
-EMPTY = np.int64(-1)
+class Scratch(NamedTuple):
+    """Room for one request's sums, so that none is allocated for each."""
+
+    codes: NDArray[np.int32]
+    """[CODES, candidates]."""
+    rows: NDArray[np.int64]
+    """[tables + 1, candidates] where each candidate's row begins; last the item's facts, which are
+    kept where its counts are forgotten."""
+    held: NDArray[np.int64]
+    """[candidates] keys found where each look-up begins."""
+    values: NDArray[np.float32]
+    """[columns, candidates]."""
+    weights: NDArray[np.float64]
+    """[H] of an event within its day."""
+    weighed: NDArray[np.int64]
+    """[1] µs of the event that the weights are of."""
+    mean: NDArray[np.float64]
+    """[dimensions] of the vectors of a person's last clicked items."""
 
 
-def empty_counters(windows: int, half_lives: int) -> Counters:
-    """Counters that have seen nothing; `grow` makes room."""
-    return Counters(
-        counts=np.zeros((0, 2, windows + 1), np.int32),
-        decayed=np.zeros((0, 2, half_lives), np.float64),
-        touched=np.zeros((0, 2), np.int64),
-        born=np.zeros(0, np.int64),
-        provider=np.zeros(0, np.int32),
-        category=np.zeros(0, np.int32),
-        totals=np.zeros(2, np.int64),
-        ring=np.zeros((0, RING), np.int32),
-        clicked=np.zeros(0, np.int32),
-        followed=np.zeros(0, np.int32),
-        seen=empty_table(16),
-        tastes=empty_table(16),
+def scratch_for(
+    tables: int, columns: int, half_lives: int, candidates: int, dimensions: int
+) -> Scratch:
+    """Room for requests of at most that many candidates."""
+    return Scratch(
+        codes=np.zeros((CODES, candidates), np.int32),
+        rows=np.zeros((tables + 1, candidates), np.int64),
+        held=np.zeros(candidates, np.int64),
+        values=np.zeros((columns, -(-candidates // LANES) * LANES), np.float32),
+        weights=np.zeros(half_lives),
+        weighed=np.full(1, NEVER, np.int64),
+        mean=np.zeros(dimensions),
     )
 
 
-def empty_table(capacity: int) -> PairTable:
-    """A table without a key; the capacity is a power of two."""
-    slots = np.zeros((capacity, 2), np.int64)
-    slots[:, 0] = EMPTY
-    return PairTable(slots, np.zeros(1, np.int64))
+def empty_people() -> People:
+    return People(
+        ring=np.zeros((0, RING), np.int32),
+        clicked=np.zeros(0, np.int32),
+        clicked_at=np.zeros(0, np.int64),
+        followed=np.zeros(0, np.int32),
+        followed_at=np.zeros(0, np.int64),
+    )
 
 
-def empty_queue(windows: int) -> Queue:
+def empty_queue(kinds: int, windows: int, events: int = 0) -> Queue:
+    """Room for events, of which none is counted; its times and items are the caller's to fill."""
     return Queue(
-        at=np.zeros(0, np.int64),
-        item=np.zeros(0, np.int32),
-        user=np.zeros(0, np.int32),
-        answers=np.zeros(0, np.bool_),
-        applied=np.zeros(1, np.int64),
-        expired=np.zeros(windows, np.int64),
+        at=np.empty(events, np.int64),
+        codes=np.empty((CODES, events), np.int32),
+        answers=np.empty(events, np.bool_),
+        first=np.zeros(kinds + 1, np.int64),
+        applied=np.zeros(kinds, np.int64),
+        expired=np.zeros((kinds, windows), np.int64),
     )
 
 
 def empty_facts() -> Facts:
     codes = np.zeros(0, np.int32)
     times = np.zeros(0, np.int64)
-    return Facts(times, codes, codes, codes, times, np.zeros(1, np.int64))
+    return Facts(times, codes, codes, codes, times, codes, np.zeros(1, np.int64))
+
+
+def empty_vectors() -> Vectors:
+    return Vectors(np.zeros((0, 0), np.float32), np.zeros(0, np.int32))
 
 
 def merged_facts(old: Facts, new: Facts) -> Facts:
     """What is not yet believed of both, in the order in which it begins to hold."""
     waiting = int(old.applied[0])
-    at = np.concatenate([old.at[waiting:], new.at])
-    order = np.argsort(at, kind="stable")
-    return Facts(
-        at=at[order],
-        item=np.concatenate([old.item[waiting:], new.item])[order],
-        provider=np.concatenate([old.provider[waiting:], new.provider])[order],
-        category=np.concatenate([old.category[waiting:], new.category])[order],
-        born=np.concatenate([old.born[waiting:], new.born])[order],
-        applied=np.zeros(1, np.int64),
-    )
+    pairs: list[Any] = [
+        np.concatenate([before[waiting:], after])
+        for before, after in zip(old[:-1], new[:-1], strict=True)
+    ]
+    order = np.argsort(pairs[0], kind="stable")
+    return Facts(*(column[order] for column in pairs), applied=np.zeros(1, np.int64))
 
 
-def _longer(array: NDArray, length: int, fill: int) -> NDArray:
+def longer(array: NDArray, length: int, fill: int = 0) -> NDArray:
+    """The array with room for `length` entries, at least doubled where it grows."""
     if length <= len(array):
         return array
     room = np.full((max(length, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
@@ -171,16 +186,12 @@ def _longer(array: NDArray, length: int, fill: int) -> NDArray:
     return room
 
 
-def grow(counters: Counters, items: int, users: int) -> Counters:
-    """Room for that many items and users; existing counts stay."""
-    return counters._replace(
-        counts=_longer(counters.counts, items, 0),
-        decayed=_longer(counters.decayed, items, 0),
-        touched=_longer(counters.touched, items, 0),
-        born=_longer(counters.born, items, NEVER),
-        provider=_longer(counters.provider, items, UNKNOWN),
-        category=_longer(counters.category, items, UNKNOWN),
-        followed=_longer(counters.followed, items, 0),
-        ring=_longer(counters.ring, users, UNKNOWN),
-        clicked=_longer(counters.clicked, users, 0),
+def with_people(people: People, items: int, users: int) -> People:
+    """Room for that many items and users; what is remembered stays."""
+    return People(
+        ring=longer(people.ring, users, UNKNOWN),
+        clicked=longer(people.clicked, users),
+        clicked_at=longer(people.clicked_at, users),
+        followed=longer(people.followed, items),
+        followed_at=longer(people.followed_at, items),
     )

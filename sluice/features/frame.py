@@ -1,6 +1,7 @@
 """Feature rows grouped by request: what a ranker fits and what a metric judges."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ class RankingFrame:
     """[rows]."""
     positions: NDArray[np.int32]
     """[rows]; shown slot, 1 the top, 0 where unknown."""
+    feedback: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """[rows] by `FeedbackKind` value, for the kinds asked for: largest value received, 0 for none."""
 
     def __post_init__(self) -> None:
         rows = len(self.labels)
@@ -41,6 +44,11 @@ class RankingFrame:
             raise DataError(
                 f"request sizes sum to {int(self.offsets[-1])}, the frame has {rows} rows"
             )
+        for kind, values in self.feedback.items():
+            if values.shape != (rows,):
+                raise DataError(
+                    f"feedback {kind} is {values.shape}, the frame has {rows} rows"
+                )
 
     @property
     def requests(self) -> int:
@@ -73,6 +81,7 @@ class RankingFrame:
             users=self.users[first:last],
             item_ids=self.item_ids[low:high],
             positions=self.positions[low:high],
+            feedback={kind: values[low:high] for kind, values in self.feedback.items()},
         )
 
     def split_at(self, ts: int) -> tuple["RankingFrame", "RankingFrame"]:

@@ -1,17 +1,16 @@
 """Offline replay: a stretch of the event log through the same fold that serves online."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
-from numba import njit
-from numpy.typing import NDArray
 
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import TooLittleData
 from sluice.features.counters import Requests
 from sluice.features.frame import RankingFrame
+from sluice.features.outcomes import Shown
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
 
@@ -26,69 +25,100 @@ class Replayed:
     state: FeatureState
 
 
-def replay(spec: FeatureSpec, label: FeedbackKind, tables: LogTables) -> Replayed:
+def replay(
+    spec: FeatureSpec,
+    label: FeedbackKind,
+    tables: LogTables,
+    kinds: tuple[FeedbackKind, ...] = (),
+) -> Replayed:
     """Compute every request's features as they were known at its time.
 
-    Labels are the largest value of the declared kind received for the (request, item), 0 for none.
+    Labels are the largest value of the declared kind received for the (request, item), 0 for none;
+    the frame's feedback holds the same of each of the `kinds`.
 
     Raises:
         TooLittleData: there is no exposure.
     """
+    state = FeatureState.empty(spec, context_of(tables))
+    return Replayed(replay_into(state, label, tables, kinds), state)
+
+
+def replay_days(
+    spec: FeatureSpec,
+    label: FeedbackKind,
+    days: Iterable[LogTables],
+    kinds: tuple[FeedbackKind, ...] = (),
+) -> Iterator[RankingFrame]:
+    """The frames of a log that does not fit into memory, a day (or any other stretch) at a time.
+
+    Features are those of one replay of all days together. A label counts if its feedback lies in
+    its request's day or in a day before. Memory holds one day and the state, which a `horizon`
+    keeps from growing with the log.
+
+    Args:
+        spec: the declaration.
+        label: what is learned.
+        days: in time order; each brings what was shown and received in it.
+        kinds: further feedback that the frames hold.
+
+    Raises:
+        TooLittleData: a day has no exposure.
+        DataError: a day holds what was known before the end of the one before it.
+    """
+    state = None
+    for day in days:
+        state = state or FeatureState.empty(spec, context_of(day))
+        yield replay_into(state, label, day, kinds)
+        state.forget()
+
+
+def replay_into(
+    state: FeatureState,
+    label: FeedbackKind,
+    tables: LogTables,
+    kinds: tuple[FeedbackKind, ...] = (),
+) -> RankingFrame:
+    """The frame of a stretch of log that follows on what the state knows, which it then adds.
+
+    Raises:
+        TooLittleData: there is no exposure.
+        DataError: something was known before the state's clock.
+    """
     exposures = tables.exposures
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
-    context = tuple(name for name in exposures.columns if name.startswith(CONTEXT_PREFIX))
-    state = FeatureState.empty(spec, context)
-    state.push(tables)
+    shown = state.take(tables)
     starts = exposures["request_id"].rle_id().to_numpy()
     first = np.flatnonzero(np.diff(starts, prepend=-1))
     offsets = np.append(first, len(starts)).astype(np.int64)
-    requests = exposures[first]
+    requests = exposures.select("request_id", "ts")[first]
     ts = requests["ts"].dt.timestamp("us").to_numpy()
-    # The exposures are in time order already, so they stand in the state's queue as they came.
-    items, users = state.exposures.item, state.exposures.user[first]
+    users = shown.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
-    features = state.fold(Requests(ts, offsets, users, items), values)
-    frame = RankingFrame(
+    features = state.fold(Requests(ts, offsets, users, shown.item), values)
+    answered = Shown(requests["request_id"], offsets, shown.item, state.ids.items)
+    outcomes = answered.outcomes(tables.feedback, (label, *kinds))
+    return RankingFrame(
         names=state.names,
         features=features,
-        labels=_labels(tables, label, requests["request_id"], offsets, state),
+        labels=outcomes[label.value],
         offsets=offsets,
         ts=ts,
         request_ids=requests["request_id"].to_numpy(),
         users=users.astype(np.int64),
-        item_ids=np.array(state.items.ids, dtype=object)[items],
+        item_ids=np.array(state.ids.items.ids, dtype=object)[shown.item],
         positions=exposures["position"].fill_null(UNKNOWN_POSITION).to_numpy(),
+        feedback={kind.value: outcomes[kind.value].astype(np.float32) for kind in kinds},
     )
-    return Replayed(frame, state)
 
 
-def _labels(
-    tables: LogTables,
-    label: FeedbackKind,
-    requests: pl.Series,
-    offsets: NDArray[np.int64],
-    state: FeatureState,
-) -> NDArray[np.float64]:
-    """Largest value of the label received for each row."""
-    answers = tables.feedback.filter(
-        (pl.col("kind") == label.value) & pl.col("request_id").is_not_null()
-    ).join(requests.to_frame("request_id").with_row_index("request"), on="request_id")
-    labels = np.zeros(int(offsets[-1]))
-    _mark(
-        labels,
-        offsets,
-        state.exposures.item,
-        answers["request"].to_numpy(),
-        state.items.encode(answers["item_id"]),
-        answers["value"].to_numpy(),
+def last_request(tables: LogTables) -> int:
+    """µs of the newest request."""
+    return int(tables.exposures["ts"].dt.timestamp("us")[-1])
+
+
+def context_of(tables: LogTables) -> tuple[str, ...]:
+    """Names of the log's context columns."""
+    return tuple(
+        name for name in tables.exposures.columns if name.startswith(CONTEXT_PREFIX)
     )
-    return labels
-
-
-@njit(cache=True, nogil=True)
-def _mark(labels, offsets, items, requests, answered, values):  # noqa: ANN001, ANN202 - Numba infers them
-    for nth in range(len(requests)):
-        for row in range(offsets[requests[nth]], offsets[requests[nth] + 1]):
-            if items[row] == answered[nth]:
-                labels[row] = max(labels[row], values[nth])

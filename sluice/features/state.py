@@ -4,34 +4,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sluice.data.schema import FeedbackKind
+from sluice.data.durations import microseconds
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, StaleState
 from sluice.features import kernel, state_file
-from sluice.features.codes import Codes
 from sluice.features.counters import (
     NEVER,
-    Events,
     Facts,
+    Known,
+    People,
     Queue,
     Requests,
-    empty_counters,
+    Scratch,
+    Vectors,
     empty_facts,
+    empty_people,
     empty_queue,
-    grow,
-    merged_facts,
+    empty_vectors,
+    scratch_for,
+    with_people,
 )
-from sluice.features.pairs import with_room
+from sluice.features.intake import (
+    NO_ARRIVALS,
+    Arrivals,
+    Names,
+    coded,
+    joined_queue,
+    known_events,
+    oldest_needed,
+    with_facts,
+)
+from sluice.features.memory import copied, empty_memory, with_room, without_idle
 from sluice.features.plan import Plan, compile_plan
+from sluice.features.rows import BASE, STRIDE, TABLE, UNKNOWN, USED
 from sluice.features.spec import FeatureSpec
 
-_TASTES_PER_CLICK = 3
+Part = TypeVar("Part", People, Queue, Facts, Vectors)
 
 
 @dataclass(frozen=True)
@@ -56,13 +70,17 @@ class FeatureState:
         """An empty state; `FeatureState.empty` reads better at a call."""
         self.spec = spec
         self.plan: Plan = compile_plan(spec, context)
-        self.items, self.users = Codes(), Codes()
-        self.providers, self.categories = Codes(), Codes()
-        windows = len(self.plan.layout.windows)
-        self.counters = empty_counters(windows, len(self.plan.layout.half_lives))
-        self.exposures, self.clicks = empty_queue(windows), empty_queue(windows)
-        self.facts = empty_facts()
+        self.ids = Names()
+        rows = self.plan.rows
+        self.known = Known(
+            memory=empty_memory(rows),
+            people=empty_people(),
+            queue=empty_queue(len(rows.kinds), len(rows.windows)),
+            facts=empty_facts(),
+            vectors=empty_vectors(),
+        )
         self._context = context
+        self._scratch = self._scratch_for(0)
 
     @classmethod
     def empty(cls, spec: FeatureSpec, context: tuple[str, ...] = ()) -> Self:
@@ -74,18 +92,16 @@ class FeatureState:
         return self.plan.names
 
     @property
-    def clock(self) -> int:
-        """µs of the newest event that is counted; no request may lie at or before it."""
-        newest = [
-            int(queue.at[queue.applied[0] - 1])
-            for queue in (self.exposures, self.clicks)
-            if queue.applied[0]
-        ]
-        return max(newest, default=NEVER)
+    def context(self) -> tuple[str, ...]:
+        """Context columns of the log, passed through or not."""
+        return self._context
 
     @property
-    def _events(self) -> Events:
-        return Events(self.facts, self.exposures, self.clicks)
+    def clock(self) -> int:
+        """µs of the newest event that is counted; no request may lie at or before it."""
+        queue = self.known.queue
+        counted = queue.applied[queue.applied > queue.first[:-1]]
+        return int(queue.at[counted - 1].max()) if len(counted) else NEVER
 
     def push(self, tables: LogTables) -> None:
         """Take events; each counts once its embargo is over.
@@ -94,32 +110,45 @@ class FeatureState:
             DataError: an event was known before the state's clock: it would have changed answers
                 already given.
         """
-        exposures = _known_exposures(tables.exposures, self.plan.layout.embargo)
-        clicks = _known_clicks(tables.feedback, self.plan.layout.embargo)
-        self._refuse_late(exposures, clicks)
-        self.items.learn(exposures["item"], clicks["item"], tables.items["item_id"])
-        self.users.learn(exposures["user"].rle().struct.field("value"), clicks["user"])
-        self.providers.learn(tables.items["provider_id"])
-        self.categories.learn(tables.items["category"])
-        self.counters = grow(self.counters, len(self.items), len(self.users))
-        self.facts = self._with_facts(tables.items)
-        self.exposures = self._merged(self.exposures, exposures, by=["at"])
-        # Whose click came last matters, also among clicks of one moment.
-        self.clicks = self._merged(self.clicks, clicks, by=["at", "user", "item"])
-        self.counters = self.counters._replace(
-            seen=with_room(self.counters.seen, len(exposures) + len(clicks)),
-            tastes=with_room(self.counters.tastes, _TASTES_PER_CLICK * len(clicks)),
+        self.take(tables)
+
+    def take(self, tables: LogTables) -> Arrivals:
+        """As `push`; gives back the exposures in codes, as they came."""
+        rows = self.plan.rows
+        events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
+        self._refuse_late(events)
+        arrivals = [coded(each, self.ids) for each in events]
+        known = self.known
+        queue = joined_queue(
+            known.queue,
+            arrivals,
+            rows.kinds,
+            oldest_needed(self.known.queue, self.plan, self.clock),
+            self.ids,
         )
+        # Vectors are large: they are kept only where something reads them.
+        items = tables.items if self.spec.similarity else tables.items.drop("embedding")
+        facts, vectors = with_facts(known.facts, known.vectors, items, self.ids)
+        waiting = queue.first[1:] - queue.applied
+        self.known = Known(
+            memory=with_room(known.memory, rows, self._needed(waiting)),
+            people=with_people(known.people, len(self.ids.items), len(self.ids.users)),
+            queue=queue,
+            facts=facts,
+            vectors=vectors,
+        )
+        return arrivals[0]
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
-        kernel.apply_until(self.counters, self.plan.layout, self._events, ts)
+        kernel.apply_until(self.known, self.plan.program, self._scratch, ts)
 
     def features(self, request: Request) -> NDArray[np.float32]:
         """Features of one request, [candidates, features].
 
         Raises:
-            StaleState: the request lies at or before the clock, so its past is no longer known.
+            StaleState: the request lies at or before the clock, so its past is no longer known; or
+                nothing was heard for longer than the declared freshness.
             DataError: a context value is given per candidate, but not for each.
         """
         if request.ts <= self.clock:
@@ -128,12 +157,14 @@ class FeatureState:
                 f"{_utc(self.clock)}; ask for a later time"
             )
         self.advance(request.ts)
+        self._refuse_stale(request.ts)
         out = np.empty((len(request.item_ids), len(self.names)), np.float32)
         self._fill_context(request, out)
-        items = np.array([self.items.code(name) for name in request.item_ids], np.int32)
-        kernel.place_windows(self.counters, self.plan.layout, self._events, request.ts)
-        user = self.users.code(request.user_id)
-        kernel.emit(self.counters, self.plan.layout, request.ts, user, items, out)
+        items = self.ids.items.encode_all(request.item_ids)
+        scratch = self._room_for(len(items))
+        asked = (request.ts, self.ids.users.code(request.user_id))
+        kernel.place_windows(self.known, self.plan.program, request.ts)
+        kernel.emit(self.known, self.plan.program, scratch, asked, items, out)
         return out
 
     def fold(self, requests: Requests, context: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,14 +176,23 @@ class FeatureState:
         """
         out = np.empty((len(requests.items), len(self.names)), np.float32)
         if self.plan.context:
-            first = self.plan.layout.context
+            first = self.plan.context_column
             out[:, first : first + context.shape[1]] = context
-        kernel.fold(self.counters, self.plan.layout, self._events, requests, out)
+        scratch = self._room_for(int(np.diff(requests.offsets).max(initial=0)))
+        kernel.fold(self.known, self.plan.program, scratch, requests, out)
         return out
+
+    def provider_of(self, item_ids: Sequence[str]) -> list[str | None]:
+        """Provider of each item as believed now, None where it is not known."""
+        return self._group_of(item_ids, 2, self.ids.providers.ids)
+
+    def category_of(self, item_ids: Sequence[str]) -> list[str | None]:
+        """Category of each item as believed now, None where it is not known."""
+        return self._group_of(item_ids, 3, self.ids.categories.ids)
 
     def save(self, folder: Path) -> None:
         """Write the state into an existing folder: JSON and object-free NumPy."""
-        self._settle()
+        self.forget()
         state_file.save(self, folder)
 
     @classmethod
@@ -164,134 +204,112 @@ class FeatureState:
         """
         meta, arrays, ids = state_file.read(folder)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
-        state.items, state.users = Codes(ids["items"]), Codes(ids["users"])
-        state.providers, state.categories = (
-            Codes(ids["providers"]),
-            Codes(ids["categories"]),
-        )
+        state.ids = Names(ids)
         state_file.restore(state, arrays)
         return state
 
-    @property
-    def context(self) -> tuple[str, ...]:
-        """Context columns of the log, passed through or not."""
-        return self._context
+    def copy(self) -> Self:
+        """A state of its own that goes on from here."""
+        twin = type(self)(self.spec, self._context)
+        twin.ids = Names(self.ids.ids)
+        known = self.known
+        twin.known = Known(
+            memory=copied(known.memory),
+            people=_copied(known.people),
+            queue=_copied(known.queue),
+            facts=_copied(known.facts),
+            vectors=_copied(known.vectors),
+        )
+        return twin
 
-    def _settle(self) -> None:
-        # Which requests were asked since, and how far back the queues reach, is no part of a state.
-        clock = self.clock
+    def forget(self) -> None:
+        """Let go of what no answer depends on any more: expired events and idle pairs.
+
+        Which requests were asked since, and how far back the queues reach, is no part of a state.
+        """
+        clock, rows = self.clock, self.plan.rows
         if clock == NEVER:
             return
-        kernel.place_windows(self.counters, self.plan.layout, self._events, clock)
-        self.exposures = self._without_expired(self.exposures)
-        self.clicks = self._without_expired(self.clicks)
+        kernel.place_windows(self.known, self.plan.program, clock)
+        nothing = [NO_ARRIVALS] * len(rows.kinds)
+        queue = joined_queue(
+            self.known.queue,
+            nothing,
+            rows.kinds,
+            oldest_needed(self.known.queue, self.plan, self.clock),
+            self.ids,
+        )
+        memory = self.known.memory
+        if self.plan.program.horizon:
+            memory = without_idle(memory, rows, clock - self.plan.program.horizon)
+        self.known = self.known._replace(queue=queue, memory=memory)
+
+    def _needed(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[tables] keys that must fit once every waiting event is counted."""
+        codes = {"item": self.ids.items, "user": self.ids.users, "surface": ("all",),
+                 "provider": self.ids.providers, "category": self.ids.categories}  # fmt: skip
+        rows = self.plan.rows
+        needed = self.known.memory.tables[:, USED].copy()
+        for kind, count in enumerate(waiting):
+            first, end = rows.updates_first[kind : kind + 2]
+            needed[rows.updates[first:end, TABLE]] += count
+        for table, key in enumerate(rows.keys):
+            if key in codes:
+                needed[table] = len(codes[key])
+        return needed
+
+    def _room_for(self, candidates: int) -> Scratch:
+        """The scratch, made anew where it is too small."""
+        dimensions = self.known.vectors.values.shape[1]
+        there = self._scratch
+        if there.rows.shape[1] < candidates or len(there.mean) != dimensions:
+            self._scratch = self._scratch_for(candidates)
+        return self._scratch
+
+    def _scratch_for(self, candidates: int) -> Scratch:
+        rows = self.plan.rows
+        return scratch_for(
+            len(rows.keys), self.plan.steps, len(rows.half_lives), candidates,
+            self.known.vectors.values.shape[1],
+        )  # fmt: skip
+
+    def _group_of(
+        self, item_ids: Sequence[str], cell: int, names: list[str]
+    ) -> list[str | None]:
+        memory = self.known.memory
+        rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (
+            self.ids.items.encode_all(item_ids) + 1
+        )
+        codes = memory.cells[2 * rows + cell] - 1
+        return [names[code] if code != UNKNOWN else None for code in codes]
 
     def _fill_context(self, request: Request, out: NDArray[np.float32]) -> None:
         for nth, name in enumerate(self.plan.context):
             value = np.asarray(request.context.get(name, np.nan), np.float32)
             if value.ndim and len(value) != len(out):
                 raise DataError(f"{name}: {len(value)} values for {len(out)} candidates")
-            out[:, self.plan.layout.context + nth] = value
+            out[:, self.plan.context_column + nth] = value
 
-    def _refuse_late(self, exposures: pl.DataFrame, clicks: pl.DataFrame) -> None:
+    def _refuse_late(self, events: list[pl.DataFrame]) -> None:
         clock = self.clock
-        late = int((exposures["at"] <= clock).sum()) + int((clicks["at"] <= clock).sum())
+        late = sum(int((each["at"] <= clock).sum()) for each in events)
         if clock != NEVER and late:
             raise DataError(
                 f"{late} events were known by {_utc(clock)}, which the state has passed; "
                 "push events in the order in which they are received"
             )
 
-    def _with_facts(self, items: pl.DataFrame) -> Facts:
-        ordered = items.sort("valid_from", "item_id")
-        born = ordered["published_at"].dt.timestamp("us").fill_null(NEVER)
-        new = Facts(
-            at=ordered["valid_from"].dt.timestamp("us").to_numpy(),
-            item=self.items.encode(ordered["item_id"]),
-            provider=self.providers.encode(ordered["provider_id"]),
-            category=self.categories.encode(ordered["category"]),
-            born=born.to_numpy(),
-            applied=np.zeros(1, np.int64),
-        )
-        return merged_facts(self.facts, new)
-
-    def _merged(self, queue: Queue, events: pl.DataFrame, by: list[str]) -> Queue:
-        # What waits is sorted anew together with what came: ties must not depend on the batches.
-        applied = int(queue.applied[0])
-        first = self._oldest_needed(queue)
-        waiting = pl.DataFrame({
-            "at": queue.at[applied:],
-            "item": _decode(self.items, queue.item[applied:]),
-            "user": _decode(self.users, queue.user[applied:]),
-            "answers": queue.answers[applied:],
-        }, schema=events.schema)  # fmt: skip
-        ordered = _sorted(pl.concat([waiting, events]), by)
-        return Queue(
-            at=np.concatenate([queue.at[first:applied], ordered["at"].to_numpy()]),
-            item=np.concatenate(
-                [queue.item[first:applied], self.items.encode(ordered["item"])]
-            ),
-            user=np.concatenate(
-                [queue.user[first:applied], self.users.encode_runs(ordered["user"])]
-            ),
-            answers=np.concatenate(
-                [queue.answers[first:applied], ordered["answers"].to_numpy()]
-            ),
-            applied=np.array([applied - first]),
-            expired=queue.expired - first,
-        )
-
-    def _without_expired(self, queue: Queue) -> Queue:
-        first = self._oldest_needed(queue)
-        return Queue(
-            at=queue.at[first:],
-            item=queue.item[first:],
-            user=queue.user[first:],
-            answers=queue.answers[first:],
-            applied=queue.applied - first,
-            expired=queue.expired - first,
-        )
-
-    def _oldest_needed(self, queue: Queue) -> int:
-        """First applied event that some window still holds, or an earlier request could ask for."""
-        applied = int(queue.applied[0])
-        if not applied:
-            return 0
-        edge = self.clock - self.plan.horizon
-        # The newest stays in any case: it is the clock.
-        return min(
-            int(np.searchsorted(queue.at, edge)), *queue.expired.tolist(), applied - 1
-        )
+    def _refuse_stale(self, ts: int) -> None:
+        fresh, clock = self.spec.fresh, self.clock
+        if fresh is not None and ts - microseconds(fresh) > clock:
+            raise StaleState(
+                f"request at {_utc(ts)}: the newest event this state knows of is of {_utc(clock)}, "
+                f"longer ago than features.fresh = {fresh}; push what happened since"
+            )
 
 
-def _sorted(events: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Stable sort, or none where the only key is in order already, as a log's exposures are."""
-    if by == ["at"] and bool((np.diff(events["at"].to_numpy()) >= 0).all()):
-        return events
-    return events.sort(by, maintain_order=True)
-
-
-def _known_exposures(exposures: pl.DataFrame, embargo: int) -> pl.DataFrame:
-    return exposures.select(
-        at=pl.col("ts").dt.timestamp("us") + embargo,
-        item="item_id",
-        user="user_id",
-        answers=pl.lit(value=True),
-    )
-
-
-def _known_clicks(feedback: pl.DataFrame, embargo: int) -> pl.DataFrame:
-    clicks = feedback.filter(pl.col("kind") == FeedbackKind.CLICK.value)
-    return clicks.select(
-        at=pl.max_horizontal("ts", "received_ts").dt.timestamp("us") + embargo,
-        item="item_id",
-        user="user_id",
-        answers=pl.col("request_id").is_not_null(),
-    )
-
-
-def _decode(codes: Codes, numbers: NDArray[np.int32]) -> list[str]:
-    return [codes.ids[number] for number in numbers]
+def _copied(part: Part) -> Part:
+    return part._replace(**{name: column.copy() for name, column in part._asdict().items()})
 
 
 def _utc(ts: int) -> str:

@@ -12,55 +12,64 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from sluice.data.digest import file_digest
 from sluice.errors import IntegrityError
-from sluice.features.counters import EMPTY, Facts, PairTable, Queue
-from sluice.features.pairs import with_room
+from sluice.features.counters import Facts, Known, People, Queue, Vectors
+from sluice.features.memory import packed, table_rows, taken
 
 if TYPE_CHECKING:
     from sluice.features.state import FeatureState
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("ids.json", "state.json", "state.npz")
 
-_TABLES = ("seen", "tastes")
-_PER_ITEM = ("counts", "decayed", "touched", "born", "provider", "category", "followed")
-_PER_USER = ("ring", "clicked")
+_PARTS = {"people": People, "queue": Queue, "facts": Facts, "vectors": Vectors}
+_PER_USER = ("ring", "clicked", "clicked_at")
+_PER_ITEM = ("followed", "followed_at", "of_item")
 
 
 def save(state: "FeatureState", folder: Path) -> None:
-    """Write the three files into an existing folder."""
+    """Write the three files into an existing folder; `state.json` names the others' digests."""
+    (folder / "ids.json").write_bytes(orjson.dumps(state.ids.ids))
+    np.savez_compressed(folder / "state.npz", allow_pickle=False, **_arrays(state))
     meta = {
         "format": FORMAT,
         "spec": state.spec.model_dump(mode="json"),
         "context": list(state.context),
         "names": list(state.names),
-    }
-    ids = {
-        "items": state.items.ids,
-        "users": state.users.ids,
-        "providers": state.providers.ids,
-        "categories": state.categories.ids,
+        "digests": {name: file_digest(folder / name) for name in ("ids.json", "state.npz")},
     }
     (folder / "state.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
-    (folder / "ids.json").write_bytes(orjson.dumps(ids))
-    np.savez_compressed(folder / "state.npz", allow_pickle=False, **_arrays(state))
 
 
 def _arrays(state: "FeatureState") -> dict[str, NDArray]:
-    counters = state.counters
-    arrays: dict[str, NDArray] = {"totals": counters.totals}
-    arrays |= {name: getattr(counters, name)[: len(state.items)] for name in _PER_ITEM}
-    arrays |= {name: getattr(counters, name)[: len(state.users)] for name in _PER_USER}
-    for title in _TABLES:
-        table: PairTable = getattr(counters, title)
-        # Sorted and without the free slots: the table's layout depends on how it grew.
-        keys = table.slots[:, 0]
-        order = np.argsort(keys, kind="stable")
-        arrays[title] = table.slots[order[keys[order] != EMPTY]]
-    arrays |= {f"facts.{name}": column for name, column in state.facts._asdict().items()}
-    for title, queue in (("exposures", state.exposures), ("clicks", state.clicks)):
-        arrays |= {f"{title}.{name}": column for name, column in queue._asdict().items()}
+    known, rows = state.known, state.plan.rows
+    arrays: dict[str, NDArray] = {}
+    for table, key in enumerate(rows.keys):
+        name = f"table.{key}"
+        if not rows.is_pair(table):
+            arrays[name] = table_rows(known.memory, table)[: _codes(state, key)]
+        else:
+            # Sorted and without the free rows: the table's layout depends on how it grew.
+            found = taken(known.memory, table)
+            arrays[name] = found[np.argsort(found[:, 0], kind="stable")]
+    for title in _PARTS:
+        for name, column in getattr(known, title)._asdict().items():
+            length = len(state.ids.users) if name in _PER_USER else len(column)
+            length = len(state.ids.items) if name in _PER_ITEM else length
+            arrays[f"{title}.{name}"] = column[:length]
     return arrays
+
+
+def _codes(state: "FeatureState", key: str) -> int:
+    """How many rows of a dense table are in use."""
+    many = {
+        "item": "items",
+        "user": "users",
+        "provider": "providers",
+        "category": "categories",
+    }
+    return len(state.ids.ids[many[key]]) if key in many else 1
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, list[str]]]:
@@ -73,7 +82,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, li
     if missing:
         raise IntegrityError(f"feature state {folder}: no {', '.join(missing)}")
     try:
-        meta = json.loads((folder / "state.json").read_text())
+        meta = _meta(folder)
         ids = orjson.loads((folder / "ids.json").read_bytes())
         # Opened here: NumPy leaves its own handle open where the archive is no archive.
         with (
@@ -83,11 +92,23 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, li
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise IntegrityError(f"feature state {folder}: damaged: {error}") from error
+    return meta, arrays, ids
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    meta = json.loads((folder / "state.json").read_text())
     if meta.get("format") != FORMAT:
         raise IntegrityError(
-            f"feature state {folder}: format {meta.get('format')}, expected {FORMAT}"
+            f"feature state {folder}: format {meta.get('format')}, this version reads {FORMAT}; "
+            "fit again, or read it with the version that wrote it"
         )
-    return meta, arrays, ids
+    for name, expected in meta["digests"].items():
+        found = file_digest(folder / name)
+        if found != expected:
+            raise IntegrityError(
+                f"feature state {folder}: {name} is damaged: digest {found}, expected {expected}"
+            )
+    return meta
 
 
 def restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
@@ -99,19 +120,10 @@ def restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
 
 
 def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
-    fields = {name: arrays[name] for name in (*_PER_ITEM, *_PER_USER, "totals")}
-    tables = {title: _unpacked(title, arrays) for title in _TABLES}
-    state.counters = state.counters._replace(**fields, **tables)
-    state.facts = Facts(**_fields("facts", Facts, arrays))
-    state.exposures = Queue(**_fields("exposures", Queue, arrays))
-    state.clicks = Queue(**_fields("clicks", Queue, arrays))
-
-
-def _unpacked(title: str, arrays: dict[str, NDArray]) -> PairTable:
-    packed = PairTable(arrays[title], np.array([len(arrays[title])]))
-    # More room than the packed keys have makes `with_room` put each where it is found.
-    return with_room(packed, 8)
-
-
-def _fields(title: str, kind: type, arrays: dict[str, NDArray]) -> dict[str, NDArray]:
-    return {name: arrays[f"{title}.{name}"] for name in kind._fields}
+    rows = state.plan.rows
+    parts = {
+        title: kind(**{name: arrays[f"{title}.{name}"] for name in kind._fields})
+        for title, kind in _PARTS.items()
+    }
+    kept = [arrays[f"table.{key}"] for key in rows.keys]
+    state.known = Known(memory=packed(rows, kept), **parts)

@@ -39,7 +39,8 @@ def log(
 ) -> LogTables:
     """A log from `(seconds, user, items)` requests and `(request, user, item, seconds, received)`.
 
-    A feedback's request is its number in `requests`, or None for a click outside any.
+    A feedback's request is its number in `requests`, or None for a click outside any; a sixth
+    entry is its kind, a click without it.
     """
     exposures, clicks = [], []
     for number, (seconds, user, shown) in enumerate(requests):
@@ -48,10 +49,10 @@ def log(
              "ts": at(seconds), "item_id": item, "position": place}
             for place, item in enumerate(shown, start=1)
         ]  # fmt: skip
-    for number, user, item, seconds, received in feedback:
+    for number, user, item, seconds, received, *kind in feedback:
         clicks.append({
             "request_id": None if number is None else f"r{number:04d}", "user_id": user,
-            "item_id": item, "kind": "click", "value": 1.0, "ts": at(seconds),
+            "item_id": item, "kind": kind[0] if kind else "click", "value": 1.0, "ts": at(seconds),
             "received_ts": at(received),
         })  # fmt: skip
     return LogTables(
@@ -87,3 +88,37 @@ def random_logs(draw) -> LogTables:
         for item, provider in zip(ITEM_IDS, providers, strict=True)
     ]
     return log(requests, feedback, items)
+
+
+@st.composite
+def eventful_logs(draw) -> LogTables:
+    """As `random_logs`, over days, with likes and hides, and facts and vectors that change."""
+    requests, feedback = [], []
+    for number in range(draw(st.integers(1, 14))):
+        seconds = draw(st.integers(0, 3 * 86_400))
+        user = draw(st.sampled_from(USER_IDS))
+        shown = draw(
+            st.lists(st.sampled_from(ITEM_IDS), min_size=1, max_size=4, unique=True)
+        )
+        requests.append((seconds, user, shown))
+        for item in draw(st.lists(st.sampled_from(shown), max_size=3)):
+            happened = seconds + draw(st.integers(0, 60))
+            received = happened + draw(st.sampled_from((0, 30, 4000, 90_000)))
+            kind = draw(st.sampled_from(("click", "click", "like", "hide")))
+            answered = draw(st.sampled_from((number, number, None)))
+            feedback.append((answered, user, item, happened, received, kind))
+    facts = [
+        {
+            "item_id": draw(st.sampled_from(ITEM_IDS)),
+            "provider_id": draw(st.sampled_from(("p", "q", None))),
+            "category": draw(st.sampled_from(("x", "y", None))),
+            "published_at": at(draw(st.integers(-9000, 0))),
+            "embedding": draw(st.sampled_from(([1.0, 0.0], [0.5, 2.0], [-1.0, 1.0], None))),
+            "valid_from": at(draw(st.sampled_from((-1, 1000, 90_000, 180_000)))),
+        }
+        for _ in range(draw(st.integers(0, 8)))
+    ]
+    once = {(fact["item_id"], fact["valid_from"]): fact for fact in facts}
+    return log(
+        requests, feedback, sorted(once.values(), key=lambda fact: fact["valid_from"])
+    )

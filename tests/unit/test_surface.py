@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import ConfigError, NotFound
+from sluice.gate_spec import TIERS, UNWAIVABLE
 from sluice.surface import ReviewSpec, Surface, load_surface, surface_path
 
 SHIPPED = Path(__file__).parents[2] / "surfaces" / "for_you.toml"
@@ -46,8 +47,14 @@ REFUSED = [
     ("[features]\nprior_weight = 0.0", "features.prior_weight", "greater than 0"),
     ("[features]\ntransitions = 9", "features.transitions", "less than or equal to 8"),
     ("[features]\nrelative_of = ['item.clicks']", "features", "no feature item.clicks"),
-    ("[ranker]\nfamily = 'deep'", "ranker.family", "there are: popularity, lambdamart"),
-    ("[ranker]\nbaseline = 'deep'", "ranker.baseline", "there are: popularity, lambdamart"),
+    ("[ranker]\nfamily = 'deep'", "ranker.family", "there are: popularity, linear, lambdamart, multitask"),
+    ("[ranker]\nbaseline = 'deep'", "ranker.baseline", "there are: popularity, linear, lambdamart, multitask"),
+    ("[ranker.search]\ntrials = 5", "ranker.search.minutes", "Field required"),
+    ("[ranker.search]\nminutes = 0.0", "ranker.search.minutes", "greater than 0"),
+    (
+        "[ranker]\nfamily = 'popularity'\nparameters = {}\nsearch = { minutes = 5.0 }",
+        "ranker.search", "those that have: linear, lambdamart",
+    ),
     ("[ranker.parameters]\ntrees = 0", "ranker.parameters", "greater than or equal to 1"),
     ("[gates]\nmandatory = []", "gates.mandatory", "at least 1 item"),
     ("[gates]\nmandatory = ['data', 'data']", "gates", "a gate twice"),
@@ -59,6 +66,19 @@ REFUSED = [
     ("[gates.quality]\nconfidence = 0.5", "gates.quality.confidence", "greater than 0.5"),
     ("[gates.quality]\nconfidence = 1.0", "gates.quality.confidence", "less than 1"),
     ("[gates.quality]\nmin_users = 1", "gates.quality.min_users", "greater than or equal to 2"),
+    ("[gates]\nmandatory = ['data', 'leakage', 'quality']", "(file)", "tier standard must name replay in gates.mandatory"),
+    ("tier = 'critical'", "(file)", "tier critical must name slices, churn, freshness, coverage"),
+    ("[gates]\nmandatory = ['quality']", "(file)", "must name data, leakage, replay"),
+    ("tier = 'vital'", "tier", "'critical'"),
+    ("[monitors]\nwindow = '30m'", "(file)", "watches 1h or more"),
+    ("[gates.quality]\nrule = 'equivalence'\nmargin = 0.0", "gates.quality", "can never be shown"),
+    ("[gates.slices]\ndimensions = []", "gates.slices.dimensions", "at least 1 item"),
+    ("[gates.slices]\ndimensions = ['mood']", "gates.slices.dimensions.0", "'activity'"),
+    ("[gates.calibration]\nfloor = 1.2", "gates.calibration", "do not have 1 between them"),
+    ("[gates.churn]\nretrains = 1", "gates.churn.retrains", "greater than or equal to 2"),
+    ("[gates.freshness]\nmax_age = 'a week'", "gates.freshness.max_age", "a week"),
+    ("[gates.coverage]\nmin_share = 0.0", "gates.coverage.min_share", "greater than 0"),
+    ("[gates.ecosystem]\nmargin = 1.0", "gates.ecosystem.margin", "less than 1"),
     ("[gates.replay]\nrequests = 0", "gates.replay.requests", "greater than or equal to 1"),
     ("[gates.replay]\np99_ms = inf", "gates.replay.p99_ms", "finite"),
     ("[gates.replay]\nmemory_mb = -1", "gates.replay.memory_mb", "greater than or equal to 1"),
@@ -89,6 +109,24 @@ def test_the_least_declaration_gets_the_defaults(tmp_path):
         name="feed", owner="ann", review=ReviewSpec(reviewers=("rita",))
     )
     assert surface.gates.mandatory == ("data", "leakage", "quality", "replay")
+
+
+def critical(tmp_path, reviewers):
+    gates = list(TIERS["critical"].gates)
+    text = LEAST.replace('["rita"]', str(reviewers)) + f"[gates]\nmandatory = {gates}\n"
+    return load_surface(written(tmp_path, "tier = 'critical'\n" + text))
+
+
+def test_a_critical_surface_has_two_reviewers_who_are_not_its_owner(tmp_path):
+    assert critical(tmp_path, ["rita", "rob"]).at_least.approvers == 2
+    for too_few in (["rita"], ["rita", "Rita "], ["rita", "ann"]):
+        with pytest.raises(ConfigError, match="needs 2 reviewers beside its owner, 1 declared"):
+            critical(tmp_path, too_few)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_no_tier_goes_without_what_cannot_be_waived(tier):
+    assert set(UNWAIVABLE) <= set(TIERS[tier].gates)
 
 
 @pytest.mark.parametrize(("text", "key", "said"), REFUSED)

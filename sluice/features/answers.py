@@ -1,0 +1,269 @@
+"""The kernel's second half: one request's features, column by column, from what is known before it.
+
+Columns of a request lie side by side while they are computed, so that eight candidates are handled
+at once; they become rows at the end.
+"""
+
+import math
+
+import numpy as np
+
+from sluice.features.aging import clicks_known, day_start, decay
+from sluice.features.compiled import compiled
+from sluice.features.counters import EXPOSURE, NEVER, RING, Known, Scratch
+from sluice.features.derived import derive
+from sluice.features.memory import FREE, find, home, pair_key, place
+from sluice.features.program import (
+    AGE,
+    CONTEXT,
+    COUNT,
+    DECAYED,
+    ELAPSED,
+    RATE,
+    SIMILARITY,
+    SIZE,
+    TRANSITION,
+    Program,
+)
+from sluice.features.rows import (
+    ABSENT,
+    BASE,
+    CATEGORY,
+    FIRST,
+    ITEM,
+    LAST,
+    PREVIOUS,
+    PROVIDER,
+    ROOM,
+    SCALE,
+    SECOND,
+    STRIDE,
+    UNKNOWN,
+    USER,
+)
+
+_SECOND = 1e6
+
+
+@compiled
+def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+    """Features of one request, [candidates, features]; context columns are the caller's.
+
+    Args:
+        known: everything before the request, its windows placed.
+        program: the compiled declaration.
+        scratch: with room for the candidates.
+        asked: µs of the request, and the person's code.
+        items: [candidates] codes.
+        out: filled.
+    """
+    ts, user = asked
+    people, tables = known.people, known.memory.tables
+    clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
+    last = people.ring[user, (clicked - 1) % RING] if clicked > 0 else UNKNOWN
+    _describe(known.memory.cells, tables, scratch.codes, scratch.rows, items, user, last)
+    _find(known.memory.words, tables, scratch, program.horizon, ts, len(items))
+    _read(known, program, scratch, asked, items, out)
+    cells, values, derived = known.memory.cells, scratch.values, program.derived
+    surface = tables[program.surface]
+    for nth in range(len(derived)):
+        prior = 0.0
+        if derived[nth, 0] == RATE:
+            prior = _surface_rate(cells, surface, program.totals, derived[nth, 4])
+        derive(values, derived[nth], prior, program.prior_weight, clicked, len(items))
+    for row in range(len(items)):
+        for column in range(program.columns):
+            out[row, column] = values[column, row]
+
+
+@compiled
+def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """The codes of every candidate, and where the facts about it lie."""
+    base, stride = tables[0, BASE], tables[0, STRIDE]
+    for nth in range(len(items)):
+        row = base + (items[nth] + 1) * stride
+        rows[len(tables), nth] = row
+        codes[ITEM, nth], codes[USER, nth], codes[PREVIOUS, nth] = items[nth], user, last
+        codes[PROVIDER, nth] = cells[2 * row + 2] - 1
+        codes[CATEGORY, nth] = cells[2 * row + 3] - 1
+
+
+@compiled
+def _find(words, tables, scratch, horizon, ts, size) -> None:  # noqa: ANN001 - Numba infers them
+    """Where each candidate's row begins in every table; row 0, all zeros, where it has none."""
+    codes, rows, held = scratch.codes, scratch.rows, scratch.held
+    for nth in range(len(tables)):
+        table = tables[nth]
+        first, second = table[FIRST], table[SECOND]
+        if second == ABSENT:
+            _find_dense(table, codes[first], rows[nth], size)
+        elif codes[first, 0] == UNKNOWN:
+            rows[nth, :size] = table[BASE]
+        else:
+            _find_pairs(words, table, codes[first], codes[second], rows[nth], held, size)
+        if horizon > 0:
+            _pass_idle(words, table, rows[nth], ts - horizon, size)
+
+
+@compiled
+def _find_dense(table, codes, rows, size) -> None:  # noqa: ANN001 - plain arrays
+    """Where each candidate's row begins in a table that codes number."""
+    base, stride, step = table[BASE], table[STRIDE], table[STRIDE] * table[SCALE]
+    for row in range(size):
+        rows[row] = base + stride + codes[row] * step
+
+
+@compiled
+def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Where each candidate's row begins in a table of pairs; row 0, all zeros, where it has none."""
+    base, stride, room = table[BASE], table[STRIDE], table[ROOM]
+    for row in range(size):
+        rows[row] = home(base, stride, room, pair_key(firsts[row], seconds[row]))
+    # All look-ups wait for memory at the same time, before the first of them is judged.
+    for row in range(size):
+        held[row] = words[rows[row]]
+    for row in range(size):
+        key = pair_key(firsts[row], seconds[row])
+        if firsts[row] == UNKNOWN or seconds[row] == UNKNOWN or held[row] == FREE:
+            rows[row] = base
+        elif held[row] != key:
+            found = find(words, base, stride, room, key)
+            rows[row] = found if words[found] == key else base
+
+
+@compiled
+def _pass_idle(words, table, rows, edge, size) -> None:  # noqa: ANN001 - plain arrays
+    for row in range(size):
+        if words[rows[row] + table[LAST]] < edge:
+            rows[row] = table[BASE]
+
+
+@compiled
+def _counts(cells, rows, values, operation, size) -> None:  # noqa: ANN001 - plain arrays
+    column, cell, run = operation[1], operation[3], operation[4]
+    for nth in range(run):
+        for row in range(size):
+            values[column + nth, row] = cells[2 * rows[row] + cell + nth]
+
+
+@compiled
+def _age(words, rows, values, ts, size) -> None:  # noqa: ANN001 - plain arrays
+    for row in range(size):
+        stored = words[rows[row]]
+        since = stored ^ NEVER
+        known_by_now = stored != 0 and since <= ts
+        values[row] = (ts - since) / _SECOND if known_by_now else np.nan
+
+
+@compiled
+def _surface_rate(cells, table, totals, kind) -> float:  # noqa: ANN001 - plain arrays
+    """Events per exposure of everything so far: where a rate begins."""
+    row = 2 * (table[BASE] + table[STRIDE])
+    shown = cells[row + totals[EXPOSURE]]
+    return cells[row + totals[kind]] / shown if shown > 0 else 0.0
+
+
+@compiled
+def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+    """Columns that say what is known."""
+    memory, rows, values, reads = known.memory, scratch.rows, scratch.values, program.reads
+    ts, size = asked[0], len(items)
+    for nth in range(len(reads)):
+        read = reads[nth]
+        column, found = values[read[1]], rows[read[2]]
+        if read[0] == COUNT:
+            _counts(memory.cells, found, values, read, size)
+        elif read[0] == DECAYED:
+            last, half_life = memory.tables[read[2], LAST], program.half_lives[read[4]]
+            _decayed(
+                memory.words, memory.sums, found, column, last, read[3], half_life, ts, size
+            )
+        elif read[0] == ELAPSED:
+            _elapsed(memory.words, found, column, read[3], ts, size)
+        elif read[0] == AGE:
+            _age(memory.words, rows[len(memory.tables)], column, ts, size)
+        else:
+            _read_request(known, program, scratch, read, asked, items, out)
+
+
+@compiled
+def _read_request(known, program, scratch, read, asked, items, out) -> None:  # noqa: ANN001, PLR0913, PLR0917 - Numba infers them
+    """Columns that are one for the request, or look at the person's last clicks."""
+    values, column = scratch.values, scratch.values[read[1]]
+    if read[0] == TRANSITION:
+        _transitions(known, program, column, values[read[2]], asked, items)
+    elif read[0] == SIMILARITY:
+        _similarity(known, program, scratch.mean, column, asked, items)
+    elif read[0] == CONTEXT:
+        for row in range(len(items)):
+            column[row] = out[row, read[1]]
+    elif read[0] == SIZE:
+        column[: len(items)] = len(items)
+
+
+@compiled
+def _decayed(words, sums, rows, values, last, word, half_life, ts, size) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    today = day_start(ts)
+    factor = decay(half_life, ts - today)
+    for row in range(size):
+        at = rows[row]
+        seen, kept = words[at + last], factor
+        if seen < today:
+            kept = decay(half_life, ts - day_start(seen)) if seen != 0 else 0.0
+        values[row] = (sums[at + word] + sums[at + word + 1]) * kept
+
+
+@compiled
+def _elapsed(words, rows, values, word, ts, size) -> None:  # noqa: ANN001 - plain arrays
+    for row in range(size):
+        last = words[rows[row] + word]
+        values[row] = (ts - last) / _SECOND if last != 0 else np.nan
+
+
+@compiled
+def _transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+    # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
+    people, horizon = known.people, program.horizon
+    ts, user = asked
+    clicked = clicks_known(people.clicked, people.clicked_at, horizon, user, ts)
+    looked = min(clicked, program.transitions)
+    last[: len(items)] = 0.0
+    mean[: len(items)] = 0.0
+    words, cells = known.memory.words, known.memory.cells
+    table = known.memory.tables[program.previous_item]
+    for back in range(looked):
+        before = people.ring[user, (clicked - 1 - back) % RING]
+        followed = people.followed[before] + 1.0
+        for row in range(len(items)):
+            at = place(words, table, before, items[row])
+            together = cells[2 * at + program.followed]
+            if horizon > 0 and words[at + table[LAST]] + horizon < ts:
+                together = 0
+            mean[row] += together / followed / looked
+            if back == 0:
+                last[row] = together / followed
+
+
+@compiled
+def _similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+    """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
+    vectors, of_item = known.vectors.values, known.vectors.of_item
+    people, (ts, user) = known.people, asked
+    clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
+    mean[:] = 0.0
+    for back in range(min(clicked, program.similarity)):
+        vector = of_item[people.ring[user, (clicked - 1 - back) % RING]]
+        if vector != UNKNOWN:
+            for axis in range(len(mean)):
+                mean[axis] += vectors[vector, axis]
+    length = 0.0
+    for axis in range(len(mean)):
+        length += mean[axis] * mean[axis]
+    for row in range(len(items)):
+        vector = of_item[items[row]] if items[row] != UNKNOWN else UNKNOWN
+        dot = own = 0.0
+        for axis in range(len(mean) if vector != UNKNOWN else 0):
+            dot += vectors[vector, axis] * mean[axis]
+            own += vectors[vector, axis] * float(vectors[vector, axis])
+        norm = math.sqrt(length * own)
+        values[row] = dot / norm if norm > 0.0 else np.nan

@@ -1,0 +1,226 @@
+"""The kernel's first half: events enter the tables when they become known, and leave windows.
+
+An event is counted once `at < t`, strictly, where `at` is its receipt plus the embargo; it is inside
+a window of length w while `t - w <= at < t`. Events of all kinds, and what is said of items, are
+taken in the order of `at` (ties: facts, exposures, clicks, others), never in the order of requests,
+so that no answer depends on which requests were asked before.
+"""
+
+from sluice.features.aging import Integers, add_weights, clicks_known, grow_older, weigh
+from sluice.features.compiled import compiled
+from sluice.features.counters import CLICK, EXPOSURE, NEVER, RING, Known, Scratch
+from sluice.features.memory import FREE, Memory, pair_key, place
+from sluice.features.program import Program
+from sluice.features.rows import (
+    ABSENT,
+    BASE,
+    CATEGORY,
+    CELL,
+    CELLS,
+    FIRST,
+    ITEM,
+    LAST,
+    PREVIOUS,
+    PROVIDER,
+    SECOND,
+    STRICT,
+    STRIDE,
+    TABLE,
+    UNKNOWN,
+    UPDATE_DECAYS,
+    UPDATE_SINCE,
+    USED,
+    USER,
+)
+
+_NOTHING, _FACT = -2, -1
+
+
+# Helpers that run for every event or candidate take plain arrays and numbers: a state is a tuple of
+# arrays, and handing it on, or taking an array out of it, costs more than the event does.
+
+
+@compiled
+def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):  # noqa: ANN202 - Numba infers it
+    """What becomes known next before `ts`, and the moment up to which nothing else does."""
+    nearest = bound = min(fact, ts)
+    kind = _FACT if fact < ts else _NOTHING
+    for each in range(len(applied)):
+        if applied[each] == first[each + 1]:
+            continue
+        head = at[applied[each]]
+        if head < nearest:
+            # What was nearest comes after; at one moment it goes first, for it is of a lower kind.
+            bound, nearest, kind = nearest, head, each
+        elif kind >= 0:
+            bound = min(bound, head + 1)
+    return kind, bound
+
+
+@compiled
+def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> None:
+    """Count every event, and believe every fact, known strictly before `ts`."""
+    queue, facts = known.queue, known.facts
+    at, applied, first = queue.at, queue.applied, queue.first
+    told, believed = facts.at, facts.applied
+    while True:
+        fact = int(told[believed[0]]) if believed[0] < len(told) else ts
+        kind, bound = _next(at, applied, first, fact, ts)
+        if kind == _NOTHING:
+            return
+        if kind == _FACT:
+            _believe(known)
+            continue
+        low = applied[kind]
+        high = low + 1
+        while high < first[kind + 1] and at[high] < bound:
+            high += 1
+        _count_run(known, program, scratch, kind, low, high)
+        applied[kind] = high
+
+
+@compiled
+def _believe(known: Known) -> None:
+    facts, memory = known.facts, known.memory
+    nth = facts.applied[0]
+    item = facts.item[nth]
+    row = memory.tables[0, BASE] + (item + 1) * memory.tables[0, STRIDE]
+    if facts.born[nth] != NEVER:
+        memory.words[row] = facts.born[nth] ^ NEVER
+    memory.cells[2 * row + 2] = facts.provider[nth] + 1
+    memory.cells[2 * row + 3] = facts.category[nth] + 1
+    if facts.vector[nth] != UNKNOWN:
+        known.vectors.of_item[item] = facts.vector[nth]
+    facts.applied[0] = nth + 1
+
+
+@compiled
+def _count_run(
+    known: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
+) -> None:
+    """Count events of one kind that become known before anything else does."""
+    memory, queue, people = known.memory, known.queue, known.people
+    words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
+    answers, updates = queue.answers, program.updates
+    _mark_groups(memory.cells, tables, codes, low, high)
+    if kind == EXPOSURE:
+        _meet_items(words, tables, at, codes, low, high, program.embargo)
+    if kind == CLICK:
+        _remember_clicks(people, at, codes, program.horizon, low, high)
+    else:
+        _mark_previous(people.ring, people.clicked, people.clicked_at, at, codes, program.horizon, low, high)  # fmt: skip
+    for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
+        update = updates[change]
+        if tables[update[TABLE], LAST] != ABSENT or update[UPDATE_SINCE] != ABSENT:
+            _count_timed(known, program, scratch, update, low, high)
+        else:
+            _count(words, memory.cells, tables, update, codes, answers, low, high)
+
+
+@compiled
+def _mark_groups(cells, tables, codes, low, high) -> None:  # noqa: ANN001 - plain arrays
+    base, stride = tables[0, BASE], tables[0, STRIDE]
+    for nth in range(low, high):
+        row = 2 * (base + (codes[ITEM, nth] + 1) * stride)
+        codes[PROVIDER, nth] = cells[row + 2] - 1
+        codes[CATEGORY, nth] = cells[row + 3] - 1
+
+
+@compiled
+def _meet_items(words, tables, at, codes, low, high, embargo) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    base, stride = tables[0, BASE], tables[0, STRIDE]
+    for nth in range(low, high):
+        row = base + (codes[ITEM, nth] + 1) * stride
+        if words[row] == 0:
+            words[row] = (at[nth] - embargo) ^ NEVER
+
+
+@compiled
+def _remember_clicks(people, at, codes, horizon, low, high) -> None:  # noqa: ANN001 - plain arrays
+    ring, clicked, clicked_at = people.ring, people.clicked, people.clicked_at
+    followed, followed_at = people.followed, people.followed_at
+    for nth in range(low, high):
+        user = codes[USER, nth]
+        so_far = clicks_known(clicked, clicked_at, horizon, user, at[nth])
+        codes[PREVIOUS, nth] = UNKNOWN
+        if so_far > 0:
+            last = ring[user, (so_far - 1) % RING]
+            codes[PREVIOUS, nth] = last
+            if horizon > 0 and followed_at[last] + horizon < at[nth]:
+                followed[last] = 0
+            followed[last] += 1
+            followed_at[last] = at[nth]
+        ring[user, so_far % RING] = codes[ITEM, nth]
+        clicked[user] = so_far + 1
+        clicked_at[user] = at[nth]
+
+
+@compiled
+def _mark_previous(ring, clicked, clicked_at, at, codes, horizon, low, high) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    for nth in range(low, high):
+        user = codes[USER, nth]
+        so_far = clicks_known(clicked, clicked_at, horizon, user, at[nth])
+        codes[PREVIOUS, nth] = ring[user, (so_far - 1) % RING] if so_far > 0 else UNKNOWN
+
+
+@compiled
+def _take_place(words: Integers, table: Integers, first: int, second: int) -> int:
+    """As `place`; a free row becomes the key's."""
+    row = place(words, table, first, second)
+    if table[SECOND] != ABSENT and row != table[BASE] and words[row] == FREE:
+        words[row] = pair_key(first, second)
+        table[USED] += 1
+    return row
+
+
+@compiled
+def _count(words, cells, tables, update, codes, answers, low, high) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Let events change the counts of one table."""
+    table = tables[update[TABLE]]
+    first, second = codes[table[FIRST]], codes[max(table[SECOND], 0)]
+    strict, cell, count, base = update[STRICT], update[CELL], update[CELLS], table[BASE]
+    for nth in range(low, high):
+        if strict and not answers[nth]:
+            continue
+        row = _take_place(words, table, first[nth], second[nth])
+        if row != base:
+            for each in range(2 * row + cell, 2 * row + cell + count):
+                cells[each] += 1
+
+
+@compiled
+def _count_timed(
+    known: Known, program: Program, scratch: Scratch, update: Integers, low: int, high: int
+) -> None:
+    """As `_count`, with what depends on when the event became known."""
+    words, cells, at = known.memory.words, known.memory.cells, known.queue.at
+    answers, table = known.queue.answers, known.memory.tables[update[TABLE]]
+    first, second = (
+        known.queue.codes[table[FIRST]],
+        known.queue.codes[max(table[SECOND], 0)],
+    )
+    for nth in range(low, high):
+        if update[STRICT] and not answers[nth]:
+            continue
+        row = _take_place(words, table, first[nth], second[nth])
+        if row == table[BASE]:
+            continue
+        _touch(known.memory, program, table, row, at[nth])
+        for each in range(2 * row + update[CELL], 2 * row + update[CELL] + update[CELLS]):
+            cells[each] += 1
+        if update[UPDATE_SINCE] != ABSENT:
+            words[row + update[UPDATE_SINCE]] = at[nth]
+        if update[UPDATE_DECAYS] > 0:
+            weigh(program.half_lives, scratch.weights, scratch.weighed, at[nth])
+            add_weights(known.memory.sums, update, row, program.halves, scratch.weights)
+
+
+@compiled
+def _touch(memory: Memory, program: Program, table: Integers, row: int, at: int) -> None:
+    """Bring a row to the moment of an event."""
+    last = table[LAST]
+    if last == ABSENT:
+        return
+    if memory.words[row + last] != 0:
+        grow_older(memory, program, table, row, at)
+    memory.words[row + last] = at

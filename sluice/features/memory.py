@@ -1,0 +1,180 @@
+"""The tables in one stretch of memory, read and written by the kernel.
+
+Every table is a run of rows of equal length; row 0 is never written, so that whatever is not known
+is read there as zeros. Tables of pairs are hash tables with open addressing and linear probing: a key
+is found by what it is, never by the order in which keys came.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.features.compiled import compiled
+from sluice.features.rows import (
+    ABSENT,
+    BASE,
+    LAST,
+    ROOM,
+    SCALE,
+    SECOND,
+    STRIDE,
+    UNKNOWN,
+    USED,
+    Rows,
+)
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
+_HALF = np.uint64(32)
+FREE = 0
+"""Key of a row that is not taken; a pair's key is never 0."""
+
+
+class Memory(NamedTuple):
+    """The rows of all tables, seen as 8-byte integers, 4-byte counts and 8-byte floats."""
+
+    words: NDArray[np.int64]
+    cells: NDArray[np.int32]
+    sums: NDArray[np.float64]
+    tables: NDArray[np.int64]
+    """[tables, TABLE_COLUMNS] as `Rows.tables`, with where each table begins and what it holds."""
+
+
+@compiled
+def pair_key(first: int, second: int) -> int:
+    """One integer for a pair of codes; 0 for none."""
+    return ((first + 1) << 32) | (second + 1)
+
+
+@compiled
+def home(base: int, stride: int, room: int, key: int) -> int:
+    """Word of the row at which the search for a key begins."""
+    mixed = np.uint64(key) * _MIX
+    mixed = (mixed ^ (mixed >> _HALF)) * _MIX
+    return base + (int(((mixed >> _HALF) * np.uint64(room)) >> _HALF) + 1) * stride
+
+
+@compiled
+def find(words: NDArray[np.int64], base: int, stride: int, room: int, key: int) -> int:
+    """Word at which the key's row begins, or that of the free row where it would go."""
+    at = home(base, stride, room, key)
+    while words[at] != key and words[at] != FREE:
+        at += stride
+        if at > base + room * stride:
+            at = base + stride
+    return at
+
+
+@compiled
+def place(
+    words: NDArray[np.int64], table: NDArray[np.int64], first: int, second: int
+) -> int:
+    """Word at which a key's row begins, or would begin; that of row 0 where the key is not known."""
+    if table[SECOND] == ABSENT:
+        return table[BASE] + (first * table[SCALE] + 1) * table[STRIDE]
+    if min(first, second) == UNKNOWN:
+        return table[BASE]
+    return find(words, table[BASE], table[STRIDE], table[ROOM], pair_key(first, second))
+
+
+@compiled
+def _reinsert(
+    old: NDArray[np.int64], words: NDArray[np.int64], base: int, rows: int
+) -> None:
+    stride = old.shape[1]
+    for row in range(len(old)):
+        if old[row, 0] != FREE:
+            at = find(words, base, stride, rows, old[row, 0])
+            for word in range(stride):
+                words[at + word] = old[row, word]
+
+
+def empty_memory(rows: Rows) -> Memory:
+    """Tables without room; `with_room` makes it."""
+    nothing = np.zeros(len(rows.keys), np.int64)
+    return _laid_out(rows, nothing, nothing)
+
+
+def _laid_out(rows: Rows, room: NDArray[np.int64], used: NDArray[np.int64]) -> Memory:
+    tables = rows.tables.copy()
+    lengths = (room + 1) * tables[:, STRIDE]
+    tables[:, BASE] = np.cumsum(lengths) - lengths
+    tables[:, ROOM], tables[:, USED] = room, used
+    words = np.zeros(int(lengths.sum()), np.int64)
+    return Memory(words, words.view(np.int32), words.view(np.float64), tables)
+
+
+def copied(memory: Memory) -> Memory:
+    """The same rows elsewhere."""
+    words = memory.words.copy()
+    return Memory(words, words.view(np.int32), words.view(np.float64), memory.tables.copy())
+
+
+def table_rows(memory: Memory, table: int) -> NDArray[np.int64]:
+    """[rows, words] of one table without its row 0, as a view."""
+    base, room, stride = (int(memory.tables[table, each]) for each in (BASE, ROOM, STRIDE))
+    return memory.words[base + stride : base + (room + 1) * stride].reshape(room, stride)
+
+
+def with_room(memory: Memory, rows: Rows, needed: NDArray[np.int64]) -> Memory:
+    """Memory with room for so many keys in each table.
+
+    Args:
+        memory: what there is.
+        rows: of its tables.
+        needed: [tables] codes of a dense table, keys of a table of pairs, that must fit.
+    """
+    pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
+    room = memory.tables[:, ROOM]
+    # Linear probing stays short up to a load of two thirds.
+    wanted = np.where(pairs, 3 * needed // 2 + 8, needed)
+    if np.all(wanted <= room):
+        return memory
+    ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
+    new = _laid_out(rows, np.where(wanted <= room, room, ahead), memory.tables[:, USED])
+    for table in range(len(pairs)):
+        old = table_rows(memory, table)
+        if len(old) == new.tables[table, ROOM]:
+            table_rows(new, table)[:] = old
+        else:
+            put_rows(new, rows, table, old)
+    return new
+
+
+def put_rows(memory: Memory, rows: Rows, table: int, old: NDArray[np.int64]) -> None:
+    """Copy rows into a table: by code where it is dense, by key where it is of pairs."""
+    if not rows.is_pair(table):
+        table_rows(memory, table)[: len(old)] = old
+        return
+    base, room = memory.tables[table, BASE], memory.tables[table, ROOM]
+    _reinsert(old, memory.words, int(base), int(room))
+
+
+def without_idle(memory: Memory, rows: Rows, edge: int) -> Memory:
+    """The tables of pairs without keys whose last event lies before `edge` (µs)."""
+    kept = [
+        _busy(memory, table, edge) if rows.is_pair(table) else table_rows(memory, table)
+        for table in range(len(rows.keys))
+    ]
+    return packed(rows, kept)
+
+
+def _busy(memory: Memory, table: int, edge: int) -> NDArray[np.int64]:
+    found = taken(memory, table)
+    return found[found[:, memory.tables[table, LAST]] >= edge]
+
+
+def taken(memory: Memory, table: int) -> NDArray[np.int64]:
+    """[keys, words] rows of a table of pairs that hold a key."""
+    found = table_rows(memory, table)
+    return found[found[:, 0] != FREE]
+
+
+def packed(rows: Rows, kept: list[NDArray[np.int64]]) -> Memory:
+    """Memory that holds exactly these rows of each table."""
+    lengths = np.array([len(found) for found in kept], np.int64)
+    memory = with_room(empty_memory(rows), rows, lengths)
+    for table, found in enumerate(kept):
+        put_rows(memory, rows, table, found)
+        memory.tables[table, USED] = len(found) if rows.is_pair(table) else 0
+    return memory

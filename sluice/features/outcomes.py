@@ -1,0 +1,63 @@
+"""What came back for each shown row: feedback joined to the request that it answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from sluice.data.schema import FeedbackKind
+from sluice.features.codes import Codes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Requests in time order and the items that each showed."""
+
+    request_ids: pl.Series
+    """[requests]."""
+    offsets: NDArray[np.int64]
+    """[requests + 1]; request r owns rows offsets[r] to offsets[r + 1]."""
+    items: NDArray[np.int32]
+    """[rows]; codes by `codes`."""
+    codes: Codes
+
+    def outcomes(
+        self, feedback: pl.DataFrame, kinds: Iterable[FeedbackKind]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Largest value of each kind received for each row, [rows] by the kind's name, 0 for none.
+
+        Feedback outside any of these requests, or about an item that was not shown, is nobody's.
+        """
+        wanted = tuple(dict.fromkeys(kind.value for kind in kinds))
+        answers = feedback.filter(
+            pl.col("kind").is_in(wanted) & pl.col("request_id").is_not_null()
+        ).join(
+            self.request_ids.to_frame("request_id").with_row_index("request"),
+            on="request_id",
+        )
+        return {
+            kind: self._marked(answers.filter(pl.col("kind") == kind)) for kind in wanted
+        }
+
+    def _marked(self, answers: pl.DataFrame) -> NDArray[np.float64]:
+        values = np.zeros(int(self.offsets[-1]))
+        _mark(
+            values,
+            self.offsets,
+            self.items,
+            answers["request"].to_numpy(),
+            self.codes.encode(answers["item_id"]),
+            answers["value"].to_numpy(),
+        )
+        return values
+
+
+@njit(cache=True, nogil=True)
+def _mark(values, offsets, items, requests, answered, received):  # noqa: ANN001, ANN202 - Numba infers them
+    for nth in range(len(requests)):
+        for row in range(offsets[requests[nth]], offsets[requests[nth] + 1]):
+            if items[row] == answered[nth]:
+                values[row] = max(values[row], received[nth])

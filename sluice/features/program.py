@@ -1,0 +1,52 @@
+"""The program that the kernel runs for every request, compiled from a declaration."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Operations, one row each of `Program.operations`: code, column, then up to four operands.
+SIZE, COUNT, DECAYED, ELAPSED, AGE, CONTEXT, TRANSITION, SIMILARITY = range(8)
+RATE, RATIO, TASTE, RELATE = range(8, 12)
+FIRST_DERIVED = RATE
+"""Operations from here on follow from columns; those before read what is known."""
+WIDTH = 6
+"""Numbers that an operation has at most: code, column, operands."""
+
+
+class Program(NamedTuple):
+    """What the kernel needs to know of a plan, in types that Numba compiles once."""
+
+    embargo: int
+    """µs."""
+    horizon: int
+    """µs after which an idle key is forgotten; 0 for never."""
+    prior_weight: float
+    transitions: int
+    """How many of the last clicks are looked at; 0 for none."""
+    similarity: int
+    windows: NDArray[np.int64]
+    """[W] µs."""
+    half_lives: NDArray[np.int64]
+    """[H] µs."""
+    halves: NDArray[np.int64]
+    endless: NDArray[np.int64]
+    updates: NDArray[np.int64]
+    updates_first: NDArray[np.int64]
+    expiries: NDArray[np.int64]
+    expiries_first: NDArray[np.int64]
+    """These as in `Rows`."""
+    surface: int
+    """Number of the surface's table."""
+    previous_item: int
+    """Number of the table of item × previous item, or ABSENT."""
+    totals: NDArray[np.int64]
+    """[kinds] cell of the surface's count over all of time, or ABSENT."""
+    followed: int
+    """Cell of the clicks that followed another, in the rows of item × previous item, or ABSENT."""
+    reads: NDArray[np.int64]
+    """[operations, 6] that read what is known."""
+    derived: NDArray[np.int64]
+    """[operations, 6] that follow from columns, in this order."""
+    columns: int
+    """Features; columns from here on are steps on the way."""
