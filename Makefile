@@ -1,7 +1,7 @@
 # The one door: everybody, CI included, calls only these.
 #   make demo                                   the lifecycle over a generated feed
 #   make demo SOURCE=ebnerd DATA=path/to/train  the same over a real log
-#   make test | check | bench | setup | lock
+#   make test | check | bench | faults | setup | lock
 
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -13,7 +13,7 @@ SOURCE ?= feed
 WORKERS ?= 2
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test check bench lock format clean
+.PHONY: setup demo test check bench faults lock format clean
 
 setup: $(STAMP)
 
@@ -46,8 +46,12 @@ format: $(STAMP)
 	$(PY) -m ruff check --fix .
 
 bench: $(STAMP)
-	@for name in features evaluation lifecycle quality; do \
+	@for name in features evaluation rankers mechanisms lifecycle quality; do \
 	  echo "== benchmarks.$$name"; $(PY) -m benchmarks.$$name || exit 1; done
+
+# What survives being killed, raced and stopped, on both databases, and the mutants that must not.
+faults: $(STAMP)
+	@$(PY) -m tests.faults
 
 # No index address may enter a lock file.
 lock: $(STAMP)

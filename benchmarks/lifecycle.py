@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 def bare() -> None:
     """The same work without the platform, from the generated feed to the table of differences."""
     from flows import trial
+    from flows.evaluation import evaluation
     from sluice.data.generated import FeedConfig, generate
     from sluice.data.tables import Window
     from sluice.surface import load_surface
@@ -37,7 +38,8 @@ def bare() -> None:
     prepared = trial.prepare(surface, tables.between(window), window)
     candidate = trial.fit(surface, prepared)
     baseline = trial.fit_baseline(surface, prepared)
-    trial.evaluation(surface, prepared, candidate, baseline, None)
+    arrangement = trial.arranged(surface, prepared, candidate)
+    evaluation(surface, prepared, candidate, arrangement, baseline, None)
 
 
 def timed(arguments: list[str]) -> tuple[float, str]:

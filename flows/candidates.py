@@ -1,4 +1,7 @@
-"""Candidate folders: `<models>/<digest>/{model,state}`, content-addressed, written whole or not at all."""
+"""Candidate folders, content-addressed, written whole or not at all.
+
+`<models>/<digest>/` holds `model/`, `state/` and `arrangement.json`.
+"""
 
 import shutil
 import tempfile
@@ -8,11 +11,14 @@ from sluice.data.atomic import folder_atomically
 from sluice.data.digest import folder_digest
 from sluice.errors import IntegrityError, NotFound
 from sluice.features.state import FeatureState
+from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.rankers import Ranker, save_ranker
 
 
-def keep_candidate(models: Path, ranker: Ranker, state: FeatureState) -> str:
-    """Save a ranker and the feature state it goes with; returns the folder's digest."""
+def keep_candidate(
+    models: Path, ranker: Ranker, state: FeatureState, arrangement: Arrangement = BY_SCORE
+) -> str:
+    """Save a ranker with the feature state and the mechanisms it goes with; returns the folder's digest."""
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models, prefix=".candidate.") as name:
         draft = Path(name)
@@ -20,6 +26,7 @@ def keep_candidate(models: Path, ranker: Ranker, state: FeatureState) -> str:
         (draft / "state").mkdir()
         save_ranker(ranker, draft / "model")
         state.save(draft / "state")
+        arrangement.save(draft)
         digest = folder_digest(draft)
         with folder_atomically(models / digest) as folder:
             shutil.copytree(draft, folder, dirs_exist_ok=True)

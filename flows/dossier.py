@@ -4,14 +4,17 @@ from typing import Any
 
 from flows.candidates import candidate_folder
 from flows.memory import document
-from flows.workplace import Workplace
+from flows.workplace import Workplace, now
+from registry.differences import Difference, differences
 from registry.evidence import Evidence
 from registry.gates.judgement import Judgement
 from registry.mirror import MlflowMirror
+from registry.moves import version_of
 from registry.page import page
 from registry.plots import draw
 from registry.proof import verdict_of
 from registry.tracking import TrackedCandidate
+from registry.waivers import waivers_of
 from sluice.data.atomic import write_atomically
 from sluice.errors import NotFound
 from sluice.metrics import PairedComparison
@@ -49,6 +52,10 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
             for reference, rows in found["comparisons"].items()
         },
         gains=found["gains"],
+        slices=found["slices"],
+        calibration=found["calibration"],
+        churn=found["churn"],
+        waivers=_waivers(workplace, version),
         release=position.release,
     )
 
@@ -70,6 +77,20 @@ def evaluation_of(workplace: Workplace, version: Version) -> dict[str, Any]:
     )
 
 
+def apart(workplace: Workplace, first: int, second: int) -> tuple[Difference, ...]:
+    """What sets two versions apart.
+
+    Raises:
+        NotFound: there is no such version, or it was never evaluated.
+        IntegrityError: a version's declaration is not stored.
+    """
+    one, other = (
+        version_of(workplace.store, workplace.name, number) for number in (first, second)
+    )
+    declared = document(workplace, one.spec), document(workplace, other.spec)
+    return differences(gather(workplace, one), gather(workplace, other), declared)
+
+
 def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]:
     verdicts = [
         verdict_of(workplace.store, version, gate)
@@ -80,6 +101,16 @@ def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]
         for each in verdicts
         if each is not None
     )
+
+
+def _waivers(workplace: Workplace, version: Version) -> dict[str, str]:
+    """By gate, the waiver that lasts longest: the page is of one moment and says when it ends."""
+    latest = sorted(waivers_of(workplace.store, version), key=lambda each: each.until)
+    return {
+        each.gate: f"Waived by {each.actor} until {each.until:%Y-%m-%d %H:%M} UTC: {each.reason}"
+        for each in latest
+        if each.holds(now())
+    }
 
 
 def publish(workplace: Workplace, version: Version) -> str:

@@ -67,6 +67,7 @@ def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> N
         version,
         reviewer=reviewer,
         reviewers=workplace.surface.review.reviewers,
+        approvers=workplace.surface.at_least.approvers,
         release=position.release or "",
         reason="demonstration",
         at=now(),

@@ -80,7 +80,7 @@ def watch(workplace: Workplace, arranged: Watch) -> dict[str, Any]:
     """Measure drift of the features and the score, once; returns the report's digest."""
     whole = Window(workplace.log.window().start, arranged.watched.end)
     snapshot = freeze(workplace, whole)
-    depends = (code_digest(CODE), json_digest(_about(workplace, arranged)))
+    depends = (code_digest(*CODE), json_digest(_about(workplace, arranged)))
     name = StepName("monitor", "drift", snapshot.digest, depends)
     return remembered(workplace, name, lambda: _measure(workplace, arranged, snapshot))
 

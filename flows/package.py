@@ -7,9 +7,9 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.candidates import candidate_folder
 from flows.dossier import publish
+from flows.judging import judged_once, verdict_row
 from flows.memory import StepName, remembered
 from flows.reporting import step
-from flows.retrain import judged_once, verdict_row
 from flows.serving_room import ask_serving
 from flows.trial import micros
 from flows.workplace import Workplace, now, open_workplace

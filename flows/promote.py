@@ -9,6 +9,9 @@ from flows.dossier import evaluation_of, mlflow_mirror
 from flows.reporting import step
 from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
+from registry.attestation import SignedPointer, Signer
+from registry.heads import export_head
+from registry.keys import KeyRing
 from registry.moves import version_of
 from registry.pointer import PointerReceiver
 from registry.relay import relay
@@ -46,6 +49,7 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
         workplace.store,
         version,
         mandatory=workplace.surface.gates.mandatory,
+        approvers=workplace.surface.at_least.approvers,
         judged_against=judged["release"] if judged else None,
         actor=workplace.actor,
         at=now(),
@@ -55,8 +59,22 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
 
 def tell(workplace: Workplace) -> int:
     """Carry every champion move that is still in the outbox to the serving pointer and MLflow."""
-    receivers = (PointerReceiver(workplace.settings.pointers), mlflow_mirror(workplace))
+    receivers = (signed_pointer(workplace), mlflow_mirror(workplace))
     return len(relay(workplace.store, receivers))
+
+
+def signed_pointer(workplace: Workplace) -> SignedPointer:
+    """The receiver that signs a release before servers are pointed to it."""
+    settings, keys = workplace.settings, KeyRing(workplace.settings.keys)
+    signer = Signer(workplace.store, settings.releases, settings.signatures, keys, now())
+    return SignedPointer(signer, PointerReceiver(settings.pointers))
+
+
+def export(workplace: Workplace) -> str:
+    """Keep the ledger's signed head outside the database; returns its hash."""
+    settings = workplace.settings
+    keys = KeyRing(settings.keys)
+    return export_head(workplace.store, settings.heads, keys, now()).head.hash
 
 
 @flow(name="promote", flow_run_name="{surface}")
@@ -68,6 +86,7 @@ def promote(
     number = approved_version(workplace) if version is None else version
     with step("promotion"):
         row = task(name="move", cache_policy=NO_CACHE)(move)(workplace, number)
+        task(name="export", cache_policy=NO_CACHE)(export)(workplace)
         task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
     return {
         "version": row.version,

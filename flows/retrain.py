@@ -1,7 +1,6 @@
 """The retrain flow: features, leakage audit, fit, comparison, and the gates before packaging."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -12,25 +11,21 @@ from prefect.cache_policies import NO_CACHE
 from flows import trial
 from flows.candidates import candidate_folder, keep_candidate
 from flows.dossier import publish
-from flows.memory import StepName, document, kept, remembered
+from flows.evaluation import evaluation
+from flows.judging import judge, verdict_row
+from flows.memory import StepName, kept, remembered
 from flows.reporting import step
-from flows.validate import check
 from flows.workplace import Workplace, now, open_workplace
-from monitors.suites import SUITES
 from registry import promotion
-from registry.gates.data import judge_data
-from registry.gates.judgement import Judgement
-from registry.gates.leakage import judge_leakage
-from registry.gates.quality import judge_quality
-from registry.proof import record, verdict_of
 from sluice.data.code import code_digest
 from sluice.data.digest import json_digest
 from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.errors import IntegrityError
 from sluice.features.audit import AuditResult
-from sluice.metrics import PairedComparison
-from sluice.rankers import load_ranker
-from sluice.store.records import Champion, Draft, State, Verdict, Version
+from sluice.features.state import FeatureState
+from sluice.mechanisms.arrangement import Arrangement
+from sluice.rankers import Ranker, load_ranker
+from sluice.store.records import Champion, Draft, State, Version
 
 
 class Retraining:
@@ -38,7 +33,7 @@ class Retraining:
 
     def __init__(self, workplace: Workplace, snapshot: Snapshot) -> None:
         self.workplace, self.snapshot = workplace, snapshot
-        self.code = code_digest(trial.CODE)
+        self.code = code_digest(*trial.CODE)
 
     @property
     def run(self) -> str:
@@ -70,30 +65,77 @@ class Retraining:
         return outcome["evaluation"]
 
     def _train(self) -> dict[str, Any]:
+        spec = trial.fit_digest(self.workplace.surface)
+        name = StepName("retrain", "fit", self.snapshot.digest, (self.code, spec))
+        fitted = remembered(self.workplace, name, self._fit)
+        return {**fitted, "model": self._as_declared(fitted["model"])}
+
+    def _fit(self) -> dict[str, Any]:
         workplace = self.workplace
         prepared = self.trial
         with step("leakage audit"):
             audited = trial.audit(workplace.surface, prepared)
+        found = self._search()
+        parameters = None if found is None else found["parameters"]
         with step("training"):
-            candidate = trial.fit(workplace.surface, prepared)
+            candidate = trial.fit(workplace.surface, prepared, parameters)
         state = prepared.replayed.state
         state.advance(trial.micros(self.snapshot.window.end))
         return {
             "model": keep_candidate(workplace.settings.models, candidate, state),
             "family": workplace.surface.ranker.family,
             "leakage": kept(workplace, "leakage", _audit_body(audited)),
+            "search": found,
         }
+
+    def _as_declared(self, model: str) -> str:
+        """The candidate under the declared weights and mechanisms, which need no other fit."""
+        models = self.workplace.settings.models
+        folder = candidate_folder(models, model)
+        fitted = load_ranker(folder / "model")
+        surface = self.workplace.surface
+        declared = trial.weighted_as_declared(surface, fitted)
+        if declared is fitted and not surface.mechanisms:
+            return model
+        arrangement = trial.arranged(surface, self.trial, declared)
+        state = FeatureState.load(folder / "state")
+        return keep_candidate(models, declared, state, arrangement)
+
+    def _search(self) -> dict[str, Any] | None:
+        surface, url = self.workplace.surface, self.workplace.settings.search_url
+        budget = surface.ranker.search
+        if budget is None:
+            return None
+        study = json_digest([self.snapshot.digest, self.code, surface.training_digest])
+        with step("parameter search"):
+            found = trial.search_parameters(
+                surface, self.trial, budget, storage=url, study=study
+            )
+        return asdict(found)
 
     def _evaluate(self, model: str) -> str:
         workplace, prepared = self.workplace, self.trial
         folder = candidate_folder(workplace.settings.models, model)
         candidate = load_ranker(folder / "model")
         baseline = trial.fit_baseline(workplace.surface, prepared)
+        champion = _incumbent(workplace)
         with step("evaluation"):
-            judged = trial.evaluation(
-                workplace.surface, prepared, candidate, baseline, _incumbent(workplace)
+            judged = evaluation(
+                workplace.surface,
+                prepared,
+                candidate,
+                Arrangement.load(folder),
+                baseline,
+                champion,
+                refitted=self._refits() if champion else (),
             )
         return kept(workplace, "evaluation", judged)
+
+    def _refits(self) -> tuple[Ranker, ...]:
+        found = self.train()["search"]
+        return trial.refits(
+            self.workplace.surface, self.trial, found["parameters"] if found else None
+        )
 
 
 def _audit_body(audited: AuditResult) -> dict[str, Any]:
@@ -118,60 +160,19 @@ def _incumbent(workplace: Workplace) -> trial.Incumbent | None:
 def register(retraining: Retraining, trained: dict[str, Any]) -> Version:
     """Number the candidate, or find the number it got before."""
     workplace = retraining.workplace
+    # Kept as a document, so that two versions can be compared by what was declared.
+    spec = kept(workplace, "declaration", workplace.surface.declaration)
     draft = Draft(
         surface=workplace.name,
         run=retraining.run,
         model=trained["model"],
         snapshot=retraining.snapshot.digest,
-        spec=workplace.surface.candidate_digest,
+        spec=spec,
         code=retraining.code,
         family=trained["family"],
         author=workplace.actor,
     )
     return promotion.register(workplace.store, draft, actor=workplace.actor, at=now())
-
-
-def judge(
-    retraining: Retraining, version: Version, trained: dict[str, Any]
-) -> tuple[Verdict, ...]:
-    """The verdicts that can be given before there is a package."""
-    workplace = retraining.workplace
-    gates: dict[str, Callable[[], Judgement]] = {
-        "data": lambda: _judge_data(workplace, version),
-        "leakage": lambda: judge_leakage(**document(workplace, trained["leakage"])),
-        "quality": lambda: _judge_quality(workplace, retraining.evaluate(version.model)),
-    }
-    return tuple(
-        judged_once(workplace, version, gate, gates[gate])
-        for gate in workplace.surface.gates.mandatory
-        if gate in gates
-    )
-
-
-def judged_once(
-    workplace: Workplace, version: Version, gate: str, judging: Callable[[], Judgement]
-) -> Verdict:
-    """The verdict as it was given, or else given now: a gate is not asked until it says yes."""
-    given = verdict_of(workplace.store, version, gate)
-    return given or record(workplace.store, version, judging(), now())
-
-
-def _judge_data(workplace: Workplace, version: Version) -> Judgement:
-    # A snapshot that a monitor took was never checked; one that was is not checked again.
-    suites = check(workplace, open_snapshot(workplace.settings.snapshots, version.snapshot))
-    return judge_data(
-        [(each.suite, each.outcome, each.checks, each.failing) for each in suites],
-        required=SUITES,
-    )
-
-
-def _judge_quality(workplace: Workplace, evaluation: str) -> Judgement:
-    found = document(workplace, evaluation)
-    kind = "champion" if found["champion"] else "baseline"
-    rule = workplace.surface.gates.quality
-    rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
-    row = next((row for row in rows if row.metric == rule.metric), None)
-    return judge_quality(row, rule, reference_kind=kind)
 
 
 @flow(name="retrain", flow_run_name="{surface}")
@@ -186,7 +187,10 @@ def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, A
         version.model
     )
     verdicts = task(name="judge", cache_policy=NO_CACHE)(judge)(
-        retraining, version, trained
+        workplace,
+        version,
+        leakage=trained["leakage"],
+        evaluation=evaluated,
     )
     state = promotion.gate(
         workplace.store, version, (),
@@ -203,14 +207,4 @@ def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, A
         "model": version.model,
         "evaluation": evaluated,
         "gates": [verdict_row(verdict) for verdict in verdicts],
-    }
-
-
-def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """A verdict for a table or a machine."""
-    return {
-        "name": verdict.gate,
-        "verdict": str(verdict.outcome),
-        "reason": verdict.reason,
-        "evidence": verdict.evidence,
     }

@@ -1,5 +1,6 @@
 """The lifecycle on the surface's own schedule, as a Prefect deployment that this process serves."""
 
+import warnings
 from typing import Any
 
 from flows.lifecycle import lifecycle
@@ -27,4 +28,9 @@ def serve_schedule(surface: Surface, home: str) -> None:
 
     declared = deployment(surface, home)
     schedule = Cron(declared.pop("cron"), timezone=surface.schedule.timezone)
-    lifecycle.serve(**declared, schedules=[schedule], print_starting_message=False)
+    with warnings.catch_warnings():
+        # Prefect 3.8 does not await its own stop on SIGTERM; the process ends all the same.
+        warnings.filterwarnings(
+            "ignore", r"coroutine 'Runner\.astop' was never awaited", RuntimeWarning
+        )
+        lifecycle.serve(**declared, schedules=[schedule], print_starting_message=False)

@@ -1,7 +1,7 @@
 """A trial: features of a snapshot, a candidate fitted on its first part, all rankers judged on the rest."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.logged_slates import logged_slates
+from flows.refits import refit
+from sluice.data.digest import json_digest
 from sluice.data.split import TimeSplit, time_split
 from sluice.data.tables import LogTables, Window
 from sluice.errors import TooLittleData
@@ -16,17 +19,29 @@ from sluice.features.audit import AuditResult, mutation_audit, probe_times
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import Replayed, replay
 from sluice.features.state import FeatureState
-from sluice.metrics import PairedComparison, compare, evaluate
-from sluice.metrics.evaluation import Evaluation
+from sluice.mechanisms.arrangement import Arrangement
+from sluice.mechanisms.floors import fit_floors
+from sluice.mechanisms.slates import Slates
+from sluice.mechanisms.spec import ProviderFloors
+from sluice.metrics import evaluate
 from sluice.rankers import Ranker, load_ranker, make_ranker
+from sluice.rankers.multitask import Multitask, reweighted
+from sluice.rankers.search import Found, SearchSpec, Task, search
 from sluice.surface import Surface
 
-COMPARED = ("auc", "mrr", "ndcg@5", "ndcg@10")
-"""Metrics with an interval in every report."""
 AUDIT_PROBES = 3
-CODE = Path(__file__)
-"""Counts as ranking code: probes, seeds and the split are chosen here."""
-_COMPARISON_SEED = 20_260_105
+CODE = tuple(
+    Path(__file__).with_name(name)
+    for name in (
+        "trial.py",
+        "scrutiny.py",
+        "logged_slates.py",
+        "refits.py",
+        "guardrails.py",
+        "evaluation.py",
+    )
+)
+"""Counts as ranking code: probes, seeds, the split and the slices are chosen here."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class Incumbent:
     release: str
     ranker: Ranker
     features: FeatureState
+    arrangement: Arrangement
 
 
 def micros(moment: datetime) -> int:
@@ -65,7 +81,8 @@ def micros(moment: datetime) -> int:
 def prepare(surface: Surface, tables: LogTables, window: Window) -> Trial:
     """Compute every feature as it was known, and split by time."""
     split = time_split(window, surface.data.judged_share)
-    return Trial(tables, split, replay(surface.features, surface.data.label, tables))
+    kinds = make_ranker(surface.ranker.family, surface.ranker.parameters).kinds
+    return Trial(tables, split, replay(surface.features, surface.data.label, tables, kinds))
 
 
 def audit(surface: Surface, trial: Trial) -> AuditResult:
@@ -78,8 +95,10 @@ def audit(surface: Surface, trial: Trial) -> AuditResult:
     return mutation_audit(build, trial.tables, trial.frame, times)
 
 
-def fit(surface: Surface, trial: Trial) -> Ranker:
-    """The candidate, fitted on the first part of the window.
+def fit(
+    surface: Surface, trial: Trial, parameters: Mapping[str, Any] | None = None
+) -> Ranker:
+    """The candidate, fitted on the first part of the window; `parameters` are those declared.
 
     Raises:
         TooLittleData: nothing to fit, or nothing to judge.
@@ -91,8 +110,78 @@ def fit(surface: Surface, trial: Trial) -> Ranker:
             f"{judged.requests} to judge after it; both are needed"
         )
     declared = surface.ranker
-    candidate = make_ranker(declared.family, declared.parameters)
+    wanted = declared.parameters if parameters is None else parameters
+    candidate = make_ranker(declared.family, wanted)
     return candidate.fit(fitted, np.random.default_rng(declared.seed))
+
+
+def refits(
+    surface: Surface, trial: Trial, parameters: Mapping[str, Any] | None = None
+) -> tuple[Ranker, ...]:
+    """Refits of the candidate's configuration, where the churn gate is asked; none else."""
+    if "churn" not in surface.gates.mandatory:
+        return ()
+    declared = surface.ranker
+    wanted = declared.parameters if parameters is None else parameters
+    return tuple(
+        refit(declared.family, wanted, trial.parts[0], declared.seed + nth)
+        for nth in range(1, surface.gates.churn.retrains + 1)
+    )
+
+
+def fit_digest(surface: Surface) -> str:
+    """Digest of what a fit depends on: the weights of several objectives are not of it."""
+    fitted = surface.model_dump(mode="json", include={"name", "data", "features", "ranker"})
+    fitted["ranker"]["parameters"].pop("utility", None)
+    return json_digest(fitted)
+
+
+def weighted_as_declared(surface: Surface, fitted: Ranker) -> Ranker:
+    """The ranker itself, or where its objectives are weighed otherwise, one with the same heads.
+
+    Raises:
+        ConfigError: other weights were declared without a later version.
+    """
+    if not isinstance(fitted, Multitask):
+        return fitted
+    declared = Multitask.make(surface.ranker.parameters).parameters.utility
+    if declared == fitted.parameters.utility:
+        return fitted
+    return reweighted(fitted, declared.utility)
+
+
+def search_parameters(
+    surface: Surface, trial: Trial, budget: SearchSpec, *, storage: str, study: str
+) -> Found:
+    """The best parameters found within the budget, by the metric of the quality gate.
+
+    Only the part to be fitted is looked at. `storage` and `study` say where an interrupted search
+    goes on.
+    """
+    declared = surface.ranker
+    metric = surface.gates.quality.metric
+    task = Task(
+        family=declared.family,
+        parameters=declared.parameters,
+        frame=trial.parts[0],
+        judge=lambda scores, frame: evaluate(scores, frame).mean(metric),
+        seed=declared.seed,
+    )
+    return search(task, budget, storage=storage, study=study)
+
+
+def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
+    """The declared mechanisms, with the prices that keep the provider floors for this ranker's scores.
+
+    Prices are fitted over the judged requests, whose scores are like those that will be served; they
+    know no label, so what is judged afterwards stays honest.
+    """
+    floors = [each for each in surface.mechanisms if isinstance(each, ProviderFloors)]
+    if not floors:
+        return Arrangement(declared=surface.mechanisms)
+    scores = ranker.score(trial.parts[1].features)
+    fitted = fit_floors(slates_of(surface, trial, scores), floors[0].floor)
+    return Arrangement(declared=surface.mechanisms, prices=dict(fitted.prices))
 
 
 def fit_baseline(surface: Surface, trial: Trial) -> Ranker:
@@ -102,88 +191,11 @@ def fit_baseline(surface: Surface, trial: Trial) -> Ranker:
 
 
 def load_incumbent(folder: Path, version: int, release: str) -> Incumbent:
-    """The champion's ranker and features from its candidate folder."""
+    """The champion's ranker, features and mechanisms from its candidate folder."""
     ranker, state = load_ranker(folder / "model"), FeatureState.load(folder / "state")
-    return Incumbent(version, release, ranker, state)
+    return Incumbent(version, release, ranker, state, Arrangement.load(folder))
 
 
-def evaluation(
-    surface: Surface,
-    trial: Trial,
-    candidate: Ranker,
-    baseline: Ranker,
-    champion: Incumbent | None,
-) -> dict[str, Any]:
-    """Means, paired comparisons and counts over the judged requests, as a JSON document."""
-    _, judged = trial.parts
-    scores = {
-        "candidate": candidate.score(judged.features),
-        "baseline": baseline.score(judged.features),
-    }
-    if champion is not None:
-        scores["champion"] = champion.ranker.score(_judged_as(surface, trial, champion))
-    results = {who: evaluate(values, judged) for who, values in scores.items()}
-    return {
-        "metrics": {who: _means(result) for who, result in results.items()},
-        "comparisons": {
-            reference: [
-                asdict(row) for row in _compared(surface, results, reference, judged.users)
-            ]
-            for reference in results
-            if reference != "candidate"
-        },
-        "champion": None
-        if champion is None
-        else {"version": champion.version, "release": champion.release},
-        "counts": _counts(trial, results["candidate"]),
-        "fit_end": trial.split.fit_end.isoformat(),
-        "gains": _gains(candidate),
-    }
-
-
-def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:
-    """The judged rows with the features that the champion was fitted on."""
-    if (
-        champion.features.names == trial.frame.names
-        and champion.features.spec == surface.features
-    ):
-        return trial.parts[1].features
-    own = replay(champion.features.spec, surface.data.label, trial.tables).frame
-    return own.split_at(micros(trial.split.fit_end))[1].features
-
-
-def _means(result: Evaluation) -> dict[str, float]:
-    return {name: result.mean(name) for name in result.names}
-
-
-def _compared(
-    surface: Surface,
-    results: Mapping[str, Evaluation],
-    reference: str,
-    users: NDArray[np.int64],
-) -> list[PairedComparison]:
-    names = dict.fromkeys((*COMPARED, surface.gates.quality.metric))
-    return [
-        compare(
-            results["candidate"], results[reference], users, name,
-            confidence=surface.gates.quality.confidence,
-            rng=np.random.default_rng(_COMPARISON_SEED),
-        )
-        for name in names
-    ]  # fmt: skip
-
-
-def _counts(trial: Trial, result: Evaluation) -> dict[str, int]:
-    fitted, judged = trial.parts
-    return {
-        "exposures": trial.frame.rows,
-        "fitted_requests": fitted.requests,
-        "judged_requests": judged.requests,
-        "dropped_requests": result.dropped,
-    }
-
-
-def _gains(ranker: Ranker) -> dict[str, float]:
-    """Training gain by feature, for families that have one."""
-    gain = getattr(ranker, "feature_gain", None)
-    return gain() if gain is not None else {}
+def slates_of(surface: Surface, trial: Trial, scores: NDArray[np.float64]) -> Slates:
+    """The judged requests as the mechanisms read them, with these scores of theirs, [rows]."""
+    return logged_slates(trial.parts[1], trial.tables, scores, surface.data.label)

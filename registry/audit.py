@@ -1,6 +1,6 @@
 """Whether ledger, champion and serving pointers still tell the same story."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from registry.pointer import read_pointer
@@ -13,18 +13,18 @@ from sluice.store.records import Champion, LedgerRow, Position
 
 
 def audit(
-    store: Store, *, pointers: Path | None = None, expected: Head | None = None
+    store: Store, *, pointers: Path | None = None, heads: Sequence[Head] = ()
 ) -> list[str]:
     """What does not agree, one sentence each; empty where everything does.
 
     Args:
         store: whose ledger, champions and positions are read.
         pointers: folder of the serving pointers, where they are to be compared.
-        expected: a ledger head that was exported earlier; without it a truncated ledger cannot be
-            told from a whole one.
+        heads: ledger heads that were exported earlier; without them a ledger that was truncated,
+            rewritten whole or put back from a backup cannot be told from an untouched one.
     """
     rows = store.find(LedgerRow)
-    problems = verify(rows, expected)
+    problems = verify(rows, *heads)
     for surface in sorted({row.surface for row in rows if row.epoch is not None}):
         champion = store.get(Champion, surface=surface)
         if champion is None:

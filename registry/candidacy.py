@@ -7,6 +7,7 @@ from datetime import datetime
 from registry.gates.judgement import Judgement
 from registry.moves import move_once, named, position_of
 from registry.proof import ON_RELEASE, evidence_of, record, unproven
+from registry.waivers import reopened
 from sluice.errors import Refused
 from sluice.store.port import Store
 from sluice.store.records import Draft, LedgerRow, Release, State, Transition, Version
@@ -41,12 +42,12 @@ def gate(
         at: when.
 
     Returns:
-        The state after: `gated` only where every mandatory gate is there and passed.
+        The state after: `gated` only where every mandatory gate is there and passed or waived.
     """
     for judgement in judgements:
         record(store, version, judgement, at)
     asked = [name for name in mandatory if name not in ON_RELEASE]
-    reasons = unproven(store, version, asked)
+    reasons = unproven(store, version, asked, at)
     return _judged(
         store,
         Transition(
@@ -57,8 +58,8 @@ def gate(
             after=State.GATED,
             actor=actor,
             role="gate",
-            reason="every mandatory gate passed",
-            idempotency_key=f"gate:{version.surface}:{version.number}",
+            reason="every mandatory gate passed or is waived",
+            idempotency_key=_key(store, "gate", version),
             at=at,
             evidence=evidence_of(store, version),
         ),
@@ -124,11 +125,11 @@ def submit(
 
     Returns:
         The state after: `in_review` only where every mandatory gate, the earlier ones included,
-        is there and passed; else `blocked`.
+        is there and passed or waived; else `blocked`.
     """
     for judgement in judgements:
         record(store, version, judgement, at)
-    reasons = unproven(store, version, mandatory)
+    reasons = unproven(store, version, mandatory, at)
     return _judged(
         store,
         Transition(
@@ -139,13 +140,20 @@ def submit(
             after=State.IN_REVIEW,
             actor=actor,
             role="gate",
-            reason="every mandatory gate passed",
-            idempotency_key=f"submit:{version.surface}:{version.number}",
+            reason="every mandatory gate passed or is waived",
+            idempotency_key=_key(store, "submit", version),
             at=at,
             evidence=evidence_of(store, version),
         ),
         reasons,
     )
+
+
+def _key(store: Store, action: str, version: Version) -> str:
+    """One for each time that the version was let out of `blocked`; see `registry.waiving`."""
+    again = reopened(store, version)
+    key = f"{action}:{version.surface}:{version.number}"
+    return f"{key}:{again}" if again else key
 
 
 def _judged(store: Store, passed: Transition, reasons: Sequence[str]) -> State:

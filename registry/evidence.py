@@ -13,6 +13,12 @@ QUESTIONS = {
     "data": "Was the data it learned from checked, and found good?",
     "leakage": "Do its features know only what was known at the time?",
     "quality": "Does it rank well enough to replace what serves now?",
+    "slices": "Is nobody worse off, whatever the mean says?",
+    "calibration": "Does what it promises come?",
+    "churn": "Do people see no more change than a refit would bring?",
+    "ecosystem": "Do the smaller providers keep their share of what is seen?",
+    "freshness": "Is what it knows of now?",
+    "coverage": "Is what it learned to read still there where it is asked?",
     "replay": "Does the package answer like the model, fast and within memory?",
 }
 """What each gate asks, for a reader who has never met one."""
@@ -45,6 +51,14 @@ class Evidence:
     """By the reference, `champion` or `baseline`."""
     gains: Mapping[str, float] = field(default_factory=dict[str, float])
     """Training gain by feature; empty for a family without."""
+    slices: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The quality comparison within slices of the requests: `metric`, `outcome`, `worst`, `slices`."""
+    calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """By objective, rows with predicted over observed rates; empty without calibrated objectives."""
+    churn: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How alike candidate and champion order the same requests; empty without a champion."""
+    waivers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By gate that did not pass, who lets the version on all the same, why and until when."""
     release: str | None = None
     """Digest that an approval binds to; None until the candidate is packaged."""
 
@@ -53,8 +67,10 @@ class Evidence:
 
     @property
     def outcome(self) -> Outcome:
-        """PASS only where every mandatory gate, and every other that judged, said so."""
-        outcomes = {found.outcome for found in self.judgements}
+        """PASS only where every mandatory gate, and every other that judged, said so or is waived."""
+        outcomes = {
+            found.outcome for found in self.judgements if found.gate not in self.waivers
+        }
         if Outcome.FAIL in outcomes:
             return Outcome.FAIL
         judged = {found.gate for found in self.judgements}
@@ -76,8 +92,13 @@ def headline(evidence: Evidence) -> str:
     if not evidence.mandatory:
         return "Held: the surface demands no gate, so nothing was shown"
     if evidence.release is None:
-        return "All gates passed; to be packaged"
-    return "All gates passed; a reviewer decides"
+        return f"{_passed(evidence)}; to be packaged"
+    return f"{_passed(evidence)}; a reviewer decides"
+
+
+def _passed(evidence: Evidence) -> str:
+    waived = ", ".join(evidence.waivers)
+    return f"All gates passed but {waived}, waived" if waived else "All gates passed"
 
 
 def approve_command(evidence: Evidence) -> str | None:
@@ -96,7 +117,8 @@ def gate_rows(evidence: Evidence) -> list[dict[str, str]]:
         found.gate for found in evidence.judgements if found.gate not in evidence.mandatory
     ]
     return [
-        _gate_row(gate, evidence.judgement(gate)) for gate in [*evidence.mandatory, *extra]
+        _gate_row(gate, evidence.judgement(gate), evidence.waivers.get(gate))
+        for gate in [*evidence.mandatory, *extra]
     ]
 
 
@@ -118,17 +140,22 @@ def metric_rows(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _gate_row(gate: str, found: Judgement | None) -> dict[str, str]:
+def _gate_row(gate: str, found: Judgement | None, waiver: str | None) -> dict[str, str]:
+    reason = found.reason if found else "This gate has not judged the candidate yet."
     return {
         "gate": gate,
         "question": QUESTIONS.get(gate, ""),
         "outcome": str(found.outcome) if found else "not judged",
-        "reason": found.reason if found else "This gate has not judged the candidate yet.",
+        "reason": f"{reason} {waiver}" if waiver else reason,
     }
 
 
 def _gates(evidence: Evidence, outcome: Outcome) -> list[str]:
-    return [found.gate for found in evidence.judgements if found.outcome is outcome]
+    return [
+        found.gate
+        for found in evidence.judgements
+        if found.outcome is outcome and found.gate not in evidence.waivers
+    ]
 
 
 def _undecided(evidence: Evidence) -> list[str]:

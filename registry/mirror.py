@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.mlflow_candidate import MirroredCandidate, candidates_model, mirror_candidate
-from registry.mlflow_database import ensure_database
+from registry.mlflow_database import build_tracking, ensure_database
 from registry.mlflow_models import ensure_registered, registered_model, versions_with
 from registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
 from sluice.errors import Conflict, NotFound, SluiceError
@@ -62,7 +62,7 @@ class MlflowMirror:
         from mlflow.tracking import MlflowClient
 
         self._artifacts.mkdir(parents=True, exist_ok=True)
-        ensure_database(self._uri)
+        ensure_database(self._uri, build_tracking)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def candidate(self, candidate: TrackedCandidate) -> MirroredCandidate:

@@ -7,6 +7,7 @@ between, it leaves a database that no version of it can open again.
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,15 +16,15 @@ from sluice.data.atomic import sync_file, sync_folder
 _SQLITE = "sqlite:///"
 
 
-def ensure_database(tracking_uri: str) -> None:
-    """Make the SQLite database that the URI names, where it is not there yet."""
-    path = Path(tracking_uri.removeprefix(_SQLITE))
-    if not tracking_uri.startswith(_SQLITE) or path.exists():
+def ensure_database(uri: str, build: Callable[[Path], None]) -> None:
+    """Make the SQLite database that the URI names, where it is not there yet, by `build`."""
+    path = Path(uri.removeprefix(_SQLITE))
+    if not uri.startswith(_SQLITE) or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         built, whole = Path(folder) / "built.db", Path(folder) / "whole.db"
-        _build(built)
+        build(built)
         # A copy, for MLflow keeps the one that it has built open.
         shutil.copyfile(built, whole)
         sync_file(whole)
@@ -33,7 +34,8 @@ def ensure_database(tracking_uri: str) -> None:
     sync_folder(path.parent)
 
 
-def _build(path: Path) -> None:
+def build_tracking(path: Path) -> None:
+    """Build MLflow's database of runs and models."""
     from mlflow.tracking import MlflowClient
 
     MlflowClient(tracking_uri=f"{_SQLITE}{path}")

@@ -1,5 +1,9 @@
 """Where MLflow's pages about the surfaces are; its front page is about language models."""
 
+from collections.abc import Collection
+
+from registry.mlflow_candidate import candidates_model
+
 _UNUSED = "Default"
 """MLflow makes an experiment of this name and shows it whether it is used or not."""
 _TRAINING = "workflowType=machine_learning"
@@ -25,4 +29,11 @@ def run_pages(url: str) -> dict[str, str]:
         each["name"]: f"{url}/#/experiments/{each['experiment_id']}/runs?{_TRAINING}"
         for each in answer.json().get("experiments", [])
         if each["name"] != _UNUSED
+    }
+
+
+def candidate_pages(url: str, surfaces: Collection[str]) -> dict[str, str]:
+    """Address of each surface's candidates, where they are reviewed."""
+    return {
+        each: f"{url}/#/models/{candidates_model(each)}?{_TRAINING}" for each in surfaces
     }

@@ -16,6 +16,10 @@ from registry.gates.judgement import finite
 from registry.plots import top_gains
 from sluice.metrics.comparison import PairedComparison
 
+_HOW = (
+    "A decision binds to the release's digest. Signed in to MLflow (`sluice ui --auth`), give this "
+    "version the tag `review` with the value `approved`, or `rejected: ` and why; or type:"
+)
 _CAPTIONS = {
     "differences": "Difference of each metric with its interval.",
     "metrics": "Mean of each metric over the judged requests.",
@@ -75,7 +79,7 @@ def markdown(evidence: Evidence) -> str:
         _metric_table(evidence),
     ]
     if command:
-        lines += ["An approval binds to the release's digest:", f"```\n{command}\n```"]
+        lines += [_HOW, f"```\n{command}\n```"]
     return "\n\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from registry.candidacy import gate, package, register, submit
 from registry.moves import made, move_once, named, position_of, version_of
 from registry.proof import ensure_promotable, evidence_of
 from registry.review import approve, reject, review_queue
+from registry.waiving import waive
 from sluice.errors import Held, NotFound, Refused
 from sluice.store.port import Store
 from sluice.store.records import (
@@ -37,6 +38,7 @@ __all__ = [
     "review_queue",
     "rollback",
     "submit",
+    "waive",
 ]
 
 
@@ -49,11 +51,12 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     actor: str,
     at: datetime,
     idempotency_key: str,
+    approvers: int = 1,
 ) -> LedgerRow:
     """Make an approved version the provisional champion.
 
-    The evidence is read again: every mandatory verdict, the release, and its approval by somebody
-    other than the author. The champion so far retires and is remembered as last good.
+    The evidence is read again: every mandatory verdict or its waiver, the release, and its approval
+    by people other than the author. The champion so far retires and is remembered as last good.
 
     Args:
         store: where it is kept.
@@ -64,6 +67,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
         actor: who promotes.
         at: when.
         idempotency_key: of this promotion.
+        approvers: different people who must have approved it.
 
     Raises:
         Held: evidence is missing, or was gathered against another champion; the message says which.
@@ -72,7 +76,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     """
     champion = champion_of(store, version.surface)
     if not made(store, idempotency_key):
-        ensure_promotable(store, version, mandatory)
+        ensure_promotable(store, version, mandatory, approvers=approvers, at=at)
         _ensure_judged_against(version, champion, judged_against)
     before = _serving(store, champion)
     release = position_of(store, version).release or ""

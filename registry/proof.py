@@ -5,8 +5,10 @@ from datetime import datetime
 
 from registry.gates.judgement import Judgement
 from registry.moves import named, position_of
+from registry.waivers import waived, waivers_of
 from sluice.data.digest import json_digest
 from sluice.errors import Held
+from sluice.gate_spec import UNWAIVABLE
 from sluice.store.port import Store
 from sluice.store.records import (
     Document,
@@ -49,41 +51,68 @@ def verdict_of(store: Store, version: Version, gate: str) -> Verdict | None:
 
 
 def evidence_of(store: Store, version: Version) -> tuple[str, ...]:
-    """Digests of the evidence of all verdicts."""
+    """Digests of the evidence of all verdicts, and of the terms of all waivers."""
     verdicts = store.find(Verdict, surface=version.surface, version=version.number)
-    return tuple(verdict.evidence for verdict in verdicts)
+    terms = (waiver.document for waiver in waivers_of(store, version))
+    return (*(verdict.evidence for verdict in verdicts), *terms)
 
 
-def unproven(store: Store, version: Version, mandatory: Sequence[str]) -> tuple[str, ...]:
-    """Why the mandatory gates hold the version, one sentence a gate; empty where all passed.
+def unproven(
+    store: Store, version: Version, mandatory: Sequence[str], at: datetime
+) -> tuple[str, ...]:
+    """Why the mandatory gates hold the version, one sentence a gate; empty where none does.
 
     No gate at all proves nothing, a missing verdict is inconclusive, and a verdict whose evidence
-    is gone or altered is worth none.
+    is gone or altered is worth none. One that did not pass holds, unless a waiver lasts `at` now.
     """
     if not mandatory:
         return ("no gate is mandatory at this step, so nothing is proven",)
-    reasons = (_why_held(store, version, gate) for gate in mandatory)
+    reasons = (_why_held(store, version, gate, at) for gate in mandatory)
     return tuple(reason for reason in reasons if reason)
 
 
-def ensure_promotable(store: Store, version: Version, mandatory: Sequence[str]) -> None:
+def ensure_promotable(
+    store: Store,
+    version: Version,
+    mandatory: Sequence[str],
+    *,
+    approvers: int,
+    at: datetime,
+) -> None:
     """Read all evidence again before the version may serve.
+
+    Args:
+        store: where it is kept.
+        version: what is to serve.
+        mandatory: gates that must have passed, or be waived.
+        approvers: different people who must have approved it.
+        at: when the waivers must hold.
 
     Raises:
         Held: something is missing; the message names everything that is.
     """
     position = position_of(store, version)
-    missing = (*unproven(store, version, mandatory), *_unreviewed(store, version, position))
+    missing = (
+        *unproven(store, version, mandatory, at),
+        *_unreviewed(store, version, position, approvers),
+    )
     if missing:
         raise Held(f"{named(version)} cannot serve: {'; '.join(missing)}")
 
 
-def _why_held(store: Store, version: Version, gate: str) -> str | None:
+def _why_held(store: Store, version: Version, gate: str, at: datetime) -> str | None:
     verdict = verdict_of(store, version, gate)
     if verdict is None:
         return f"{gate}: inconclusive: there is no verdict"
     if verdict.outcome is not Outcome.PASS:
-        return f"{gate}: {verdict.outcome}: {verdict.reason}"
+        waiver = None if gate in UNWAIVABLE else waived(store, version, verdict)
+        if waiver is None or person(waiver.actor) in authors(store, version):
+            return f"{gate}: {verdict.outcome}: {verdict.reason}"
+        if not waiver.holds(at):
+            return (
+                f"{gate}: {verdict.outcome}: its waiver by {waiver.actor} ended "
+                f"{waiver.until.isoformat()}: {verdict.reason}"
+            )
     document = store.get(Document, digest=verdict.evidence)
     if document is None or json_digest(document.body) != verdict.evidence:
         return (
@@ -92,23 +121,36 @@ def _why_held(store: Store, version: Version, gate: str) -> str | None:
     return None
 
 
-def _unreviewed(store: Store, version: Version, position: Position) -> Iterator[str]:
+def _unreviewed(
+    store: Store, version: Version, position: Position, approvers: int
+) -> Iterator[str]:
     if position.release is None:
         yield "it has no release"
         return
     release = store.get(Release, surface=version.surface, digest=position.release)
     if release is None or release.version != version.number:
         yield f"release {position.release[:12]} is not registered as its own"
-    approvals = store.find(
+    people = {person(row.actor) for row in approvals(store, version, position.release)}
+    if not people:
+        yield f"nobody but its author approved release {position.release[:12]}"
+    elif len(people) < approvers:
+        yield (
+            f"{len(people)} of {approvers} people approved release {position.release[:12]}: "
+            f"{', '.join(sorted(people))}"
+        )
+
+
+def approvals(store: Store, version: Version, release: str) -> tuple[LedgerRow, ...]:
+    """Approvals of exactly this release by people who have no part in the version, in order."""
+    rows = store.find(
         LedgerRow, surface=version.surface, version=version.number, action="approve"
     )
-    if not any(_valid(store, version, position.release, row) for row in approvals):
-        yield f"nobody but its author approved release {position.release[:12]}"
-
-
-def _valid(store: Store, version: Version, release: str, approval: LedgerRow) -> bool:
-    other = person(approval.actor) not in authors(store, version)
-    return other and approval.evidence[:1] == (release,)
+    involved = authors(store, version)
+    return tuple(
+        row
+        for row in rows
+        if person(row.actor) not in involved and row.evidence[:1] == (release,)
+    )
 
 
 def authors(store: Store, version: Version) -> frozenset[str]:

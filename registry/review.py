@@ -3,12 +3,12 @@
 What is approved is a digest of bytes: a release that was built again is another one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from registry.moves import move_once, named, position_of, version_of
-from registry.proof import authors, evidence_of, person
-from sluice.errors import Refused
+from registry.proof import approvals, authors, evidence_of, person
+from sluice.errors import Conflict, Refused
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, State, Transition, Version
 
@@ -28,8 +28,9 @@ def approve(  # noqa: PLR0913 - a decision has that many parts, and each is name
     release: str,
     reason: str,
     at: datetime,
+    approvers: int = 1,
 ) -> LedgerRow:
-    """Approve the bytes of one release.
+    """Approve the bytes of one release; it is approved once enough different people have.
 
     Args:
         store: where the decision is kept.
@@ -39,10 +40,12 @@ def approve(  # noqa: PLR0913 - a decision has that many parts, and each is name
         release: digest that the reviewer has seen.
         reason: why, in the reviewer's words.
         at: when.
+        approvers: how many people that takes.
 
     Raises:
         Refused: the reviewer is the author or none of the reviewers, the release is not the
             version's, or the version is not in review.
+        Conflict: somebody else approved it at the same moment; ask again.
     """
     ensure_may_review(store, version, reviewer, reviewers)
     packaged = position_of(store, version).release
@@ -51,23 +54,50 @@ def approve(  # noqa: PLR0913 - a decision has that many parts, and each is name
             f"{named(version)} is packaged as release {packaged or 'none'}, "
             f"but {release} was to be approved; look at the evidence again"
         )
-    return move_once(
+    given = approvals(store, version, release)
+    own = next((row for row in given if person(row.actor) == person(reviewer)), None)
+    return own or _approve(
+        store, version, given, reviewer=reviewer, reason=reason, at=at, approvers=approvers
+    )
+
+
+def _approve(  # noqa: PLR0913 - the parts of one approval
+    store: Store,
+    version: Version,
+    given: Sequence[LedgerRow],
+    *,
+    reviewer: str,
+    reason: str,
+    at: datetime,
+    approvers: int,
+) -> LedgerRow:
+    position = position_of(store, version)
+    nth, release = len(given) + 1, position.release or ""
+    # A tier that asks for more people now than when it was approved lets more of them approve.
+    more = position.state is State.APPROVED and nth <= approvers
+    enough = more or nth >= approvers
+    row = move_once(
         store,
         Transition(
             surface=version.surface,
             version=version.number,
             action="approve",
-            expected=State.IN_REVIEW,
-            after=State.APPROVED,
+            expected=State.APPROVED if more else State.IN_REVIEW,
+            after=State.APPROVED if enough else State.IN_REVIEW,
             actor=reviewer,
             role="reviewer",
             reason=reason,
-            # The reviewer is part of the key: a second one must not be told "you approved it".
-            idempotency_key=f"approve:{version.surface}:{version.number}:{release}:{reviewer}",
+            # Numbered: of two who approve at once, one is told to ask again, and both are counted.
+            idempotency_key=f"approve:{version.surface}:{version.number}:{release}:{nth}",
             at=at,
             evidence=(release, *evidence_of(store, version)),
         ),
     )
+    if person(row.actor) != person(reviewer):
+        raise Conflict(
+            f"{row.actor} approved {named(version)} at the same moment; approve it again"
+        )
+    return row
 
 
 def reject(

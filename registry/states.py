@@ -6,10 +6,14 @@ stateDiagram-v2
     candidate --> gated: every mandatory gate passed
     candidate --> blocked: a gate failed, was inconclusive or is missing
     gated --> packaged: package
+    blocked --> candidate: a gate was waived, so it is judged again
+    blocked --> packaged: the same, once it has a release
     packaged --> in_review: the replay gate passed too
     packaged --> blocked: the replay gate did not pass
+    in_review --> in_review: approved by too few yet, or a waiver renewed
     in_review --> approved: a reviewer, never the author
     in_review --> rejected
+    approved --> approved: a further approval, or a waiver renewed
     approved --> champion_provisional: promote
     champion_provisional --> champion: confirm, after the bake
     champion_provisional --> rolled_back: rollback
@@ -17,7 +21,6 @@ stateDiagram-v2
     champion --> retired: another was promoted
     champion --> rolled_back: rollback
     retired --> champion: the one after it was rolled back
-    blocked --> [*]
     rejected --> [*]
     rolled_back --> [*]
 ```
@@ -35,10 +38,10 @@ from sluice.store.records import State
 ALLOWED: Mapping[State, frozenset[State]] = {
     State.CANDIDATE: frozenset({State.GATED, State.BLOCKED}),
     State.GATED: frozenset({State.PACKAGED}),
-    State.BLOCKED: frozenset(),
+    State.BLOCKED: frozenset({State.CANDIDATE, State.PACKAGED}),
     State.PACKAGED: frozenset({State.IN_REVIEW, State.BLOCKED}),
-    State.IN_REVIEW: frozenset({State.APPROVED, State.REJECTED}),
-    State.APPROVED: frozenset({State.CHAMPION_PROVISIONAL}),
+    State.IN_REVIEW: frozenset({State.IN_REVIEW, State.APPROVED, State.REJECTED}),
+    State.APPROVED: frozenset({State.APPROVED, State.CHAMPION_PROVISIONAL}),
     State.REJECTED: frozenset(),
     State.CHAMPION_PROVISIONAL: frozenset(
         {State.CHAMPION, State.ROLLED_BACK, State.RETIRED}

@@ -24,6 +24,8 @@ from sluice.errors import SluiceError
 
 Answer = dict[str, Any]
 
+_UNSIGNED = {"SLUICE_REQUIRE_SIGNATURE": "0"}
+
 
 def package(request: Mapping[str, Any]) -> Answer:
     """Build the release of a candidate folder, verify it in a child process, and build its Bento."""
@@ -45,13 +47,14 @@ def package(request: Mapping[str, Any]) -> Answer:
 def replay_release(request: Mapping[str, Any]) -> Answer:
     """Serve the Bento of a release and replay its golden requests over HTTP.
 
-    Its predictions are nobody's traffic, so they are logged into a home that is thrown away.
+    Its predictions are nobody's traffic, so they are logged into a home that is thrown away. No key
+    is trusted there: a release is signed when it is promoted, and replayed before.
     """
     digest = request["release"]
     golden = open_release(Path(request["releases"]) / digest, digest).golden
     with (
         tempfile.TemporaryDirectory(prefix="sluice-replay-") as home,
-        serve(_bento(request), Path(home)) as server,
+        serve(_bento(request), Path(home), environ=_UNSIGNED) as server,
     ):
         report = replay(server.url, server.pid, digest, golden)
     figures = asdict(report)

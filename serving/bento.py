@@ -28,7 +28,7 @@ VERSION_DIGITS = 16
 PACKAGES = ("sluice", "registry", "serving")
 """The code that serves."""
 REQUIREMENTS = (
-    "bentoml", "lightgbm", "numba", "numpy", "orjson", "polars", "prometheus-client", "pyarrow",
+    "bentoml", "cryptography", "lightgbm", "numba", "numpy", "orjson", "polars", "prometheus-client", "pyarrow",
     "pydantic", "scikit-learn", "scipy", "starlette",
 )  # fmt: skip
 """What that code imports; an image gets the versions installed here."""

@@ -1,7 +1,7 @@
 """Checks on a release folder's bytes, none of which parses a file it has not yet trusted.
 
 In this order: size caps, then an allow-list of names, then digests. The first thing that is wrong is
-named in an `IntegrityError` and nothing after it is looked at.
+named in an `IntegrityError` and nothing after it is looked at. `serving.trust` comes next.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ MAX_MANIFEST_BYTES = 1 << 20
 
 _FOLDERS = frozenset({"model", "state"})
 _ALLOWED = re.compile(
-    r"manifest\.json|features\.json|golden\.json"
+    r"manifest\.json|features\.json|arrangement\.json|golden\.json"
     r"|model/[a-z][a-z0-9_]*\.(json|txt|npz|npy|safetensors)"
     r"|state/[a-z][a-z0-9_]*\.(json|npz|npy)"
 )

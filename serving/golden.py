@@ -1,4 +1,4 @@
-"""Golden requests: recorded questions with the scores that the packaged model gave them.
+"""Golden requests: recorded questions with the scores and the order that they got when packaged.
 
 Scores are written as hexadecimal floats, so that equality means the same bits.
 """
@@ -23,11 +23,13 @@ GOLDEN_NAME = "golden.json"
 
 @dataclass(frozen=True)
 class GoldenRequest:
-    """One request, and the scores it must get."""
+    """One request, and the scores and the order it must get."""
 
     request: Request
     scores: tuple[float, ...]
     """In the order of the request's candidates."""
+    order: tuple[int, ...]
+    """Rows from the top slot down."""
 
 
 class _Recorded(BaseModel):
@@ -38,6 +40,7 @@ class _Recorded(BaseModel):
     ts: int
     context: dict[str, float | Annotated[tuple[float, ...], Field(strict=False)]]
     scores: Annotated[tuple[str, ...], Field(strict=False)]
+    order: Annotated[tuple[int, ...], Field(strict=False)]
 
 
 _GOLDEN = TypeAdapter(list[_Recorded])
@@ -78,10 +81,7 @@ def record_golden(
         for request in requests
     ]
     moved.sort(key=lambda request: request.ts)
-    return tuple(
-        GoldenRequest(request, tuple(float(score) for score in scorer.scores(request)))
-        for request in moved
-    )
+    return tuple(_recorded(scorer, request) for request in moved)
 
 
 def encode_golden(golden: Sequence[GoldenRequest]) -> bytes:
@@ -96,6 +96,7 @@ def encode_golden(golden: Sequence[GoldenRequest]) -> bytes:
                     name: _plain(value) for name, value in one.request.context.items()
                 },
                 "scores": [score.hex() for score in one.scores],
+                "order": list(one.order),
             }
             for one in golden
         ]
@@ -114,6 +115,7 @@ def decode_golden(content: bytes) -> tuple[GoldenRequest, ...]:
             GoldenRequest(
                 Request(one.user_id, one.item_ids, one.ts, one.context),
                 tuple(float.fromhex(score) for score in one.scores),
+                one.order,
             )
             for one in recorded
         )
@@ -140,6 +142,13 @@ def same_bits(
     """Whether two vectors are equal bit for bit; unlike `==`, -0.0 differs from 0.0 and NaN is itself."""
     left, right = np.asarray(expected, np.float64), np.asarray(found, np.float64)
     return left.tobytes() == right.tobytes()
+
+
+def _recorded(scorer: Scorer, request: Request) -> GoldenRequest:
+    ranking = scorer.rank(request)
+    return GoldenRequest(
+        request, tuple(ranking.scores.tolist()), tuple(ranking.order.tolist())
+    )
 
 
 def _request(rows: pl.DataFrame) -> Request:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sluice.data.digest import canonical_json, json_digest
 from sluice.errors import IntegrityError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST_NAME = "manifest.json"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,7 +48,7 @@ class FileEntry(_Strict):
 class Manifest(_Strict):
     """The content of `manifest.json`."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     provenance: Provenance
     features: tuple[str, ...] = Field(strict=False)
     """Names of the feature columns, in the order the ranker was fitted on."""

@@ -15,6 +15,7 @@ from serving.sandbox import DEFAULT_LIMITS, Limits
 from serving.scorer import Ranking
 from serving.source import Assignment, Source
 from serving.telemetry import Telemetry
+from serving.trust import Trust
 from sluice.errors import DataError, IntegrityError, SluiceError, StaleState
 from sluice.features.state import Request
 
@@ -39,13 +40,14 @@ class RankingServer:
     process, so it delays nobody.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two things to be told, the rest are limits with defaults
         self,
         source: Source,
         predictions: Path,
         clock: Callable[[], int],
         *,
         limits: Limits = DEFAULT_LIMITS,
+        trust: Trust | None = None,
         poll_seconds: float = 1.0,
         retry_seconds: float = 30.0,
     ) -> None:
@@ -56,6 +58,7 @@ class RankingServer:
             predictions: folder that gets one folder for each surface.
             clock: now, in µs since the epoch.
             limits: of the child that tries a release.
+            trust: whose signature a release needs; None where none is looked at.
             poll_seconds: between two looks at the source.
             retry_seconds: after which a refused release is tried again.
         """
@@ -64,7 +67,7 @@ class RankingServer:
         self.refusal = ""
         """Why the newest release named is not in service; empty where it is, or is being verified."""
         self._source, self._predictions, self._clock = source, predictions, clock
-        self._limits, self._poll_seconds = limits, poll_seconds
+        self._limits, self._trust, self._poll_seconds = limits, trust, poll_seconds
         self._retry_seconds, self._retry_at = retry_seconds, 0.0
         self._log: PredictionLog | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -97,7 +100,7 @@ class RankingServer:
             raise Rejected(503, "no release is in service yet; /readyz says when one is")
         request = self._request(asked, serving)
         try:
-            ranking = serving.release.scorer.rank(request)
+            ranking = serving.release.scorer.rank(request, asked.revenue)
         except (StaleState, DataError) as error:
             raise Rejected(422, f"the request does not fit the release: {error}") from error
         self.telemetry.candidates += len(request.item_ids)
@@ -129,7 +132,7 @@ class RankingServer:
                 await self.look()
 
     def _open(self, named: Assignment) -> LoadedRelease:
-        return open_release(named.folder, named.digest, self._limits)
+        return open_release(named.folder, named.digest, self._limits, self._trust)
 
     def _take(self, release: LoadedRelease, epoch: int | None) -> None:
         if self._log is None:

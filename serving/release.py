@@ -4,7 +4,8 @@
 <digest>/
 ├── manifest.json    provenance and the digest of every other file; its own digest is the release's
 ├── features.json    the surface's feature declaration and the columns it gives
-├── golden.json      recorded requests with the scores they must get
+├── arrangement.json the mechanisms that order what was scored, with their prices
+├── golden.json      recorded requests with the scores and the order they must get
 ├── model/           the ranker, as `sluice.rankers.save_ranker` writes it
 └── state/           the feature state, as `FeatureState.save` writes it
 ```
@@ -31,12 +32,14 @@ from serving.golden import (
 )
 from serving.manifest import MANIFEST_NAME, Manifest, Provenance
 from serving.sandbox import DEFAULT_LIMITS, Limits, score_in_child
-from serving.scorer import Scorer
+from serving.scorer import Ranking, Scorer
+from serving.trust import Trust
 from sluice.data.atomic import folder_atomically
 from sluice.data.digest import canonical_json
 from sluice.errors import IntegrityError
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
+from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import load_ranker, save_ranker
 
 FEATURES_NAME = "features.json"
@@ -84,22 +87,33 @@ def build_release(
     return manifest.digest
 
 
-def verify_release(folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS) -> Manifest:
-    """Check the bytes, then let a child process load them and repeat the golden requests.
+def verify_release(
+    folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS, trust: Trust | None = None
+) -> Manifest:
+    """Check the bytes, then the signature, then let a child load them and repeat golden requests.
+
+    Args:
+        folder: of the release.
+        digest: that it must have.
+        limits: of the child.
+        trust: whose signature is needed; none where nobody has promoted the release yet.
 
     Raises:
         NotFound: no such folder.
-        IntegrityError: a file is not what the digest says (then nothing was parsed), the child
-            crashed or ran over its limits, or a score differs by a bit.
+        IntegrityError: a file is not what the digest says or the signature does not count (then
+            nothing was parsed), the child crashed or ran over its limits, or a score differs by a
+            bit.
     """
     manifest = check_bytes(folder, digest)
+    if trust:
+        trust.check(manifest)
     golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
     _compare(digest, golden, score_in_child(folder, limits))
     return manifest
 
 
 def open_release(
-    folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS
+    folder: Path, digest: str, limits: Limits = DEFAULT_LIMITS, trust: Trust | None = None
 ) -> LoadedRelease:
     """Verify a release and load it into this process.
 
@@ -110,22 +124,28 @@ def open_release(
         NotFound: no such folder.
         IntegrityError: as `verify_release`; nothing was loaded into this process.
     """
-    verify_release(folder, digest, limits)
+    verify_release(folder, digest, limits, trust)
     manifest = check_bytes(folder, digest)
     golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
     scorer = load_scorer(folder)
     _check_features(manifest, folder, scorer)
-    _compare(digest, golden, [scorer.scores(one.request).tolist() for one in golden])
+    rankings = [scorer.rank(one.request) for one in golden]
+    _compare(digest, golden, [ranking.scores.tolist() for ranking in rankings])
+    _compare_orders(digest, golden, rankings)
     return LoadedRelease(digest, manifest, scorer, golden)
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """Load ranker and state of a release whose bytes were checked.
+    """Load ranker, state and mechanisms of a candidate or a release whose bytes were checked.
 
     Raises:
         IntegrityError: a file is not what its `save` writes.
     """
-    return Scorer(load_ranker(folder / "model"), FeatureState.load(folder / "state"))
+    return Scorer(
+        load_ranker(folder / "model"),
+        FeatureState.load(folder / "state"),
+        Arrangement.load(folder),
+    )
 
 
 def _write_content(folder: Path, scorer: Scorer, golden: Sequence[GoldenRequest]) -> None:
@@ -133,6 +153,7 @@ def _write_content(folder: Path, scorer: Scorer, golden: Sequence[GoldenRequest]
         (folder / part).mkdir()
     save_ranker(scorer.ranker, folder / "model")
     scorer.state.save(folder / "state")
+    scorer.arrangement.save(folder)
     features = _Features(spec=scorer.state.spec, names=scorer.state.names)
     (folder / FEATURES_NAME).write_bytes(canonical_json(features.model_dump(mode="json")))
     (folder / GOLDEN_NAME).write_bytes(encode_golden(golden))
@@ -159,4 +180,19 @@ def _compare(
         raise IntegrityError(
             f"release {digest[:12]}: {len(differing)} of {len(golden)} golden requests get other scores "
             f"than recorded, the first is number {differing[0]}"
+        )
+
+
+def _compare_orders(
+    digest: str, golden: Sequence[GoldenRequest], rankings: Sequence[Ranking]
+) -> None:
+    differing = [
+        nth
+        for nth, (one, ranking) in enumerate(zip(golden, rankings, strict=True))
+        if tuple(ranking.order.tolist()) != one.order
+    ]
+    if differing:
+        raise IntegrityError(
+            f"release {digest[:12]}: {len(differing)} of {len(golden)} golden requests get another "
+            f"order than recorded, the first is number {differing[0]}"
         )

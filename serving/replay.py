@@ -9,7 +9,6 @@ import numpy as np
 
 from serving.golden import GoldenRequest, same_bits
 from serving.processes import resident_mb
-from sluice.mechanisms.order import rank_by
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,8 @@ def _ask(client: httpx.Client, one: GoldenRequest, release: str) -> _Answer:
 
 def _matches(one: GoldenRequest, items: list[dict]) -> bool:
     """Whether items, order and scores are as recorded, the scores bit for bit."""
-    order = rank_by(np.array(one.scores), one.request.item_ids)
-    expected = [one.request.item_ids[row] for row in order]
-    scores = [one.scores[row] for row in order]
+    expected = [one.request.item_ids[row] for row in one.order]
+    scores = [one.scores[row] for row in one.order]
     return [item["item_id"] for item in items] == expected and same_bits(
         scores, [item["score"] for item in items]
     )

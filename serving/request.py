@@ -21,7 +21,7 @@ LATEST_TS = 253_402_300_800_000_000
 FLOAT32_MAX = 3.4028234663852886e38
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIELDS = frozenset({"user_id", "candidates", "ts", "context", "request_id"})
+_FIELDS = frozenset({"user_id", "candidates", "ts", "context", "request_id", "revenue"})
 
 
 class Rejected(Refused):
@@ -47,6 +47,8 @@ class RankRequest:
     context: Mapping[str, float | Sequence[float]]
     """A number, or one for each candidate."""
     request_id: str | None
+    revenue: tuple[float | None, ...] | None = None
+    """Expected revenue of showing each candidate that is an ad; None for an organic one."""
 
 
 def parse_rank(body: bytes) -> RankRequest:
@@ -68,6 +70,7 @@ def parse_rank(body: bytes) -> RankRequest:
         ts=_ts(fields["ts"]) if "ts" in fields else None,
         context=_context(fields.get("context", {}), len(candidates)),
         request_id=_request_id(fields),
+        revenue=_revenue(fields.get("revenue"), len(candidates)),
     )
 
 
@@ -180,6 +183,16 @@ def _context(value: Any, candidates: int) -> dict[str, float | Sequence[float]]:
     for name in value:
         _text("a name in context", name, MAX_ID_CHARACTERS)
     return {name: _number_or_column(given, candidates) for name, given in value.items()}
+
+
+def _revenue(value: Any, candidates: int) -> tuple[float | None, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != candidates:
+        raise Rejected(
+            422, "revenue must be a list with a number or null for each candidate"
+        )
+    return tuple(None if each is None else _number(each) for each in value)
 
 
 def _number_or_column(value: Any, candidates: int) -> float | tuple[float, ...]:

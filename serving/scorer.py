@@ -1,15 +1,21 @@
 """One ranking: features as known at the request's time, scores, and the order they give."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.errors import IntegrityError
+from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.state import FeatureState, Request
-from sluice.mechanisms.order import rank_by
+from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
+from sluice.mechanisms.slate import Slate
 from sluice.rankers.protocol import Ranker
+
+LIVE = frozenset({"providers", "categories", "is_ad", "revenue"})
+"""Columns of a slate that a live request has: what the state knows of its items, what it says of ads."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +25,29 @@ class Ranking:
     scores: NDArray[np.float64]
     """[candidates]."""
     order: NDArray[np.int64]
-    """[candidates]; rows from the top slot down."""
+    """[shown]; rows from the top slot down. An ad that no slot was found for is not shown."""
     features_digest: str
     """SHA-256 over the float32 feature matrix, to prove later what was seen when ranking."""
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A ranker and the feature state it is asked with."""
+    """A ranker, the feature state it is asked with, and the mechanisms that order what it scores.
+
+    Raises:
+        ConfigError: a mechanism reads what no live request has.
+    """
 
     ranker: Ranker
     state: FeatureState
+    arrangement: Arrangement = BY_SCORE
+
+    def __post_init__(self) -> None:
+        if absent := sorted(self.arrangement.columns - LIVE):
+            raise ConfigError(
+                f"mechanisms: a live request has no {', '.join(absent)}; declare only mechanisms that "
+                f"read {', '.join(sorted(LIVE))}"
+            )
 
     def scores(self, request: Request) -> NDArray[np.float64]:
         """Scores, [candidates].
@@ -39,11 +57,19 @@ class Scorer:
         """
         return self.ranker.score(self.state.features(request))
 
-    def rank(self, request: Request) -> Ranking:
+    def rank(
+        self, request: Request, revenue: Sequence[float | None] | None = None
+    ) -> Ranking:
         """Features, scores and order of one request.
+
+        Args:
+            request: what is asked.
+            revenue: expected revenue of showing each candidate that is an ad, None for one that is
+                none; all are organic where it is left out.
 
         Raises:
             StaleState: the request is older than the state's newest event.
+            DataError: it has ads, and no mechanism places ads.
             IntegrityError: the ranker gave a score that is not finite, so there is no order.
         """
         features = self.state.features(request)
@@ -52,7 +78,38 @@ class Scorer:
             raise IntegrityError(
                 f"{unfit} scores of {len(scores)} are not finite, so there is no order"
             )
-        return Ranking(scores, rank_by(scores, request.item_ids), _matrix_digest(features))
+        order = self._order(request, scores, revenue)
+        return Ranking(scores, order, _matrix_digest(features))
+
+    def _order(
+        self,
+        request: Request,
+        scores: NDArray[np.float64],
+        revenue: Sequence[float | None] | None,
+    ) -> NDArray[np.int64]:
+        wanted = self.arrangement.columns
+        columns: dict[str, Any] = {}
+        if "providers" in wanted:
+            columns["providers"] = self.state.provider_of(request.item_ids)
+        if "categories" in wanted:
+            columns["categories"] = self.state.category_of(request.item_ids)
+        offered = [None] * len(scores) if revenue is None else revenue
+        if "is_ad" in wanted:
+            columns["is_ad"] = np.array([each is not None for each in offered], np.bool_)
+            columns["revenue"] = np.array([each or 0.0 for each in offered], np.float64)
+        elif any(each is not None for each in offered):
+            raise DataError(
+                "the request has ads, and this release has no mechanism for ads"
+            )
+        slate = Slate(np.array(request.item_ids, np.str_), scores, **columns)
+        order = self.arrangement.order(slate)
+        return order if slate.is_ad is None else _shown(order, slate.is_ad)
+
+
+def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Without the ads below the last organic item, which found no slot."""
+    organic = np.flatnonzero(~is_ad[order])
+    return order[: organic[-1] + 1] if len(organic) else order[:0]
 
 
 def _matrix_digest(features: NDArray[np.float32]) -> str:

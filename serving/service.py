@@ -13,9 +13,11 @@ from pathlib import Path
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from registry.keys import KeyRing
 from serving.app import ranking_app
 from serving.ranking_server import RankingServer
 from serving.source import source_from
+from serving.trust import Trust
 from sluice.child import SELF, end_with
 from sluice.settings import load_settings
 
@@ -45,7 +47,10 @@ class RankingService:
         source = source_from(
             os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES
         )
-        self.server = RankingServer(source, settings.predictions, _now)
+        trust = Trust(
+            KeyRing(settings.keys), settings.signatures, settings.require_signature
+        )
+        self.server = RankingServer(source, settings.predictions, _now, trust=trust)
 
     @bentoml.on_startup
     async def begin(self) -> None:

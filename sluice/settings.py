@@ -38,6 +38,10 @@ class Settings:
     surfaces: Path
     actor: str | None
     """Who acts, for the ledger; where it is not said, a flow acts for the surface's owner."""
+    promoter: str = "sluice-promoter"
+    """Account that alone may write the champions through MLflow's pages and its API."""
+    require_signature: bool = False
+    """Serve no unsigned release even where no key is trusted yet; with a trusted key, always so."""
 
     @property
     def database(self) -> Path:
@@ -57,6 +61,11 @@ class Settings:
         return self.home / "snapshots"
 
     @property
+    def search_url(self) -> str:
+        """Where Optuna keeps its trials: a database of its own, as each tool has."""
+        return _sqlite_url(self.home / "search.db")
+
+    @property
     def models(self) -> Path:
         return self.home / "models"
 
@@ -67,6 +76,19 @@ class Settings:
     @property
     def bentos(self) -> Path:
         return self.home / "bentoml"
+
+    @property
+    def keys(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def signatures(self) -> Path:
+        return self.home / "signatures"
+
+    @property
+    def heads(self) -> Path:
+        """Signed heads of the ledger, outside its database."""
+        return self.home / "audit" / "heads"
 
     @property
     def pointers(self) -> Path:
@@ -113,12 +135,22 @@ class Settings:
         """The whole environment of a child process."""
         return {**os.environ, **self.environment()}
 
+    def own_variables(self) -> dict[str, str]:
+        """Variables by which `load_settings` in another process finds this installation."""
+        return {
+            "SLUICE_HOME": str(self.home),
+            "SLUICE_DATABASE_URL": self.database_url,
+            "SLUICE_SURFACES": str(self.surfaces),
+            "SLUICE_PROMOTER": self.promoter,
+            "SLUICE_REQUIRE_SIGNATURE": str(int(self.require_signature)),
+        }
+
 
 def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Settings:
-    """Settings from `SLUICE_HOME`, `SLUICE_DATABASE_URL`, `SLUICE_SURFACES` and `SLUICE_ACTOR`.
+    """Settings from the variables that `Settings.own_variables` names, and `SLUICE_ACTOR`.
 
     Raises:
-        ConfigError: the home exists and is no folder.
+        ConfigError: the home exists and is no folder, or a signature is required neither 0 nor 1.
     """
     root = (home or Path(environ.get("SLUICE_HOME", ".sluice"))).resolve()
     if root.exists() and not root.is_dir():
@@ -128,7 +160,16 @@ def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
         database_url=environ.get("SLUICE_DATABASE_URL") or _sqlite_url(root / "sluice.db"),
         surfaces=_surfaces(environ.get("SLUICE_SURFACES")),
         actor=environ.get("SLUICE_ACTOR") or None,
+        promoter=environ.get("SLUICE_PROMOTER") or Settings.promoter,
+        require_signature=_flag("SLUICE_REQUIRE_SIGNATURE", environ),
     )
+
+
+def _flag(name: str, environ: Mapping[str, str]) -> bool:
+    value = environ.get(name) or "0"
+    if value not in {"0", "1"}:
+        raise ConfigError(f"{name}={value}: write 0 or 1")
+    return value == "1"
 
 
 def _sqlite_url(path: Path) -> str:

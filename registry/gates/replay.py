@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from registry.gates.judgement import Judgement, count, finite, missing
+from sluice.gate_spec import ReplayGate
 from sluice.store.records import Outcome
-from sluice.surface import ReplayGate
 
 
 @dataclass(frozen=True)

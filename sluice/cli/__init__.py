@@ -9,11 +9,15 @@ from sluice.cli.audit import audit
 from sluice.cli.champion import champion
 from sluice.cli.demo import demo
 from sluice.cli.doctor import doctor
+from sluice.cli.explain import explain
+from sluice.cli.gates import gates
 from sluice.cli.ingest import ingest
 from sluice.cli.output import print_json, show_error
+from sluice.cli.release import release
 from sluice.cli.review import review
 from sluice.cli.run import run
 from sluice.cli.serve import serve
+from sluice.cli.tradeoffs import tradeoffs
 from sluice.cli.ui import ui
 from sluice.errors import SluiceError, mendable
 
@@ -40,7 +44,21 @@ def main() -> None:
     """
 
 
-for _command in (demo, run, ingest, review, champion, audit, serve, ui, doctor):
+for _command in (
+    demo,
+    run,
+    ingest,
+    gates,
+    review,
+    champion,
+    audit,
+    release,
+    explain,
+    tradeoffs,
+    serve,
+    ui,
+    doctor,
+):
     main.add_command(_command)
 
 

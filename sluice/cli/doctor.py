@@ -164,9 +164,11 @@ def _champions(settings: "Settings", store: "Store") -> Iterator[Finding]:
 
 
 def _standing(settings: "Settings", champion: "Champion") -> str:
-    """What a server would find: the pointer, and every byte of the release."""
+    """What a server would find: the pointer, every byte of the release, and its signature."""
+    from registry.keys import KeyRing
     from registry.pointer import read_pointer
     from serving.custody import check_bytes
+    from serving.trust import Trust
 
     pointer = read_pointer(settings.pointers, champion.surface)
     if pointer is None or pointer.release != champion.release:
@@ -174,8 +176,13 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
             f"{champion.release[:12]} in the store, {pointer.release[:12] if pointer else 'nothing'} "
             f"in the serving pointer; `sluice champion mirror {champion.surface}` tells it again"
         )
-    check_bytes(settings.releases / champion.release, champion.release)
-    return f"version {champion.version}, release {champion.release[:12]} whole"
+    manifest = check_bytes(settings.releases / champion.release, champion.release)
+    trust = Trust(KeyRing(settings.keys), settings.signatures, settings.require_signature)
+    signed = trust.check(manifest)
+    return (
+        f"version {champion.version}, release {champion.release[:12]} whole, "
+        f"{f'signed with key {signed.key[:12]}' if signed else 'not signed'}"
+    )
 
 
 def _telemetry() -> Iterator[Finding]:

@@ -1,12 +1,15 @@
 """Opens the store and the surface that a command speaks of."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
+    from registry.attestation import SignedPointer
+    from registry.mlflow_accounts import Accounts
     from sluice.settings import Settings
     from sluice.store.port import Store
     from sluice.surface import Surface
@@ -37,8 +40,27 @@ def existing_store(settings: "Settings") -> "Store":
     return open_store(settings.database_url)
 
 
+def signed_pointer(settings: "Settings", store: "Store") -> "SignedPointer":
+    """The receiver that signs a release before servers are pointed to it."""
+    from registry.attestation import SignedPointer, Signer
+    from registry.keys import KeyRing
+    from registry.pointer import PointerReceiver
+
+    keys, at = KeyRing(settings.keys), datetime.now(UTC)
+    signer = Signer(store, settings.releases, settings.signatures, keys, at)
+    return SignedPointer(signer, PointerReceiver(settings.pointers))
+
+
 def surface_of(settings: "Settings", name: str) -> "Surface":
     """The surface's declaration."""
     from sluice.surface import load_surface, surface_path
 
     return load_surface(surface_path(settings.surfaces, name))
+
+
+def accounts_of(settings: "Settings") -> "Accounts":
+    """The accounts of MLflow's pages; nothing is made before they are asked for something."""
+    from registry.mlflow_accounts import Accounts
+
+    surfaces = sorted(path.stem for path in settings.surfaces.glob("*.toml"))
+    return Accounts(settings.mlflow / "accounts", tuple(surfaces), settings.promoter)

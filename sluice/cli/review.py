@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sluice.cli.account import account
 from sluice.cli.installation import existing_store, settings_at, surface_of
 from sluice.cli.output import print_json, print_table, with_home
 
@@ -13,6 +14,9 @@ from sluice.cli.output import print_json, print_table, with_home
 @click.group()
 def review() -> None:
     """List, read, approve or reject candidates."""
+
+
+review.add_command(account)
 
 
 @review.command("list")
@@ -125,21 +129,27 @@ def approve(
     """
     from registry import review as decisions
     from registry.moves import version_of
+    from sluice.store.records import State
 
     settings = settings_at(home)
-    store = existing_store(settings)
+    store, declared = existing_store(settings), surface_of(settings, surface)
     row = decisions.approve(
         store,
         version_of(store, surface, version),
         reviewer=reviewer,
-        reviewers=surface_of(settings, surface).review.reviewers,
+        reviewers=declared.review.reviewers,
+        approvers=declared.at_least.approvers,
         release=digest,
         reason=reason,
         at=datetime.now(UTC),
     )
     _said(row, as_json=as_json)
-    if not as_json:
+    if as_json:
+        return
+    if row.after == State.APPROVED:
         click.echo(f"next: sluice run promote {surface} --version {version}")
+    else:
+        click.echo(f"{declared.at_least.approvers} people must approve it")
 
 
 @review.command()

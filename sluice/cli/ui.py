@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import settings_at
+from sluice.cli.installation import accounts_of, settings_at
 from sluice.cli.output import print_json, print_line, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.errors import NotFound
@@ -24,16 +24,20 @@ _USUAL = {"mlflow": 5000, "prefect": 4200, "evidently": 8000}
 @click.option("--mlflow-port", type=_PORT, help="5000, or the next that is free.")
 @click.option("--prefect-port", type=_PORT, help="4200, or the next that is free.")
 @click.option("--evidently-port", type=_PORT, help="8000, or the next that is free.")
+@click.option("--auth", is_flag=True, help="Sign in to MLflow; reviews are made there.")
 def ui(
     home: Path | None,
     as_json: bool,
     mlflow_port: int | None,
     prefect_port: int | None,
     evidently_port: int | None,
+    auth: bool,
 ) -> None:
     """Open MLflow, Prefect and Evidently over what was made; Ctrl-C stops all three.
 
-    Everything binds to 127.0.0.1, and no tool reports to anybody.
+    Everything binds to 127.0.0.1, and no tool reports to anybody. With --auth, MLflow asks who you
+    are, and the tag `review` of a candidate approves or rejects it; `sluice review account` makes
+    the accounts.
 
     \b
     Example:
@@ -48,19 +52,21 @@ def ui(
         )
     asked = {"mlflow": mlflow_port, "prefect": prefect_port, "evidently": evidently_port}
     ports = {name: choose_port(name, asked[name], usual) for name, usual in _USUAL.items()}
-    programs = _programs(settings, ports)
+    programs = _programs(settings, ports, auth=auth)
     steps = Quiet() if as_json else Steps(1)
     logs = settings.home / "logs"
     with until_stopped(), running(programs, settings.child_environment(), logs) as started:
         with steps.step("three servers"):
             await_ready(started)
-        _tell(settings, programs, as_json=as_json)
+        _tell(settings, programs, as_json=as_json, auth=auth)
         watch(started)
     if not as_json:
         click.echo("stopped")
 
 
-def _programs(settings: "Settings", ports: dict[str, int]) -> "list[Program]":
+def _programs(
+    settings: "Settings", ports: dict[str, int], *, auth: bool
+) -> "list[Program]":
     from monitors.evidently_ui import ui_arguments
     from sluice.cli.programs import HOST, Program
 
@@ -70,8 +76,9 @@ def _programs(settings: "Settings", ports: dict[str, int]) -> "list[Program]":
             "mlflow", "mlflow",
             ("server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1",
              "--backend-store-uri", settings.mlflow_uri,
-             "--artifacts-destination", str(settings.mlflow / "artifacts")),
-            ports["mlflow"], "/health",
+             "--artifacts-destination", str(settings.mlflow / "artifacts"),
+             *(("--app-name", "sluice") if auth else ())),
+            ports["mlflow"], "/health", settings.own_variables(),
         ),
         Program(
             "prefect", "prefect",
@@ -91,12 +98,14 @@ def _prefect_pages(api: str) -> dict[str, str]:
     }
 
 
-def _tell(settings: "Settings", programs: "list[Program]", *, as_json: bool) -> None:
+def _tell(
+    settings: "Settings", programs: "list[Program]", *, as_json: bool, auth: bool
+) -> None:
     if as_json:
         print_json({program.name: program.url for program in programs})
         return
     print_line("Open in a browser", style="bold")
-    for name, address in _addresses(settings, programs):
+    for name, address in _addresses(settings, programs, auth=auth):
         # Never wrapped, for a broken address can be neither clicked nor copied.
         click.echo(f"  {name:<13}{address}")
     for program in programs:
@@ -104,17 +113,25 @@ def _tell(settings: "Settings", programs: "list[Program]", *, as_json: bool) -> 
             click.echo(
                 f"port {_USUAL[program.name]} is taken, so {program.name} is on {program.port}"
             )
+    if auth:
+        click.echo(f"MLflow's administrator: admin, {accounts_of(settings).admin_password}")
     click.echo("Ctrl-C stops all three")
 
 
 def _addresses(
-    settings: "Settings", programs: "list[Program]"
+    settings: "Settings", programs: "list[Program]", *, auth: bool
 ) -> Iterator[tuple[str, str]]:
-    """Name and address of what there is to see; of MLflow, the runs of every surface."""
-    from registry.mlflow_pages import run_pages
+    """Name and address of what there is to see; of MLflow, the runs or candidates of every surface."""
+    from registry.mlflow_pages import candidate_pages, run_pages
 
     for program in programs:
-        pages = run_pages(program.url) if program.name == "mlflow" else {}
+        pages: dict[str, str] = {}
+        if program.name == "mlflow":
+            # With accounts, MLflow lists no runs to who has not signed in.
+            surfaces = accounts_of(settings).surfaces
+            pages = (
+                candidate_pages(program.url, surfaces) if auth else run_pages(program.url)
+            )
         yield from ((program.name, page) for page in pages.values() or [program.url])
     yield from _pages(settings)
 

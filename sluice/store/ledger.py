@@ -5,7 +5,7 @@ are still there, nor that it was not rewritten whole. For that, keep a `Head` ou
 and hand it to `verify`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sluice.data.digest import json_digest
@@ -47,20 +47,21 @@ def head(store: Store) -> Head | None:
     return Head(rows[-1].sequence, rows[-1].hash) if rows else None
 
 
-def verify(rows: Sequence[LedgerRow], expected: Head | None = None) -> list[str]:
+def verify(rows: Sequence[LedgerRow], *expected: Head) -> list[str]:
     """What is wrong with a chain, one sentence each; empty where it is whole.
 
     Args:
         rows: the whole ledger in order of sequence.
-        expected: a head exported earlier, which the chain must still contain.
+        expected: heads exported earlier, each of which the chain must still contain.
     """
     problems = []
     previous = GENESIS
     for number, row in enumerate(rows, start=1):
         problems += _problems(row, number, previous)
         previous = row.hash
-    if expected:
-        problems += _missing_head(rows, expected)
+    hashes = {row.sequence: row.hash for row in rows}
+    for exported in expected:
+        problems += _missing_head(hashes, exported)
     return problems
 
 
@@ -77,15 +78,15 @@ def _problems(row: LedgerRow, number: int, previous: str) -> list[str]:
     return problems
 
 
-def _missing_head(rows: Sequence[LedgerRow], expected: Head) -> list[str]:
-    held = next((row.hash for row in rows if row.sequence == expected.sequence), None)
+def _missing_head(hashes: Mapping[int, str], exported: Head) -> list[str]:
+    held = hashes.get(exported.sequence)
     if held is None:
-        last = rows[-1].sequence if rows else 0
         return [
-            f"the ledger ends at row {last}, row {expected.sequence} was written: truncated"
+            f"the ledger ends at row {max(hashes, default=0)}, row {exported.sequence} was written: "
+            "truncated, or an old backup"
         ]
-    if held != expected.hash:
+    if held != exported.hash:
         return [
-            f"ledger row {expected.sequence} is not the one exported as head: rewritten"
+            f"ledger row {exported.sequence} is not the one exported as head: rewritten"
         ]
     return []

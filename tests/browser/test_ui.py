@@ -4,14 +4,11 @@ The servers start once; each test opens pages of its own. With SLUICE_SCREENSHOT
 leaves a picture of what it saw there.
 """
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,20 +17,11 @@ from registry.mlflow_pages import run_pages
 from serving.processes import Process, tree, wait_gone
 from tests.lib.browser import Browser, opened_browser
 from tests.lib.installations import Installation
+from tests.lib.opened_ui import Open, shot, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 MLFLOW = "?workflowType=machine_learning"
-START_SECONDS = 180
-
-
-@dataclass(frozen=True)
-class Open:
-    """A running `sluice ui`."""
-
-    process: subprocess.Popen[str]
-    urls: dict[str, str]
-    home: Path
 
 
 @pytest.fixture(scope="module")
@@ -50,28 +38,12 @@ def installation(browser, story, tmp_path_factory) -> Installation:
     return replace(story.installation, home=home)
 
 
-def started(installation: Installation) -> Open:
-    process = installation.start("ui", "--json")
-    assert process.stdout
-    until, said = time.monotonic() + START_SECONDS, ""
-    while time.monotonic() < until and not said.rstrip().endswith("}"):
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        said += line
-    return Open(process, json.loads(said), installation.home)
-
-
 @pytest.fixture(scope="module")
 def ui(installation) -> Iterator[Open]:
     opened = started(installation)
     yield opened
     os.kill(opened.process.pid, signal.SIGTERM)
     opened.process.communicate(timeout=60)
-
-
-def shot(page, name: str) -> None:
-    if folder := os.environ.get("SLUICE_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def test_mlflow_lists_the_surface_and_its_run_with_metrics_plots_and_evidence(ui, browser):

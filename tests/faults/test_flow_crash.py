@@ -11,6 +11,7 @@ import pytest
 
 from serving.processes import Process, tree, wait_gone
 from tests.lib.installations import (
+    Done,
     Installation,
     empty_installation,
     files,
@@ -25,18 +26,32 @@ EVERY = int(os.environ.get("FAULTS_EVERY", "12"))
 """Every so-many-th write kills; 1 takes them all, in a quarter of an hour."""
 KILLED = -signal.SIGKILL
 Kill = Callable[[int, int], None]
+DOOMED = "tests.lib.doomed"
+"""The command line, killed at its writes."""
 
 
 def through_kills(installation: Installation, seen: Path, *arguments: str) -> int:
     """Run the command until it ends by itself, killed at write after write; returns the kills."""
-    program = ("tests.lib.doomed", str(seen), str(EVERY))
-    kills = 0
-    while (
-        done := installation.sluice(*arguments, "--json", program=program)
-    ).code == KILLED:
-        kills += 1
+    kills, done = killed_until_done(installation, seen, *arguments)
     assert done.code == 0, f"after {last(seen)}: {done.err or done.out}"
     return kills
+
+
+def killed_until_done(
+    installation: Installation,
+    seen: Path,
+    *arguments: str,
+    program: str = DOOMED,
+    every: int = EVERY,
+) -> tuple[int, Done]:
+    """The kills, and how the command ended when nothing killed it any more."""
+    watched = (program, str(seen), str(every))
+    kills = 0
+    while (
+        done := installation.sluice(*arguments, "--json", program=watched)
+    ).code == KILLED:
+        kills += 1
+    return kills, done
 
 
 def last(seen: Path) -> str:
@@ -45,8 +60,14 @@ def last(seen: Path) -> str:
 
 @pytest.fixture(scope="module")
 def survivor(tmp_path_factory, prefect_url):
-    """An installation whose every command was killed at many writes before it could end."""
-    folder = tmp_path_factory.mktemp("survivor")
+    return survive(tmp_path_factory.mktemp("survivor"), prefect_url)
+
+
+def survive(folder: Path, prefect_url: str) -> tuple[Installation, list[int], int]:
+    """An installation whose every command was killed at many writes before it could end.
+
+    Returns it with the kills by command, and how many writes there were.
+    """
     installation = small_installation(folder, PREFECT_API_URL=prefect_url)
     seen = folder / "seen"
     kills = [
@@ -82,18 +103,37 @@ def test_the_ledger_of_what_was_killed_verifies(survivor):
     assert installation.must("audit", "verify")["problems"] == []
 
 
-def test_an_ingest_killed_at_its_writes_leaves_the_undisturbed_log(tmp_path):
-    undisturbed, killed = (empty_installation(tmp_path / name) for name in ("one", "other"))
-    seen = tmp_path / "seen"
+def ingested_through_kills(
+    folder: Path, program: str = DOOMED, every: int = EVERY
+) -> tuple[int, str]:
+    """Ingest, killed at write after write: the kills, and what is wrong with the log it leaves."""
+    undisturbed, killed = (empty_installation(folder / name) for name in ("one", "other"))
     written = undisturbed.must("ingest", "feed")
-    kills = through_kills(killed, seen, "ingest", "feed")
-    again = killed.must("ingest", "feed")
+    kills, done = killed_until_done(
+        killed, folder / "seen", "ingest", "feed", program=program, every=every
+    )
+    again = done if done.code else killed.sluice("ingest", "feed", "--json")
+    if again.code:
+        return kills, f"an ingest after it fails: {again.out or again.err}"
+    whole = sum(written[table] for table in ("exposures", "feedback", "items"))
+    if again.json["skipped"] != whole:
+        return kills, f"{again.json['skipped']} of {whole} rows are there"
+    same = files(killed, "log") == files(undisturbed, "log")
+    return kills, "" if same else "the log is another than the undisturbed one"
+
+
+def test_an_ingest_killed_at_its_writes_leaves_the_undisturbed_log(tmp_path):
+    kills, wrong = ingested_through_kills(tmp_path)
 
     assert kills > 20 // EVERY
-    assert files(killed, "log") == files(undisturbed, "log")
-    assert again["skipped"] == sum(
-        written[table] for table in ("exposures", "feedback", "items")
-    )
+    assert wrong == ""
+
+
+def test_the_harness_finds_an_ingest_that_writes_in_place(tmp_path):
+    kills, wrong = ingested_through_kills(tmp_path, "tests.lib.torn")
+
+    assert kills
+    assert wrong
 
 
 MOMENTS = (

@@ -66,6 +66,19 @@ def test_the_ledger_has_one_row_for_each_step_and_verifies(told):
     assert told.installation.must("audit", "verify")["problems"] == []
 
 
+def test_the_promoted_release_is_signed_and_the_ledger_s_head_exported(told):
+    release = told.promoted["release"]
+    verified = told.installation.must("release", "verify", release)
+    audited = told.installation.must("audit", "verify")
+    heads = (told.installation.home / "audit" / "heads").iterdir()
+
+    assert [each["reviewer"] for each in verified["claims"]["reviews"]] == ["demo-reviewer"]
+    assert {each["outcome"] for each in verified["claims"]["gates"]} == {"pass"}
+    assert verified["claims"]["provenance"]["version"] == told.promoted["version"]
+    assert f"{told.promoted['ledger']:09d}" in {head.name[:9] for head in heads}
+    assert (audited["exported_heads"] > 0, audited["problems"]) == (True, [])
+
+
 def test_the_postgresql_store_leaves_no_database_of_ours_in_the_home(postgres_story):
     assert not (postgres_story.installation.home / "sluice.db").exists()
 

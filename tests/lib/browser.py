@@ -45,8 +45,14 @@ class Browser:
     """Host and port of every request, answered or not."""
 
     @classmethod
-    def new(cls, process: Any) -> "Browser":
-        return cls(process, process.new_context(viewport={"width": 1400, "height": 1000}))
+    def new(cls, process: Any, signed_in: tuple[str, str] | None = None) -> "Browser":
+        """An empty profile; with a name and a password for pages that ask for them."""
+        keys = ("username", "password")
+        credentials = dict(zip(keys, signed_in, strict=True)) if signed_in else None
+        screen = {"width": 1400, "height": 1000}
+        return cls(
+            process, process.new_context(viewport=screen, http_credentials=credentials)
+        )
 
     def open(self, address: str) -> Any:
         """A new page at the address."""

@@ -18,6 +18,8 @@ from sqlalchemy import Engine, event
 HOLDS = ("INSERT", "UPDATE", "DELETE")
 _HIDDEN = re.compile(r"/\.[^/]+$|/\.candidate\.|/prefect/")
 """What is still being built, and what is Prefect's."""
+_KEY = re.compile(r"keys/trusted/[0-9a-f]+")
+"""Named by chance: after a kill another key is made, at the same write."""
 _LONGEST = 24
 """Of a value that names a row; the rest are texts, digests and times."""
 
@@ -58,7 +60,8 @@ class Writes:
         if name in {"os.rename", "os.link"}:
             target = str(arguments[1])
             if target.startswith(self._home) and not _HIDDEN.search(target):
-                self._meet(f"before the name {target.removeprefix(self._home)}")
+                name = _KEY.sub("keys/trusted/key", target.removeprefix(self._home))
+                self._meet(f"before the name {name}")
 
 
 def _names(parameters) -> list[str]:
@@ -72,11 +75,15 @@ def _is_word(value: str) -> bool:
     return len(value) < _LONGEST and value.replace("_", "").isalpha()
 
 
-if __name__ == "__main__":
-    _seen, _every, *_arguments = sys.argv[1:]
-    _home = Path(_arguments[_arguments.index("--home") + 1])
-    Writes(Path(_seen), int(_every), _home).watch()
-    sys.argv = ["sluice", *_arguments]
+def main(seen: str, every: str, *arguments: str) -> None:
+    """The command line, watched."""
+    home = Path(arguments[arguments.index("--home") + 1])
+    Writes(Path(seen), int(every), home).watch()
+    sys.argv = ["sluice", *arguments]
     from sluice.cli import entrypoint
 
     entrypoint()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -9,9 +9,9 @@ from registry.gates.data import judge_data
 from registry.gates.leakage import judge_leakage
 from registry.gates.quality import judge_quality
 from registry.gates.replay import ReplayFigures, judge_replay
+from sluice.gate_spec import QualityGate, ReplayGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.store.records import Outcome
-from sluice.surface import QualityGate, ReplayGate
 
 METRICS = ("auc", "mrr", "ndcg@5", "ndcg@10")
 RELEASE = "3f" * 32

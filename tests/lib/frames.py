@@ -1,6 +1,7 @@
 """Ranking frames: small ones from literal groups, generated ones of any size, and strategies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -38,13 +39,14 @@ def generated_frame(
 ) -> RankingFrame:
     """One click a request, drawn by the feature `quality`; `item.click.24h` is a poor proxy of it.
 
-    `extra` further features say nothing.
+    Clicks are also feedback, and so is the dwell on them, longer the better the item. `extra` further features say nothing.
     """
     rows = requests * candidates
     quality = rng.normal(size=rows)
     popularity = np.floor(np.exp(0.3 * quality + rng.normal(size=rows)))
     utility = (2.5 * quality + noise * rng.gumbel(size=rows)).reshape(requests, candidates)
     labels = (utility == utility.max(axis=1, keepdims=True)).ravel().astype(np.float64)
+    seconds = labels * np.exp(3 + quality + np.tile([-0.5, 0.5], rows)[:rows])
     columns = [popularity, quality, *rng.normal(size=(extra, rows))]
     return _frame(
         names=("item.click.24h", "quality", *(f"nothing[{i}]" for i in range(extra))),
@@ -52,10 +54,36 @@ def generated_frame(
         labels=labels,
         sizes=np.full(requests, candidates),
         users=rng.integers(users, size=requests),
+        feedback={"click": labels, "dwell": seconds},
     )
 
 
-def _frame(names, features, labels, sizes, users) -> RankingFrame:
+def confounded_frame(
+    requests: int, candidates: int, *, rng: np.random.Generator
+) -> RankingFrame:
+    """Clicks on what a poor policy put on top: slot k is examined with probability 1 / k.
+
+    The policy orders by `policy`, which says little about relevance; `quality` says much. The
+    labels are clicks; the true relevance, a grade from 0 to 4, is feedback of kind `relevance`.
+    """
+    rows = requests * candidates
+    policy, quality, noise = rng.normal(size=(3, rows))
+    relevance = 1 / (1 + np.exp(-(1.5 * quality + 0.2 * policy - 0.5)))
+    shown = (policy + 0.2 * rng.normal(size=rows)).reshape(requests, candidates)
+    positions = np.argsort(np.argsort(-shown, axis=1), axis=1).ravel() + 1
+    clicked = (rng.random(rows) < 1 / positions) & (rng.random(rows) < relevance)
+    frame = _frame(
+        names=("policy", "quality", "noise"),
+        features=np.stack([policy, quality, noise], axis=1).astype(np.float32),
+        labels=clicked.astype(np.float64),
+        sizes=np.full(requests, candidates),
+        users=np.arange(requests),
+        feedback={"relevance": np.floor(5 * relevance)},
+    )
+    return replace(frame, positions=positions.astype(np.int32))
+
+
+def _frame(names, features, labels, sizes, users, feedback=None) -> RankingFrame:
     requests, rows = len(sizes), len(labels)
     return RankingFrame(
         names=names,
@@ -67,6 +95,9 @@ def _frame(names, features, labels, sizes, users) -> RankingFrame:
         users=users.astype(np.int64),
         item_ids=np.array([f"i{i}" for i in range(rows)], dtype=np.str_),
         positions=np.zeros(rows, np.int32),
+        feedback={
+            kind: values.astype(np.float32) for kind, values in (feedback or {}).items()
+        },
     )
 
 

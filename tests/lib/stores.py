@@ -27,8 +27,7 @@ class Postgres:
     def __init__(self, server: Any) -> None:
         self._server = server
         self._numbers = itertools.count(1)
-        self._execute("ALTER SYSTEM SET fsync = off")
-        self._execute("SELECT pg_reload_conf()")
+        self.configure("fsync", "off")
         self._execute("CREATE DATABASE migrated")
         open_store(server.get_uri("migrated")).close()
 
@@ -37,6 +36,11 @@ class Postgres:
         name = f"test_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._server.get_uri(name)
+
+    def configure(self, name: str, value: str) -> None:
+        """Set an option of the server, for all that connect from now on."""
+        self._execute(f"ALTER SYSTEM SET {name} = {value}")
+        self._execute("SELECT pg_reload_conf()")
 
     def drop(self, url: str) -> None:
         name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]

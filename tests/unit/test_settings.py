@@ -17,7 +17,7 @@ def test_everything_lies_in_the_home_where_nothing_else_is_said(tmp_path):
     places = (
         settings.log, settings.snapshots, settings.models, settings.releases, settings.bentos,
         settings.pointers, settings.predictions, settings.validation, settings.evidence,
-        settings.evidently, settings.prefect, settings.mlflow,
+        settings.evidently, settings.prefect, settings.mlflow, settings.keys, settings.signatures,
     )  # fmt: skip
     assert {place.parent for place in places} == {settings.home}
     assert len(set(places)) == len(places)
@@ -91,3 +91,32 @@ def test_the_tools_get_their_places_and_no_telemetry(tmp_path, monkeypatch):
     assert told["BENTOML_HOME"] == str(settings.bentos)
     assert {name: os.environ[name] for name in told} == told
     assert settings.child_environment() == dict(os.environ)
+
+
+def test_another_process_finds_the_installation_by_its_own_variables(tmp_path):
+    settings = load_settings(
+        {
+            "SLUICE_PROMOTER": "robot",
+            "SLUICE_SURFACES": "/s",
+            "SLUICE_REQUIRE_SIGNATURE": "1",
+        },
+        tmp_path,
+    )
+
+    assert settings.promoter == "robot"
+    assert settings.require_signature
+    assert load_settings(settings.own_variables()) == settings
+
+
+@pytest.mark.parametrize(
+    ("value", "required"), [(None, False), ("", False), ("0", False), ("1", True)]
+)
+def test_a_signature_is_required_where_that_is_said(tmp_path, value, required):
+    environ = {} if value is None else {"SLUICE_REQUIRE_SIGNATURE": value}
+
+    assert load_settings(environ, tmp_path).require_signature is required
+
+
+def test_a_requirement_that_cannot_be_read_is_refused_not_guessed(tmp_path):
+    with pytest.raises(ConfigError, match="SLUICE_REQUIRE_SIGNATURE=yes: write 0 or 1"):
+        load_settings({"SLUICE_REQUIRE_SIGNATURE": "yes"}, tmp_path)

@@ -120,7 +120,9 @@ def critical(tmp_path, reviewers):
 def test_a_critical_surface_has_two_reviewers_who_are_not_its_owner(tmp_path):
     assert critical(tmp_path, ["rita", "rob"]).at_least.approvers == 2
     for too_few in (["rita"], ["rita", "Rita "], ["rita", "ann"]):
-        with pytest.raises(ConfigError, match="needs 2 reviewers beside its owner, 1 declared"):
+        with pytest.raises(
+            ConfigError, match="needs 2 reviewers beside its owner, 1 declared"
+        ):
             critical(tmp_path, too_few)
 
 

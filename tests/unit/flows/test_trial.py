@@ -8,9 +8,12 @@ import pytest
 
 from flows import trial
 from flows.candidates import candidate_folder, keep_candidate
+from flows.evaluation import COMPARED, evaluation
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
 from sluice.errors import IntegrityError, NotFound, TooLittleData
+from sluice.mechanisms.arrangement import BY_SCORE
+from sluice.mechanisms.spec import ProviderFloors, Spacing
 from sluice.surface import Surface
 
 FEED = FeedConfig(
@@ -56,6 +59,45 @@ def test_the_last_two_sevenths_of_the_time_are_judged(prepared):
     assert (judged.ts >= end).all()
 
 
+def declared_as(**ranker):
+    return Surface.model_validate(DECLARED | {"ranker": DECLARED["ranker"] | ranker})
+
+
+def test_a_ranker_of_several_objectives_gets_the_feedback_it_wants(tables, prepared):
+    surface = declared_as(
+        family="multitask",
+        parameters=DECLARED["ranker"]["parameters"]
+        | {
+            "objectives": [
+                {"name": "click", "kind": "click"},
+                {"name": "long_read", "kind": "dwell", "at_least": 20.0},
+            ]
+        },
+    )
+    several = trial.prepare(surface, tables, WINDOW)
+
+    assert prepared.frame.feedback == {}
+    assert set(several.frame.feedback) == {"click", "dwell"}
+    np.testing.assert_array_equal(several.frame.feedback["click"], several.frame.labels)
+    assert set(trial.fit(surface, several).objectives(several.frame.features)) == {
+        "click", "long_read",
+    }  # fmt: skip
+
+
+def test_parameters_are_searched_on_the_part_to_fit_and_used(prepared, tmp_path):
+    surface = declared_as(search={"minutes": 1.0, "trials": 2})
+    found = trial.search_parameters(
+        surface, prepared, surface.ranker.search,
+        storage=f"sqlite:///{tmp_path / 'search.db'}", study="s",
+    )  # fmt: skip
+    candidate = trial.fit(surface, prepared, found.parameters)
+
+    assert found.trials == 2
+    assert found.value >= found.declared
+    assert candidate.parameters.num_threads == 1
+    assert candidate.parameters.trees == found.parameters["trees"]
+
+
 def test_the_same_inputs_fit_the_same_candidate(surface, prepared, candidate):
     features = prepared.parts[1].features
     again = trial.fit(surface, trial.prepare(surface, generate(FEED).tables, WINDOW))
@@ -85,18 +127,16 @@ def test_the_first_candidate_is_compared_with_the_baseline_alone(
     surface, prepared, candidate
 ):
     baseline = trial.fit_baseline(surface, prepared)
-    found = trial.evaluation(surface, prepared, candidate, baseline, None)
+    found = evaluation(surface, prepared, candidate, BY_SCORE, baseline, None)
 
     assert found["metrics"].keys() == {"candidate", "baseline"}
     assert found["comparisons"].keys() == {"baseline"}
-    assert [row["metric"] for row in found["comparisons"]["baseline"]] == list(
-        trial.COMPARED
-    )
+    assert [row["metric"] for row in found["comparisons"]["baseline"]] == list(COMPARED)
     assert found["champion"] is None
     assert found["counts"]["judged_requests"] == prepared.parts[1].requests
     assert found["gains"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert trial.evaluation(surface, prepared, candidate, baseline, None) == found
+    assert evaluation(surface, prepared, candidate, BY_SCORE, baseline, None) == found
 
 
 def test_the_gates_own_metric_is_always_compared(surface, prepared, candidate):
@@ -104,10 +144,10 @@ def test_the_gates_own_metric_is_always_compared(surface, prepared, candidate):
     gates = surface.gates.model_copy(update={"quality": quality})
     other = surface.model_copy(update={"gates": gates})
     baseline = trial.fit_baseline(other, prepared)
-    found = trial.evaluation(other, prepared, candidate, baseline, None)
+    found = evaluation(other, prepared, candidate, BY_SCORE, baseline, None)
 
     assert [row["metric"] for row in found["comparisons"]["baseline"]] == [
-        *trial.COMPARED, "recall@5",
+        *COMPARED, "recall@5",
     ]  # fmt: skip
 
 
@@ -120,15 +160,50 @@ def test_a_champion_is_judged_on_the_same_requests_by_its_own_features(
     other = surface.model_copy(update={"features": features})
     later = trial.prepare(other, prepared.tables, WINDOW)
     baseline = trial.fit_baseline(surface, prepared)
-    same = trial.evaluation(surface, prepared, candidate, baseline, champion)
+    same = evaluation(surface, prepared, candidate, BY_SCORE, baseline, champion)
     six = trial.fit(other, later)
-    met = trial.evaluation(other, later, six, six, champion)
+    met = evaluation(other, later, six, BY_SCORE, six, champion)
 
     assert same["champion"] == {"version": 1, "release": "r" * 64}
     assert same["metrics"]["champion"] == same["metrics"]["candidate"]
     assert all(row["difference"] == 0 for row in same["comparisons"]["champion"])
     assert later.frame.names != prepared.frame.names
     assert met["metrics"]["champion"] == same["metrics"]["candidate"]
+
+
+def test_candidate_and_champion_are_judged_as_their_mechanisms_would_show_them(
+    surface, prepared, candidate, tmp_path
+):
+    spaced = surface.model_copy(
+        update={"mechanisms": (Spacing(kind="spacing", weight=1.0, of="category"),)}
+    )
+    arrangement = trial.arranged(spaced, prepared, candidate)
+    digest = keep_candidate(tmp_path, candidate, prepared.replayed.state, arrangement)
+    champion = trial.load_incumbent(candidate_folder(tmp_path, digest), 1, "r" * 64)
+    baseline = trial.fit_baseline(surface, prepared)
+    found = evaluation(surface, prepared, candidate, BY_SCORE, baseline, champion)
+    plain, shown = found["metrics"]["candidate"], found["metrics"]["champion"]
+
+    assert champion.arrangement == arrangement
+    assert shown["ndcg@10"] != plain["ndcg@10"]
+    assert found["metrics"]["baseline"]["ndcg@10"] != shown["ndcg@10"]
+
+
+def test_another_mechanism_needs_no_other_fit(surface):
+    spaced = surface.model_copy(update={"mechanisms": (Spacing(kind="spacing"),)})
+
+    assert trial.fit_digest(spaced) == trial.fit_digest(surface)
+
+
+def test_floors_are_priced_for_the_candidates_own_scores(surface, prepared, candidate):
+    floored = surface.model_copy(
+        update={"mechanisms": (ProviderFloors(kind="provider_floors", floor=0.95),)}
+    )
+    found = trial.arranged(floored, prepared, candidate)
+
+    assert found.prices
+    assert max(found.prices.values()) > 0
+    assert found == trial.arranged(floored, prepared, candidate)
 
 
 def test_a_candidate_is_kept_under_its_content_and_found_whole(

@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 def test_an_untouched_store_agrees_with_everything(store, tmp_path):
-    assert audit(store, pointers=tmp_path, expected=head(store)) == []
+    assert audit(store, pointers=tmp_path, heads=[head(store)]) == []
 
 
 def test_an_empty_store_agrees(tmp_path):

@@ -1,5 +1,7 @@
 """The promotion machine under any order of requests, good and bad."""
 
+from datetime import timedelta
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -59,12 +61,30 @@ class Promotions(RuleBasedStateMachine):
         self.attempt(promotion.register, a_draft(f"run-{run}", surface), actor="ann", at=T0)
 
     @precondition(any_version)
-    @rule(pick=PICK, outcome=OUTCOMES, gates=st.sampled_from([3, 3, 3, 2, 0]))
-    def gate(self, pick, outcome, gates):
-        passed = judged(*("data", "quality")[: max(gates - 1, 0)])
+    @rule(
+        pick=PICK,
+        outcome=OUTCOMES,
+        quality=OUTCOMES,
+        gates=st.sampled_from([3, 3, 3, 2, 0]),
+    )
+    def gate(self, pick, outcome, quality, gates):
+        first = judged("data") if gates else []
+        second = judged("quality", outcome=quality) if gates > 1 else []
         last = judged("leakage", outcome=outcome) if gates == 3 else []
         version = self.chosen(pick, State.CANDIDATE)
-        self.attempt(promotion.gate, version, passed + last, mandatory=MANDATORY, **BY_FLOW)
+        given = [*first, *second, *last]
+        self.attempt(promotion.gate, version, given, mandatory=MANDATORY, **BY_FLOW)
+
+    @precondition(any_version)
+    @rule(
+        pick=PICK, reviewer=REVIEWER, gate=st.sampled_from(MANDATORY),
+        days=st.sampled_from([-1, 1, 1, 1, 90]),
+    )  # fmt: skip
+    def waive(self, pick, reviewer, gate, days):
+        self.attempt(
+            promotion.waive, self.chosen(pick, State.BLOCKED), gate, actor=reviewer,
+            reviewers=lib.REVIEWERS, reason="so be it", until=T0 + timedelta(days=days), at=T0,
+        )  # fmt: skip
 
     @precondition(any_version)
     @rule(pick=PICK)
@@ -128,15 +148,17 @@ class Promotions(RuleBasedStateMachine):
             approvals = self.store.find(
                 LedgerRow, surface=row.surface, version=row.version, action="approve"
             )
-            assert {each.gate for each in verdicts if each.outcome is Outcome.PASS} >= set(
-                MANDATORY
+            passed = {each.gate for each in verdicts if each.outcome is Outcome.PASS}
+            waived = self.store.find(
+                LedgerRow, surface=row.surface, version=row.version, action="waive"
             )
+            assert passed | ({"quality"} if waived else set()) >= set(MANDATORY)
             assert [each.actor in {"rita", "Rob"} for each in approvals] == [True]
             assert approvals[0].evidence[0] == row.evidence[0]
 
     @invariant()
     def nobody_decides_on_their_own_work_or_uninvited(self):
-        for action in ("approve", "reject"):
+        for action in ("approve", "reject", "waive"):
             actors = {row.actor for row in self.store.find(LedgerRow, action=action)}
             assert actors <= {"rita", "Rob"}
 

@@ -32,9 +32,13 @@ def test_a_move_passes_exactly_where_it_is_drawn(before, after):
         ensure_allowed("version 1", before, after)
 
 
-@pytest.mark.parametrize("end", [State.BLOCKED, State.REJECTED, State.ROLLED_BACK])
-def test_what_was_held_rejected_or_rolled_back_never_comes_back(end):
+@pytest.mark.parametrize("end", [State.REJECTED, State.ROLLED_BACK])
+def test_what_was_rejected_or_rolled_back_never_comes_back(end):
     assert ALLOWED[end] == frozenset()
+
+
+def test_what_was_blocked_comes_back_to_be_judged_again_and_nowhere_else():
+    assert ALLOWED[State.BLOCKED] == {State.CANDIDATE, State.PACKAGED}
 
 
 def test_only_an_approved_version_becomes_provisional_champion():

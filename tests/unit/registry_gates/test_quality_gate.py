@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.gates.quality import judge_quality
+from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.store.records import Outcome
-from sluice.surface import QualityGate
 from tests.lib.evidence import a_comparison
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.gates.replay import ReplayFigures, judge_replay
+from sluice.gate_spec import ReplayGate
 from sluice.store.records import Outcome
-from sluice.surface import ReplayGate
 from tests.lib.evidence import a_replay
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

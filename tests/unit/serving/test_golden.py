@@ -59,7 +59,7 @@ def test_equality_is_of_bits(left, right, same):
 
 
 def test_a_missing_answer_is_a_mismatch():
-    golden = [GoldenRequest(Request("u", ("a",), 0), (1.0,))] * 3
+    golden = [GoldenRequest(Request("u", ("a",), 0), (1.0,), (0,))] * 3
 
     assert mismatches(golden, [[1.0]]) == (1, 2)
 

@@ -17,6 +17,7 @@ from tests.lib.releases import small_provenance, small_release, small_scorer, tr
 
 FILES = (
     "manifest.json",
+    "arrangement.json",
     "features.json",
     "golden.json",
     "model/ranker.json",
@@ -242,7 +243,7 @@ def test_an_unknown_release_is_not_found(tmp_path):
 
 
 def test_another_format_is_refused_by_name(release):
-    manifest = check_manifest(release) | {"format": 2}
+    manifest = check_manifest(release) | {"format": 1}
     (release / MANIFEST_NAME).write_text(json.dumps(manifest))
 
     with pytest.raises(IntegrityError, match="format"):
@@ -267,6 +268,15 @@ def test_scores_that_differ_by_one_bit_are_refused_although_every_digest_agrees(
 
     with pytest.raises(IntegrityError, match="1 of 8 golden requests get other scores"):
         verify_release(release, digest)
+
+
+def test_another_order_is_refused_although_every_digest_and_score_agrees(release):
+    golden = json.loads((release / "golden.json").read_bytes())
+    golden[1]["order"].reverse()
+    digest = forge(release, "golden.json", json.dumps(golden).encode())
+
+    with pytest.raises(IntegrityError, match="1 of 8 golden requests get another order"):
+        open_release(release, digest)
 
 
 def test_a_model_that_cannot_be_loaded_costs_only_the_child(release):
@@ -312,13 +322,9 @@ def tree_model(tmp_path_factory):
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        pytest.param(b"right_child=0 -3", "killed by signal", id="own-child-never-ends"),
-        pytest.param(
-            b"right_child=99999999 -3", "killed by signal", id="no-such-child-crashes"
-        ),
-        pytest.param(
-            b"right_child=1 -2", "get other scores", id="another-leaf-scores-wrongly"
-        ),
+        pytest.param(b"right_child=0 -3", "are no tree", id="own-child-never-ends"),
+        pytest.param(b"right_child=99999999 -3", "are no tree", id="no-such-child-crashes"),
+        pytest.param(b"right_child=1 -2", "are no tree", id="a-leaf-twice-scores-wrongly"),
     ],
 )
 def test_a_broken_tree_with_agreeing_digests_costs_only_the_child(

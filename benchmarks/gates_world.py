@@ -1,0 +1,169 @@
+"""What the benchmark of the gates fits and judges: one generated feed, one configuration."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.guardrails import coverage, ecosystem, stability
+from flows.logged_slates import logged_slates
+from flows.refits import refit
+from flows.scrutiny import slices
+from flows.trial import Trial, prepare
+from registry.gates.calibration import judge_calibration
+from registry.gates.churn import judge_churn
+from registry.gates.coverage import judge_coverage
+from registry.gates.ecosystem import judge_ecosystem
+from registry.gates.judgement import Judgement
+from registry.gates.quality import judge_quality
+from registry.gates.slices import judge_slices
+from sluice.data.generated import FeedConfig, generate
+from sluice.data.tables import Window
+from sluice.features.frame import RankingFrame
+from sluice.gate_spec import GateSpec, QualityGate
+from sluice.mechanisms.slates import Slates
+from sluice.metrics import (
+    CalibrationRule,
+    Evaluation,
+    PairedComparison,
+    calibrations,
+    compare,
+    evaluate,
+    predictions_of,
+)
+from sluice.surface import Surface
+
+FEED = FeedConfig(users=1_500, days=6, requests_per_day=4_000)
+JUDGED = "5/7"
+METRIC = "ndcg@10"
+GATES = GateSpec.model_validate(
+    {"quality": {"margin": 0.02}, "slices": {"dimensions": ["hour", "candidates"]}}
+)
+"""As shipped but for quality, whose margin of 0.2 % this feed cannot show, and slices, of which
+`activity` has a label for a handful of people here."""
+Scores = NDArray[np.float64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """One replayed frame, and what the judged half of it offers."""
+
+    trial: Trial
+    judged: RankingFrame
+    slates: Slates
+
+    @property
+    def fitted(self) -> RankingFrame:
+        return self.trial.parts[0]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit of the configuration: probabilities of a click and what they are worth."""
+
+    scores: Scores
+    result: Evaluation
+
+
+def world(trees: int) -> tuple[Surface, World]:
+    """The feed, its features, and the surface whose configuration is fitted again and again."""
+    surface = Surface.model_validate(
+        {
+            "name": "for_you",
+            "owner": "benchmark",
+            "data": {"judged": JUDGED},
+            "ranker": {
+                "family": "multitask",
+                "parameters": {"trees": trees, "leaves": 15, "num_threads": 1},
+            },
+            "review": {"reviewers": ["somebody"]},
+        }
+    )
+    window = Window(FEED.start, FEED.start + timedelta(days=FEED.days))
+    trial = prepare(surface, generate(FEED).tables, window)
+    judged = trial.parts[1]
+    blank = np.zeros(judged.rows)
+    return surface, World(
+        trial, judged, logged_slates(judged, trial.tables, blank, surface.data.label)
+    )
+
+
+def fits(surface: Surface, found: World, runs: int) -> list[Fit]:
+    """The configuration, `runs` times."""
+    made = []
+    for seed in range(runs):
+        ranker = refit("multitask", surface.ranker.parameters, found.fitted, seed)
+        scores = ranker.score(found.judged.features)
+        made.append(Fit(scores, evaluate(scores, found.judged)))
+        progress(f"fit {seed + 1} of {runs}")
+    return made
+
+
+def ranking_gates(
+    found: World, candidate: Fit, champion: Fit, noise: list[Fit]
+) -> Iterator[Judgement]:
+    """What the gates say that look at the order alone: quality, slices and churn."""
+    judged = found.judged
+    yield of_quality(
+        compared(found, candidate.result, champion.result), GATES.quality.margin
+    )
+    yield judge_slices(
+        slices(candidate.result, champion.result, judged, GATES), GATES.slices
+    )
+    steady = stability(
+        candidate.scores,
+        champion.scores,
+        [each.scores for each in noise],
+        judged,
+        GATES.churn,
+    )
+    yield judge_churn(
+        _row(steady), GATES.churn,
+        champion=True, pairs=steady["pairs"], requests=steady["requests"],
+    )  # fmt: skip
+
+
+def other_gates(found: World, candidate: Fit, champion: Fit) -> Iterator[Judgement]:
+    """What calibration, ecosystem and coverage say."""
+    judged = found.judged
+    yield of_calibration(found, candidate.scores)
+    seen = ecosystem(
+        found.slates, judged, candidate.scores, champion.scores, GATES.ecosystem
+    )
+    yield judge_ecosystem(
+        _row(seen), GATES.ecosystem, reference_kind="champion", gini=seen["gini"]
+    )
+    yield judge_coverage(coverage(found.fitted, judged), GATES.coverage)
+
+
+def of_quality(row: PairedComparison, margin: float) -> Judgement:
+    """Non-inferiority of the candidate within the margin."""
+    return judge_quality(row, QualityGate(margin=margin), reference_kind="champion")
+
+
+def of_calibration(found: World, scores: Scores) -> Judgement:
+    """Of clicks, which these scores are probabilities of."""
+    promised = predictions_of(np.clip(scores, 0, 1), found.judged)
+    rows = calibrations(promised, {}, CalibrationRule(), rng=np.random.default_rng(0))
+    return judge_calibration(
+        {"click": [asdict(each) for each in rows]}, GATES.calibration, family="multitask"
+    )
+
+
+def compared(found: World, ours: Evaluation, theirs: Evaluation) -> PairedComparison:
+    return compare(ours, theirs, found.judged.users, METRIC, rng=np.random.default_rng(0))
+
+
+def _row(found: Mapping[str, Any]) -> PairedComparison | None:
+    return PairedComparison(**found["comparison"]) if found["comparison"] else None
+
+
+def progress(text: str) -> None:
+    """Where it is, on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text:<60}")

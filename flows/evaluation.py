@@ -1,0 +1,153 @@
+"""The evaluation: candidate, champion and baseline on the same requests, as one JSON document."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.guardrails import coverage, ecosystem, stability
+from flows.scrutiny import calibration, churn, slices
+from flows.trial import Incumbent, Trial, micros, slates_of
+from sluice.features.replay import replay
+from sluice.mechanisms.arrangement import Arrangement
+from sluice.metrics import PairedComparison, compare, evaluate
+from sluice.metrics.evaluation import Evaluation
+from sluice.rankers import Ranker
+from sluice.surface import Surface
+
+COMPARED = ("auc", "mrr", "ndcg@5", "ndcg@10")
+"""Metrics with an interval in every report."""
+_SEED = 20_260_105
+
+
+def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
+    surface: Surface,
+    trial: Trial,
+    candidate: Ranker,
+    arrangement: Arrangement,
+    baseline: Ranker,
+    champion: Incumbent | None,
+    *,
+    refitted: Sequence[Ranker] = (),
+) -> dict[str, Any]:
+    """Means, paired comparisons and counts over the judged requests, as a JSON document.
+
+    Candidate and champion are judged by the order that their own mechanisms make of their scores;
+    `refitted` are refits of the candidate, which tell its churn from noise.
+    """
+    fitted, judged = trial.parts
+    gates = surface.gates
+    scores = {
+        "candidate": _placed(surface, trial, candidate.score(judged.features), arrangement),
+        "baseline": baseline.score(judged.features),
+    }
+    if champion is not None:
+        given = champion.ranker.score(_judged_as(surface, trial, champion))
+        scores["champion"] = _placed(surface, trial, given, champion.arrangement)
+    results = {who: evaluate(values, judged) for who, values in scores.items()}
+    reference = "baseline" if champion is None else "champion"
+    return {
+        "metrics": {who: _means(result) for who, result in results.items()},
+        "comparisons": {
+            other: [asdict(row) for row in _compared(surface, results, other, judged.users)]
+            for other in results
+            if other != "candidate"
+        },
+        "champion": None
+        if champion is None
+        else {"version": champion.version, "release": champion.release},
+        "counts": _counts(trial, results["candidate"]),
+        "fit_end": trial.split.fit_end.isoformat(),
+        "gains": _gains(candidate),
+        "slices": slices(results["candidate"], results[reference], judged, gates),
+        "calibration": calibration(candidate, judged, gates.calibration),
+        "coverage": coverage(fitted, judged),
+        "churn": churn(scores["candidate"], scores["champion"], judged) if champion else {},
+        **_asked_for(surface, trial, scores, reference, refitted, arrangement),
+    }
+
+
+def _asked_for(
+    surface: Surface,
+    trial: Trial,
+    scores: Mapping[str, NDArray[np.float64]],
+    reference: str,
+    refitted: Sequence[Ranker],
+    arrangement: Arrangement,
+) -> dict[str, Any]:
+    """What costs more fits, or the facts of every item: only where a gate asks for it."""
+    judged, gates = trial.parts[1], surface.gates
+    found: dict[str, Any] = {"stability": {}, "ecosystem": {}}
+    if "churn" in gates.mandatory and "champion" in scores:
+        noise = [
+            _placed(surface, trial, each.score(judged.features), arrangement)
+            for each in refitted
+        ]
+        found["stability"] = stability(
+            scores["candidate"], scores["champion"], noise, judged, gates.churn
+        )
+    if "ecosystem" in gates.mandatory:
+        found["ecosystem"] = ecosystem(
+            slates_of(surface, trial, scores["candidate"]), judged,
+            scores["candidate"], scores[reference], gates.ecosystem,
+        )  # fmt: skip
+    return found
+
+
+def _placed(
+    surface: Surface, trial: Trial, scores: NDArray[np.float64], arrangement: Arrangement
+) -> NDArray[np.float64]:
+    """Numbers that order the judged rows as they would be shown."""
+    if not arrangement.declared:
+        return scores
+    return arrangement.places(slates_of(surface, trial, scores))
+
+
+def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:
+    """The judged rows with the features that the champion was fitted on."""
+    if (
+        champion.features.names == trial.frame.names
+        and champion.features.spec == surface.features
+    ):
+        return trial.parts[1].features
+    own = replay(champion.features.spec, surface.data.label, trial.tables).frame
+    return own.split_at(micros(trial.split.fit_end))[1].features
+
+
+def _means(result: Evaluation) -> dict[str, float]:
+    return {name: result.mean(name) for name in result.names}
+
+
+def _compared(
+    surface: Surface,
+    results: Mapping[str, Evaluation],
+    reference: str,
+    users: NDArray[np.int64],
+) -> list[PairedComparison]:
+    names = dict.fromkeys((*COMPARED, surface.gates.quality.metric))
+    return [
+        compare(
+            results["candidate"], results[reference], users, name,
+            confidence=surface.gates.quality.confidence,
+            rng=np.random.default_rng(_SEED),
+        )
+        for name in names
+    ]  # fmt: skip
+
+
+def _counts(trial: Trial, result: Evaluation) -> dict[str, int]:
+    fitted, judged = trial.parts
+    return {
+        "exposures": trial.frame.rows,
+        "fitted_requests": fitted.requests,
+        "judged_requests": judged.requests,
+        "dropped_requests": result.dropped,
+    }
+
+
+def _gains(ranker: Ranker) -> dict[str, float]:
+    """Training gain by feature, for families that have one."""
+    gain = getattr(ranker, "feature_gain", None)
+    return gain() if gain is not None else {}

@@ -1,0 +1,151 @@
+"""What the gates say of a candidate, each asked once, with the figures that the flow gathered."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from flows.candidates import candidate_folder
+from flows.memory import document
+from flows.validate import check
+from flows.workplace import Workplace, now
+from monitors.suites import SUITES
+from registry.gates.calibration import judge_calibration
+from registry.gates.churn import judge_churn
+from registry.gates.coverage import judge_coverage
+from registry.gates.data import judge_data
+from registry.gates.ecosystem import judge_ecosystem
+from registry.gates.freshness import judge_freshness
+from registry.gates.judgement import Judgement
+from registry.gates.leakage import judge_leakage
+from registry.gates.quality import ReferenceKind, judge_quality
+from registry.gates.slices import judge_slices
+from registry.proof import record, verdict_of
+from sluice.data.snapshot import open_snapshot
+from sluice.features.counters import NEVER
+from sluice.features.state import FeatureState
+from sluice.metrics import PairedComparison
+from sluice.store.records import Verdict, Version
+
+Judging = Callable[[], Judgement]
+
+
+def judge(
+    workplace: Workplace, version: Version, *, leakage: str, evaluation: str
+) -> tuple[Verdict, ...]:
+    """The verdicts of the surface's gates that can be given before there is a package.
+
+    Args:
+        workplace: whose surface declares the gates.
+        version: the candidate.
+        leakage: digest of its mutation audit.
+        evaluation: digest of its evaluation.
+    """
+    gates: dict[str, Judging] = {
+        "data": lambda: _data(workplace, version),
+        "leakage": lambda: judge_leakage(**document(workplace, leakage)),
+        "freshness": lambda: _freshness(workplace, version, now()),
+        **_of_evaluation(workplace, version, lambda: document(workplace, evaluation)),
+    }
+    return tuple(
+        judged_once(workplace, version, gate, gates[gate])
+        for gate in workplace.surface.gates.mandatory
+        if gate in gates
+    )
+
+
+def judged_once(
+    workplace: Workplace, version: Version, gate: str, judging: Judging
+) -> Verdict:
+    """The verdict as it was given, or else given now: a gate is not asked until it says yes."""
+    given = verdict_of(workplace.store, version, gate)
+    return given or record(workplace.store, version, judging(), now())
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """A verdict for a table or a machine."""
+    return {
+        "name": verdict.gate,
+        "verdict": str(verdict.outcome),
+        "reason": verdict.reason,
+        "evidence": verdict.evidence,
+    }
+
+
+def _of_evaluation(
+    workplace: Workplace, version: Version, read: Callable[[], dict[str, Any]]
+) -> dict[str, Judging]:
+    rules = workplace.surface.gates
+    return {
+        "quality": lambda: _quality(workplace, read()),
+        "slices": lambda: judge_slices(read()["slices"], rules.slices),
+        "calibration": lambda: judge_calibration(
+            read()["calibration"], rules.calibration, family=version.family
+        ),
+        "churn": lambda: _churn(workplace, read()),
+        "ecosystem": lambda: _ecosystem(workplace, read()),
+        "coverage": lambda: judge_coverage(read()["coverage"], rules.coverage),
+    }
+
+
+def _data(workplace: Workplace, version: Version) -> Judgement:
+    # A snapshot that a monitor took was never checked; one that was is not checked again.
+    suites = check(workplace, open_snapshot(workplace.settings.snapshots, version.snapshot))
+    return judge_data(
+        [(each.suite, each.outcome, each.checks, each.failing) for each in suites],
+        required=SUITES,
+    )
+
+
+def _quality(workplace: Workplace, found: dict[str, Any]) -> Judgement:
+    kind, rule = _reference(found), workplace.surface.gates.quality
+    rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
+    row = next((row for row in rows if row.metric == rule.metric), None)
+    return judge_quality(row, rule, reference_kind=kind)
+
+
+def _churn(workplace: Workplace, found: dict[str, Any]) -> Judgement:
+    figures = found["stability"]
+    return judge_churn(
+        _comparison(figures),
+        workplace.surface.gates.churn,
+        champion=found["champion"] is not None,
+        pairs=figures.get("pairs"),
+        requests=figures.get("requests"),
+    )
+
+
+def _ecosystem(workplace: Workplace, found: dict[str, Any]) -> Judgement:
+    return judge_ecosystem(
+        _comparison(found["ecosystem"]),
+        workplace.surface.gates.ecosystem,
+        reference_kind=_reference(found),
+        gini=found["ecosystem"].get("gini"),
+    )
+
+
+def _freshness(workplace: Workplace, version: Version, at: datetime) -> Judgement:
+    snapshot = open_snapshot(workplace.settings.snapshots, version.snapshot)
+    newest = snapshot.read().exposures.select(pl.col("ts").dt.timestamp("us").max()).item()
+    folder = candidate_folder(workplace.settings.models, version.model)
+    clock = FeatureState.load(folder / "state").clock
+    return judge_freshness(
+        newest=None if newest is None else _moment(newest),
+        clock=None if clock == NEVER else _moment(clock),
+        at=at,
+        rule=workplace.surface.gates.freshness,
+    )
+
+
+def _reference(found: dict[str, Any]) -> ReferenceKind:
+    return "champion" if found["champion"] else "baseline"
+
+
+def _comparison(figures: dict[str, Any]) -> PairedComparison | None:
+    row = figures.get("comparison")
+    return None if row is None else PairedComparison(**row)
+
+
+def _moment(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)

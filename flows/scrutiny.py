@@ -1,0 +1,102 @@
+"""A closer look at a candidate: its slices, its calibration, and how much it reorders.
+
+Shown to the reviewer always; where the surface declares the gate, it decides too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.features.frame import RankingFrame
+from sluice.gate_spec import CalibrationGate, GateSpec
+from sluice.metrics import (
+    CalibrationRule,
+    Evaluation,
+    Minimum,
+    SliceRule,
+    calibrations,
+    compare_slices,
+    likeness,
+    pair,
+    predictions_of,
+)
+from sluice.metrics.slice_labels import activity_labels, hour_labels, quantile_labels
+from sluice.rankers import Ranker
+from sluice.rankers.multitask import Multitask
+
+_SEED = 20_260_112
+Labels = Mapping[str, NDArray[np.str_]]
+
+
+def request_labels(judged: RankingFrame) -> Labels:
+    """What requests are sliced by: hour of the day, the person's activity, candidates, [requests]."""
+    sizes = np.diff(judged.offsets).astype(np.float64)
+    return {
+        "hour": hour_labels(judged.ts),
+        "activity": activity_labels(judged.users),
+        "candidates": quantile_labels(sizes),
+    }
+
+
+def slices(
+    candidate: Evaluation, reference: Evaluation, judged: RankingFrame, gates: GateSpec
+) -> dict[str, Any]:
+    """The quality gate's comparison within each declared slice, as a JSON document."""
+    rule, metric = gates.slices, gates.quality.metric
+    minimum = Minimum(rule.confidence, rule.min_requests, rule.min_users)
+    labels = request_labels(judged)
+    report = compare_slices(
+        pair(candidate, reference, judged.users, metric),
+        {dimension: labels[dimension] for dimension in rule.dimensions},
+        SliceRule(rule.margin, minimum),
+        rng=np.random.default_rng(_SEED),
+    )
+    return {
+        "metric": metric,
+        "outcome": report.outcome,
+        "worst": report.worst.name if report.worst else None,
+        "slices": [asdict(each) for each in report.slices],
+    }
+
+
+def calibration(
+    candidate: Ranker, judged: RankingFrame, gate: CalibrationGate
+) -> dict[str, list[dict[str, Any]]]:
+    """Predicted against observed rates of each objective, overall and by slice; none without heads."""
+    if not isinstance(candidate, Multitask):
+        return {}
+    sizes = np.diff(judged.offsets)
+    labels = {
+        name: np.repeat(values, sizes) for name, values in request_labels(judged).items()
+    }
+    probabilities = candidate.objectives(judged.features)
+    rule = CalibrationRule(
+        gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
+    )
+    return {
+        objective.name: [
+            asdict(each)
+            for each in calibrations(
+                predictions_of(
+                    probabilities[objective.name],
+                    judged,
+                    objective.outcomes(judged).astype(np.float64),
+                ),
+                labels,
+                rule,
+                rng=np.random.default_rng(_SEED),
+            )
+        ]
+        for objective in candidate.parameters.objectives
+    }
+
+
+def churn(
+    candidate: NDArray[np.float64], champion: NDArray[np.float64], judged: RankingFrame
+) -> dict[str, float]:
+    """How alike candidate and champion order the same requests; 1 is the same order."""
+    alike = likeness(candidate, champion, judged)
+    return {name: alike.mean(name) for name in alike.names}

@@ -1,0 +1,117 @@
+"""Signs what is promoted, before any server is pointed to it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from registry.keys import KeyRing
+from registry.pointer import PointerReceiver
+from registry.signature import Files, check_signature, signature_path, signed_statement
+from sluice.data.atomic import write_atomically
+from sluice.errors import IntegrityError, NotFound, Refused
+from sluice.store.port import Store
+from sluice.store.records import LedgerRow, OutboxRow, Verdict
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Keeps a valid signature beside every release that becomes champion."""
+
+    store: Store
+    releases: Path
+    signatures: Path
+    keys: KeyRing
+    at: datetime
+
+    def ensure_signed(self, surface: str, version: int, release: str) -> None:
+        """Sign a release, unless a trusted key has signed it.
+
+        The first promotion makes the key. After a rotation or a revocation the key of then signs.
+
+        Raises:
+            NotFound: the release lies elsewhere.
+            IntegrityError: its manifest is not what its digest says.
+            Refused: nobody approved it.
+        """
+        manifest, files = _listed(self.releases / release, release)
+        path = signature_path(self.signatures, release)
+        if self._is_signed(path, release, files):
+            return
+        claims = {
+            "release": release,
+            "provenance": manifest["provenance"],
+            **_decisions(self.store, surface, version, release),
+            "signed_at": self.at.isoformat(),
+        }
+        key = self.keys.signing_or_new()
+        write_atomically(path, signed_statement(release, files, claims, key))
+
+    def _is_signed(self, path: Path, release: str, files: Files) -> bool:
+        if not path.exists():
+            return False
+        try:
+            check_signature(path, release, files, self.keys.trusted())
+        except IntegrityError:
+            return False  # by a revoked key, or damaged: it is made again from the store
+        return True
+
+
+@dataclass(frozen=True)
+class SignedPointer:
+    """Hears of champion moves: signs the release, then points to it."""
+
+    signer: Signer
+    pointer: PointerReceiver
+    name: str = "serving pointer"
+
+    def deliver(self, row: OutboxRow) -> None:
+        """Sign and point; whoever is killed in between does both again."""
+        self.signer.ensure_signed(row.surface, row.version, row.release)
+        self.pointer.deliver(row)
+
+
+def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:
+    """The manifest of a release and the digest of each of its files, the manifest's included."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise NotFound(f"no release {release} in {folder.parent}, so it cannot be signed")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != release:
+        raise IntegrityError(f"{path}: is not the manifest of release {release}")
+    manifest = json.loads(content)
+    files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    return manifest, {**files, MANIFEST: release}
+
+
+def _decisions(store: Store, surface: str, version: int, release: str) -> dict[str, Any]:
+    """What the gates said and who approved, as the store has it."""
+    verdicts = store.find(Verdict, surface=surface, version=version)
+    approvals = [
+        row
+        for row in store.find(LedgerRow, surface=surface, version=version, action="approve")
+        if row.evidence[:1] == (release,)
+    ]
+    if not approvals:
+        raise Refused(
+            f"release {release[:12]} of {surface} is not approved; it is not signed"
+        )
+    return {
+        "gates": [
+            {"gate": each.gate, "outcome": each.outcome.value, "evidence": each.evidence}
+            for each in verdicts
+        ],
+        "reviews": [
+            {
+                "reviewer": row.actor,
+                "at": row.at.isoformat(),
+                "ledger": row.sequence,
+                "hash": row.hash,
+            }
+            for row in approvals
+        ],
+    }

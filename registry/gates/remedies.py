@@ -1,0 +1,218 @@
+"""What would have to change for a gate to let a version on, read from the evidence it left."""
+
+from collections.abc import Callable, Mapping
+from math import ceil
+from typing import Any
+
+from sluice.store.records import Outcome
+
+Evidence = Mapping[str, Any]
+
+
+def remedies(gate: str, outcome: Outcome, evidence: Evidence) -> tuple[str, ...]:
+    """What would have to change, one sentence each; empty where it passed or nothing is known."""
+    if outcome is Outcome.PASS:
+        return ()
+    return tuple(_OF.get(gate, _nothing)(evidence))
+
+
+def interval_remedy(found: Evidence) -> str | None:
+    """How far an interval is from its threshold, and what evidence would bring it there.
+
+    Its half-width shrinks with the square root of the requests, so from half-width h to the d that
+    the measured difference leaves takes (h / d)² times as many. None where a figure is missing.
+    """
+    figures = [found.get(name) for name in ("difference", "low", "threshold", "requests")]
+    difference, low, threshold, requests = figures
+    if difference is None or low is None or threshold is None or requests is None:
+        return None
+    if found.get("rule") == "equivalence":
+        return _equivalence(found)
+    short = f"the lower bound is {low:+.4f} and must be above {threshold:+.4f}: {threshold - low:.4f} more"
+    room = difference - threshold
+    if room <= 0:
+        return (
+            f"{short}; the measured difference of {difference:+.4f} is itself not above it and has to be "
+            f"more than {-room:.4f} better: more requests of the same would not help"
+        )
+    if low > threshold:
+        return None
+    return f"{short}; {_more(requests, difference - low, room)}"
+
+
+def _equivalence(found: Evidence) -> str | None:
+    difference, bound, requests = (
+        found["difference"],
+        abs(found["threshold"]),
+        found["requests"],
+    )
+    low, high = found.get("low"), found.get("high")
+    if low is None or high is None:
+        return None
+    both = f"the interval {low:+.4f} to {high:+.4f} must lie within ±{bound:.4f}"
+    room = bound - abs(difference)
+    if room <= 0:
+        return f"{both}; the measured difference of {difference:+.4f} is outside it already"
+    return f"{both}; {_more(requests, max(difference - low, high - difference), room)}"
+
+
+def _more(requests: float, half_width: float, room: float) -> str:
+    needed = ceil(requests * (half_width / room) ** 2)
+    return (
+        f"if the difference is truly as measured, about {needed:,} judged requests would show it "
+        f"({max(needed - int(requests), 0):,} more than the {int(requests):,} there are)"
+    )
+
+
+def _thin(found: Evidence, limits: Evidence) -> list[str]:
+    """How many more requests and users the rule asks."""
+    asks = (("requests", "min_requests", "requests"), ("clusters", "min_users", "users"))
+    return [
+        f"{limits[least] - found[name]:,.0f} more judged {what} ({found[name]:,.0f} of {limits[least]:,})"
+        for name, least, what in asks
+        if found.get(name) is not None and least in limits and found[name] < limits[least]
+    ]
+
+
+def _compared(found: Evidence) -> list[str]:
+    said = interval_remedy(found)
+    thin = _thin(found, found.get("limits", {}))
+    if said is None and not thin:
+        return ["a comparison with finite figures on enough requests"]
+    return [*([said] if said else []), *thin]
+
+
+def _slices(found: Evidence) -> list[str]:
+    held = [each for each in found.get("slices", ()) if each["outcome"] != "pass"]
+    lines = []
+    for each in held:
+        said, thin = interval_remedy(each), _thin(each, found["limits"])
+        parts = [*([said] if said else []), *thin]
+        lines.append(f"{each['name']}: {'; '.join(parts) or each['reason']}")
+    return lines or ["a slice of requests in every declared dimension"]
+
+
+def _calibration(found: Evidence) -> list[str]:
+    lines = [
+        _ratio(each, found["limits"])
+        for each in found.get("objectives", ())
+        if each["outcome"] != "pass"
+    ]
+    return lines or [
+        "a family whose objectives are calibrated probabilities, such as multitask"
+    ]
+
+
+def _ratio(each: Evidence, limits: Evidence) -> str:
+    name, positives = each["name"], each["positives"]
+    if None in (each["ratio"], each["low"], each["high"], positives):
+        return (
+            f"{name}: judged rows with positives, for an interval of expected over observed"
+        )
+    if positives < limits["min_positives"] or each["users"] < limits["min_users"]:
+        return (
+            f"{name}: {limits['min_positives']:,} judged positives of {limits['min_users']:,} users, "
+            f"where there are {positives:,} of {each['users']:,}"
+        )
+    bounds = f"{limits['floor']:g} to {limits['ceiling']:g}"
+    said = f"{name}: the interval {each['low']:.3f} to {each['high']:.3f} must lie within {bounds}"
+    if each["outcome"] == "fail" and each["ratio"]:
+        return f"{said}; what it promises is {each['ratio']:.3f} times what comes: calibrate it anew"
+    return f"{said}; it is narrower with more positives than the {positives:,} there are"
+
+
+def _churn(found: Evidence) -> list[str]:
+    if not found.get("pairs"):
+        return ["two refits of the configuration at least, for the noise floor"]
+    limits, choices = found["limits"], found.get("requests_with_a_choice") or 0
+    if choices < limits["min_requests"]:
+        return [
+            f"{limits['min_requests']:,} judged requests with more than {limits['k']} candidates, "
+            f"where there are {choices:,}, or a smaller k"
+        ]
+    return _compared(found)
+
+
+def _ecosystem(found: Evidence) -> list[str]:
+    if found.get("metric") is None:
+        return ["items of two providers at least, as the log knows them"]
+    return _compared(found)
+
+
+def _freshness(found: Evidence) -> list[str]:
+    limit = found["limits"]["max_age"]
+    return [
+        f"events received within {limit} of the judgement: ingest what was logged since "
+        f"{found.get('newest') or 'the start'} and run the lifecycle, which makes another version"
+    ]
+
+
+def _coverage(found: Evidence) -> list[str]:
+    least = found["limits"]["min_share"]
+    gone = [
+        f"{name}: known for {each['judged']:.1%} of the judged rows, "
+        f"{least * each['fitted']:.1%} is the least"
+        for name, each in found.get("features", {}).items()
+        if None not in each.values() and each["judged"] < least * each["fitted"]
+    ]
+    asked = found["limits"]["min_rows"]
+    return gone or [
+        f"{asked:,} fitted and {asked:,} judged rows with a known share of each feature"
+    ]
+
+
+def _data(found: Evidence) -> list[str]:
+    failing = [
+        f"{each['suite']}: mend {', '.join(each['failing'])} in the log, and take another snapshot"
+        for each in found.get("suites", ())
+        if each["failing"]
+    ]
+    return failing or ["every suite of checks has to run and pass over the snapshot"]
+
+
+def _leakage(found: Evidence) -> list[str]:
+    moved = found.get("moved")
+    if moved:
+        return [f"{', '.join(moved)} must know only what was received before the request"]
+    return ["a mutation audit with probes, rows and no unnamed change"]
+
+
+def _replay(found: Evidence) -> list[str]:
+    limits = found["limits"]
+    over = [
+        f"{what} is {found[name]:,.1f} and may be {limits[least]:,}"
+        for name, least, what in (
+            ("p99_ms", "p99_ms", "p99 in ms"),
+            ("memory_mb", "memory_mb", "memory in MB"),
+        )
+        if found.get(name) is not None and found[name] > limits[least]
+    ]
+    wrong = [
+        f"{found[name]:,} {what} must be none"
+        for name, what in (
+            ("mismatches", "answers unlike the model's"),
+            ("errors", "requests without an answer"),
+        )
+        if found.get(name)
+    ]
+    return [*over, *wrong] or [
+        f"a replay of {limits['requests']:,} requests with every figure"
+    ]
+
+
+def _nothing(_found: Evidence) -> list[str]:
+    return []
+
+
+_OF: Mapping[str, Callable[[Evidence], list[str]]] = {
+    "data": _data,
+    "leakage": _leakage,
+    "quality": _compared,
+    "slices": _slices,
+    "calibration": _calibration,
+    "churn": _churn,
+    "ecosystem": _ecosystem,
+    "freshness": _freshness,
+    "coverage": _coverage,
+    "replay": _replay,
+}

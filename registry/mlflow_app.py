@@ -1,0 +1,221 @@
+"""`mlflow server --app-name sluice`: MLflow with accounts, where a review is a row of our ledger.
+
+MLflow keeps no author of a tag and knows one right for all that is written to a model. Here the
+signed-in user is known, and what `registry.review_rules` refuses never reaches MLflow's handlers.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from registry.mlflow_accounts import Accounts
+from registry.mlflow_candidate import candidates_model
+from registry.review_rules import (
+    REVIEWED,
+    Request,
+    Who,
+    decide,
+    decision,
+    ensure_allowed,
+    needed,
+)
+from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
+from sluice.store import open_store
+from sluice.surface import load_surface, surface_path
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_EXPERIMENTS = {"CreateExperiment", "UpdateExperiment"}
+_ASSISTANT = "/mlflow/assistant"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the app knows of its installation."""
+
+    accounts: Accounts
+    store_url: str
+    surfaces: Path
+    """Folder of the surface files; a decision reads the reviewers there."""
+
+
+def create_app(desk: Desk) -> "FastAPI":
+    """MLflow's app with accounts, and ours before its handlers.
+
+    Raises:
+        ConfigError: the server is none that MLflow's security middleware works in.
+    """
+    os.environ.update(desk.accounts.environment())
+    desk.accounts.grant()
+    from fastapi import FastAPI
+    from mlflow.server import app as pages
+    from mlflow.server.auth import create_app as with_accounts
+
+    application = with_accounts(pages)
+    if not isinstance(application, FastAPI):
+        raise ConfigError(
+            "start `mlflow server --app-name sluice` without --gunicorn-opts and --waitress-opts: "
+            "those leave out MLflow's checks of host and origin"
+        )
+    # After MLflow's own hook: whoever comes here is signed in.
+    pages.before_request(_guard(desk))
+    application.add_middleware(_WithoutAssistant)
+    return application
+
+
+def _guard(desk: Desk) -> Callable[[], Any]:
+    from flask import g, request
+    from mlflow.server.handlers import catch_mlflow_exception
+
+    kinds = registry_routes()
+
+    def guard() -> None:
+        rule = request.url_rule.rule if request.url_rule else ""
+        if rule.endswith("/graphql"):
+            _ensure_reads()
+        found = kinds.get((rule, request.method))
+        if found is None:
+            return
+        message = _message(found)
+        try:
+            _judge(desk, g.mlflow_authenticated_user, message)
+        except SluiceError as error:
+            _tell(error)
+
+    return catch_mlflow_exception(guard)
+
+
+def registry_routes() -> Mapping[tuple[str, str], type]:
+    """Request class by path and method: the model registry's, and those that name experiments."""
+    from mlflow.protos.model_registry_pb2 import ModelRegistryService
+    from mlflow.protos.service_pb2 import MlflowService
+    from mlflow.server.handlers import get_service_endpoints
+
+    def itself(found: type) -> type:
+        return found
+
+    experiments = [
+        each
+        for each in get_service_endpoints(MlflowService, itself)
+        if each[1].__name__ in _EXPERIMENTS
+    ]
+    return {
+        (path, method): kind
+        for path, kind, methods in (
+            *get_service_endpoints(ModelRegistryService, itself),
+            *experiments,
+        )
+        for method in methods
+    }
+
+
+def _message(kind: type) -> Any:
+    # MLflow's own reader, for a second one would sooner or later read another request than the
+    # handler does: it takes bodies that are encoded twice, and two spellings of a field.
+    from mlflow.server.handlers import _get_request_message  # noqa: PLC2701 - see above
+
+    return _get_request_message(kind())
+
+
+def _judge(desk: Desk, user: str, message: Any) -> None:
+    request = _request(message)
+    surfaces = desk.accounts.surfaces
+    ensure_allowed(request, user, desk.accounts.promoter, surfaces)
+    if needed(request, surfaces) is Who.REVIEWER:
+        _decide(desk, user, message)
+
+
+def _request(message: Any) -> Request:
+    """What the message names; a field that its kind does not have is empty."""
+    names = (getattr(message, field, "") for field in ("name", "new_name"))
+    keys = (getattr(message, "key", ""), *(tag.key for tag in getattr(message, "tags", ())))
+    return Request(
+        kind=type(message).__name__,
+        names=tuple(name for name in names if name),
+        tags=tuple(key for key in keys if key),
+        alias=getattr(message, "alias", "") or None,
+        location=getattr(message, "artifact_location", "") or None,
+    )
+
+
+def _decide(desk: Desk, user: str, message: Any) -> None:
+    from mlflow.entities.model_registry import ModelVersionTag
+    from mlflow.server.handlers import _get_model_registry_store  # noqa: PLC2701 - MLflow opens no other
+
+    (surface,) = (
+        each for each in desk.accounts.surfaces if candidates_model(each) == message.name
+    )
+    decided = decision(message.value)
+    declared = load_surface(surface_path(desk.surfaces, surface))
+    registry: Any = _get_model_registry_store()
+    there = registry.get_model_version(message.name, message.version)
+    with open_store(desk.store_url) as store:
+        row = decide(
+            store,
+            surface,
+            there.tags,
+            decided,
+            reviewer=user,
+            reviewers=declared.review.reviewers,
+            at=datetime.now(UTC),
+            approvers=declared.at_least.approvers,
+        )
+    # For a reader of MLflow's page; what counts is the row.
+    told = ModelVersionTag(REVIEWED, f"{row.actor}, ledger row {row.sequence}")
+    registry.set_model_version_tag(message.name, message.version, told)
+
+
+def _ensure_reads() -> None:
+    """MLflow's GraphQL writes nothing today; should it ever, it would pass all of the above."""
+    from graphql import GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
+    from mlflow.server.handlers import _get_request_json  # noqa: PLC2701 - as in `_message`
+
+    try:
+        asked = parse((_get_request_json() or {}).get("query") or "")
+    except GraphQLSyntaxError:
+        return  # MLflow's handler says what is wrong with it
+    for each in asked.definitions:
+        if (
+            isinstance(each, OperationDefinitionNode)
+            and each.operation is not OperationType.QUERY
+        ):
+            _tell(Refused("GraphQL only reads here"))
+
+
+def _tell(error: SluiceError) -> NoReturn:
+    """In MLflow's words, which its pages show and its client raises."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos import databricks_pb2 as codes
+
+    known = {
+        Refused: codes.PERMISSION_DENIED,
+        NotFound: codes.RESOURCE_DOES_NOT_EXIST,
+        UserError: codes.INVALID_PARAMETER_VALUE,
+    }
+    code = next((known[kind] for kind in known if isinstance(error, kind)), None)
+    raise MlflowException(
+        str(error), codes.RESOURCE_CONFLICT if code is None else code
+    ) from error
+
+
+class _WithoutAssistant:
+    """Takes MLflow's assistant out: it runs commands on the server's machine for who is signed in."""
+
+    def __init__(self, application: "ASGIApp") -> None:
+        self._application = application
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        from starlette.responses import PlainTextResponse
+
+        application = self._application
+        if scope["type"] != "lifespan" and _ASSISTANT in scope["path"]:
+            application = PlainTextResponse(
+                "MLflow's assistant is off here", HTTPStatus.NOT_FOUND
+            )
+        await application(scope, receive, send)

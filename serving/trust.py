@@ -1,0 +1,45 @@
+"""Whether a release whose bytes were checked is also one that was promoted: its signature."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.keys import KeyRing
+from registry.signature import Signed, check_signature, signature_path
+from serving.manifest import MANIFEST_NAME, Manifest
+from sluice.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signature a release needs before anything of it is loaded."""
+
+    keys: KeyRing
+    signatures: Path
+    required: bool = False
+    """Refuse what is unsigned even where no key is trusted."""
+
+    def check(self, manifest: Manifest) -> Signed | None:
+        """What the signature claims; None where no key was ever trusted and none is required.
+
+        Raises:
+            IntegrityError: the release is unsigned, or not signed by a key that is trusted now.
+        """
+        if not self.keys.known():
+            if self.required:
+                raise IntegrityError(
+                    f"release {manifest.digest[:12]}: a signature is required, and no key in "
+                    f"{self.keys.folder} is trusted"
+                )
+            return None
+        return check_signature(
+            signature_path(self.signatures, manifest.digest),
+            manifest.digest,
+            signed_files(manifest),
+            self.keys.trusted(),
+        )
+
+
+def signed_files(manifest: Manifest) -> dict[str, str]:
+    """SHA-256 of every file of a release by path, as its signature lists them."""
+    files = {name: entry.sha256 for name, entry in manifest.files.items()}
+    return {**files, MANIFEST_NAME: manifest.digest}

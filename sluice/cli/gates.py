@@ -1,0 +1,151 @@
+"""`sluice gates`: why the gates let a version on or held it, and a waiver for one of them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.output import print_json, print_line, with_home
+
+if TYPE_CHECKING:
+    from registry.explanation import Explanation
+
+
+@click.group()
+def gates() -> None:
+    """Explain what the gates said, or waive one."""
+
+
+@gates.command()
+@click.argument("surface")
+@click.argument("version", type=int)
+@click.option("--why-not", is_flag=True, help="Say what would have to change for a pass.")
+@with_home
+def explain(
+    surface: str, version: int, home: Path | None, as_json: bool, why_not: bool
+) -> None:
+    """Show each gate's verdict on VERSION of SURFACE, with the figures it rests on.
+
+    \b
+    Example:
+      sluice gates explain for_you 3 --why-not
+    """
+    from registry.explanation import explain as explained
+    from registry.moves import position_of, version_of
+
+    settings = settings_at(home)
+    store, declared = existing_store(settings), surface_of(settings, surface)
+    found = version_of(store, surface, version)
+    state = position_of(store, found).state
+    rows = explained(store, found, declared.gates.mandatory, datetime.now(UTC))
+    if as_json:
+        print_json(_as_json(surface, version, state, rows))
+        return
+    holding = [
+        each.gate for each in rows if each.holds and each.gate in declared.gates.mandatory
+    ]
+    held = f"held by {', '.join(holding)}" if holding else "no gate holds it"
+    print_line(f"{surface} {version} is {state}: {held}", style="bold")
+    for each in rows:
+        _show(each, why_not=why_not)
+    if holding and not why_not:
+        click.echo(f"\nnext: sluice gates explain {surface} {version} --why-not")
+
+
+def _show(each: "Explanation", *, why_not: bool) -> None:
+    click.echo()
+    print_line(f"{each.gate}: {each.outcome}. {each.question}", style="bold")
+    print_line(each.reason)
+    if each.waiver:
+        print_line(_waiver(each), style="yellow")
+    width = max((len(name) for name, _ in each.figures), default=0)
+    for name, value in each.figures:
+        click.echo(f"  {name:<{width}}  {value}")
+    if why_not:
+        for change in each.changes:
+            print_line(f"to pass: {change}", style="yellow")
+
+
+def _waiver(each: "Explanation") -> str:
+    if each.waiver is None:
+        return ""
+    verb = "had ended" if each.holds else "ends"
+    return (
+        f"waived by {each.waiver.actor}, {verb} {each.waiver.until.isoformat(timespec='minutes')}: "
+        f"{each.waiver.reason}"
+    )
+
+
+def _as_json(
+    surface: str, version: int, state: str, rows: "tuple[Explanation, ...]"
+) -> dict[str, object]:
+    return {
+        "surface": surface,
+        "version": version,
+        "state": state,
+        "gates": [
+            {
+                "gate": each.gate,
+                "outcome": each.outcome,
+                "holds": each.holds,
+                "question": each.question,
+                "reason": each.reason,
+                "figures": dict(each.figures),
+                "to_pass": list(each.changes),
+                "waiver": _waiver(each) or None,
+            }
+            for each in rows
+        ],
+    }
+
+
+@gates.command()
+@click.argument("surface")
+@click.argument("version", type=int)
+@click.argument("gate")
+@click.option("--actor", required=True, envvar="SLUICE_ACTOR",
+              help="Who answers for it: a reviewer, never the author.")  # fmt: skip
+@click.option("--reason", required=True, help="Why, for the ledger.")
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]),
+              help="UTC end, at most 30 days away; promotion reads it again.")  # fmt: skip
+@with_home
+def waive(
+    surface: str, version: int, gate: str, home: Path | None, as_json: bool,
+    actor: str, reason: str, until: datetime,
+) -> None:  # fmt: skip
+    """Let VERSION of SURFACE on though GATE did not pass; never for data, leakage or replay.
+
+    \b
+    Example:
+      sluice gates waive for_you 3 slices --actor demo-reviewer --until 2026-06-01 --reason "night traffic is new"
+    """
+    from registry.moves import version_of
+    from registry.waiving import waive as waived
+
+    settings = settings_at(home)
+    store, declared = existing_store(settings), surface_of(settings, surface)
+    found = version_of(store, surface, version)
+    row = waived(
+        store,
+        found,
+        gate,
+        actor=actor,
+        reviewers=declared.review.reviewers,
+        reason=reason,
+        until=until.replace(tzinfo=UTC),
+        at=datetime.now(UTC),
+    )
+    if as_json:
+        print_json({"surface": surface, "version": version, "gate": gate, "state": row.after, "ledger": row.sequence})  # fmt: skip
+        return
+    click.echo(
+        f"{gate} is waived for {surface} {version} by {row.actor}, ledger row {row.sequence}"
+    )
+    if row.before == "blocked":
+        steps = {
+            "candidate": f"retrain {surface} --snapshot {found.snapshot}",
+            "packaged": f"package {surface} --version {version}",
+        }
+        click.echo(f"next: sluice run {steps[row.after]}")

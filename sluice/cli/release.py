@@ -1,0 +1,137 @@
+"""`sluice release`: the keys that sign releases, and whether a release is signed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sluice.cli.installation import settings_at
+from sluice.cli.output import print_facts, print_json, print_table, with_home
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group()
+def release() -> None:
+    """Make and revoke signing keys, and verify a release's signature."""
+
+
+@release.command()
+@with_home
+@click.option("--rotate", is_flag=True, help="Put a new key in the place of the old one.")
+def keygen(home: Path | None, as_json: bool, rotate: bool) -> None:
+    """Make the key that signs promoted releases; the first promotion does it where nobody has.
+
+    A key that is rotated out stays trusted, for what it signed, until it is revoked.
+
+    \b
+    Example:
+      sluice release keygen --rotate
+    """
+    from registry.keys import KeyRing
+
+    ring = KeyRing(settings_at(home).keys)
+    key = ring.generate(rotate=rotate)
+    facts = {"key": key.id, "private": str(ring.private), "trusted": len(ring.trusted())}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts("New signing key", facts.items())
+
+
+@release.command()
+@with_home
+def keys(home: Path | None, as_json: bool) -> None:
+    """List the keys whose signatures count, and those that were revoked.
+
+    \b
+    Example:
+      sluice release keys
+    """
+    from dataclasses import asdict
+
+    from registry.keys import KeyRing
+
+    ring = KeyRing(settings_at(home).keys)
+    revoked = ring.revoked()
+    if as_json:
+        rows = [asdict(each) for each in revoked.values()]
+        print_json({"trusted": [key.id for key in ring.trusted()], "revoked": rows})
+        return
+    rows = [(key.id, "trusted", "", "") for key in ring.trusted()]
+    rows += [(each.key, "revoked", each.at, each.reason) for each in revoked.values()]
+    print_table(f"Keys in {ring.folder}", ("key", "standing", "since", "why"), rows)
+
+
+@release.command()
+@click.argument("key")
+@with_home
+@click.option("--reason", required=True, help="Why; it stays in the list.")
+def revoke(key: str, home: Path | None, as_json: bool, reason: str) -> None:
+    """Let no signature of KEY count any longer; `sluice champion mirror` signs the champion anew.
+
+    \b
+    Example:
+      sluice release revoke 3f9c0a --reason "the laptop was stolen"
+    """
+    from dataclasses import asdict
+
+    from registry.keys import KeyRing
+
+    ring = KeyRing(settings_at(home).keys)
+    facts = asdict(ring.revoke(key, at=datetime.now(UTC), reason=reason))
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts("Revoked", facts.items())
+
+
+@release.command()
+@click.argument("digest")
+@with_home
+@click.option(
+    "--key", type=_FILE, help="The one public key that counts; else those trusted."
+)
+@click.option("--folder", type=_FOLDER, help="Of the release; HOME/releases/DIGEST.")
+@click.option("--signature", type=_FILE, help="HOME/signatures/DIGEST.json where not said.")
+def verify(
+    digest: str,
+    home: Path | None,
+    as_json: bool,
+    key: Path | None,
+    folder: Path | None,
+    signature: Path | None,
+) -> None:
+    """Verify every byte of release DIGEST and its signature; no database and no network is needed.
+
+    \b
+    Example, with nothing but three things that were copied here:
+      sluice release verify 3f9c0a… --folder r/3f9c0a… --signature r.json --key promoter.pub
+    """
+    from registry.keys import KeyRing, read_public
+    from registry.signature import check_signature, signature_path
+    from serving.custody import check_bytes
+    from serving.trust import signed_files
+
+    settings = settings_at(home)
+    manifest = check_bytes(folder or settings.releases / digest, digest)
+    path = signature or signature_path(settings.signatures, digest)
+    counted = (read_public(key),) if key else KeyRing(settings.keys).trusted()
+    signed = check_signature(path, digest, signed_files(manifest), counted)
+    facts = {"release": digest, "files": len(manifest.files) + 1, "key": signed.key}
+    if as_json:
+        print_json({**facts, "claims": signed.claims})
+    else:
+        print_facts(
+            "The release is whole and signed", {**facts, **_told(signed.claims)}.items()
+        )
+
+
+def _told(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims as a person reads them."""
+    gates = [f"{each['gate']} {each['outcome']}" for each in claims["gates"]]
+    reviewers = [each["reviewer"] for each in claims["reviews"]]
+    told = {"gates": ", ".join(gates), "reviewed by": ", ".join(reviewers)}
+    return {**claims["provenance"], **told, "signed at": claims["signed_at"]}

@@ -1,0 +1,173 @@
+"""What a surface declares about its gates: their thresholds, which are mandatory, and its tier."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sluice.features.spec import PositiveDuration
+
+Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
+Gate = Literal[
+    "data", "leakage", "quality", "slices", "calibration", "churn", "ecosystem",
+    "freshness", "coverage", "replay",
+]  # fmt: skip
+Dimension = Literal["hour", "activity", "candidates"]
+TierName = Literal["critical", "standard", "experimental"]
+Margin = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Confidence = Annotated[float, Field(gt=0.5, lt=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+UNWAIVABLE: tuple[Gate, ...] = ("data", "leakage", "replay")
+"""Without these nobody knows what was measured, or what would be served: no tier lacks them."""
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Evidenced(_Declared):
+    """What a comparison must rest on before it decides anything."""
+
+    confidence: Confidence = 0.95
+    min_requests: int = Field(default=200, ge=1)
+    min_users: int = Field(default=50, ge=2)
+
+
+class QualityGate(_Evidenced):
+    """Candidate against the champion, or against the baseline for a surface's first."""
+
+    metric: Metric = "ndcg@10"
+    rule: Literal["superiority", "non_inferiority", "equivalence"] = "non_inferiority"
+    margin: Margin = 0.002
+    """Relative difference that is tolerated: a loss, or for equivalence one either way; 0.002 = 0.2 %."""
+
+    @model_validator(mode="after")
+    def _equivalence_has_a_margin(self) -> "QualityGate":
+        if self.rule == "equivalence" and not self.margin:
+            raise ValueError("equivalence within a margin of 0 can never be shown")
+        return self
+
+
+class SliceGate(_Evidenced):
+    """The quality gate's comparison within every slice of the requests."""
+
+    margin: Margin = 0.05
+    """Relative loss that is tolerated in a slice, of its own reference mean."""
+    dimensions: tuple[Dimension, ...] = Field(
+        default=("hour", "activity", "candidates"), min_length=1, strict=False
+    )
+    min_requests: int = Field(default=100, ge=1)
+    min_users: int = Field(default=30, ge=2)
+
+
+class CalibrationGate(_Declared):
+    """Expected over observed positives of every objective."""
+
+    floor: Ratio = 0.9
+    ceiling: Ratio = 1.1
+    confidence: Confidence = 0.95
+    min_positives: int = Field(default=200, ge=1)
+    min_users: int = Field(default=50, ge=2)
+
+    @model_validator(mode="after")
+    def _one_lies_between(self) -> "CalibrationGate":
+        if not self.floor < 1 < self.ceiling:
+            raise ValueError(
+                f"floor {self.floor:g} and ceiling {self.ceiling:g} do not have 1 between them"
+            )
+        return self
+
+
+class ChurnGate(_Evidenced):
+    """How much of what people see changes, beyond what refits of one configuration change."""
+
+    k: int = Field(default=5, ge=1)
+    """Slots that are looked at; requests with no more candidates than that say nothing."""
+    margin: Margin = 0.1
+    """Relative loss of overlap, against that between refits, that is tolerated."""
+    retrains: int = Field(default=2, ge=2, le=20)
+    """Refits of the candidate's configuration, each on another draw of the people it learned from."""
+
+
+class EcosystemGate(_Evidenced):
+    """What the smaller half of the providers gets of the exposure."""
+
+    margin: Margin = 0.05
+    """Relative loss of their share that is tolerated."""
+
+
+class FreshnessGate(_Declared):
+    """How old what the candidate knows may be when it is judged."""
+
+    max_age: PositiveDuration = "2d"
+
+
+class CoverageGate(_Declared):
+    """Are the features that it learned from there where it is judged?"""
+
+    min_share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.95
+    """Of each feature's known values: least share, relative to that among the rows it was fitted on."""
+    min_rows: int = Field(default=500, ge=1)
+
+
+class ReplayGate(_Declared):
+    """Recorded requests against the packaged release."""
+
+    requests: int = Field(default=100, ge=1)
+    p99_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    memory_mb: int = Field(default=1500, ge=1)
+
+
+class GateSpec(_Declared):
+    """Gates a candidate must pass; the order is the order in which they are judged."""
+
+    mandatory: tuple[Gate, ...] = Field(
+        default=("data", "leakage", "quality", "replay"), min_length=1, strict=False
+    )
+    quality: QualityGate = QualityGate()
+    slices: SliceGate = SliceGate()
+    calibration: CalibrationGate = CalibrationGate()
+    churn: ChurnGate = ChurnGate()
+    ecosystem: EcosystemGate = EcosystemGate()
+    freshness: FreshnessGate = FreshnessGate()
+    coverage: CoverageGate = CoverageGate()
+    replay: ReplayGate = ReplayGate()
+
+    @model_validator(mode="after")
+    def _no_gate_twice(self) -> "GateSpec":
+        if len(set(self.mandatory)) != len(self.mandatory):
+            raise ValueError(f"mandatory names a gate twice: {list(self.mandatory)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Tier:
+    """The least that a surface of a kind must ask before a version serves."""
+
+    gates: tuple[Gate, ...]
+    approvers: int
+    """Different people who must approve; none of them its author."""
+    bake: str
+    """Least window that is watched before a provisional champion is confirmed."""
+
+
+TIERS: Mapping[TierName, Tier] = {
+    "critical": Tier(
+        (
+            "data",
+            "leakage",
+            "quality",
+            "slices",
+            "churn",
+            "freshness",
+            "coverage",
+            "replay",
+        ),
+        approvers=2,
+        bake="1d",
+    ),
+    "standard": Tier(("data", "leakage", "quality", "replay"), approvers=1, bake="1h"),
+    "experimental": Tier(UNWAIVABLE, approvers=1, bake="1m"),
+}

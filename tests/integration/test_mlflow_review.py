@@ -1,0 +1,333 @@
+"""Reviews in MLflow: a real server over HTTP, with an author, a reviewer, an outsider and the promoter."""
+
+import base64
+import stat
+from itertools import product
+
+import pytest
+
+from registry.mlflow_accounts import ADMIN, Accounts
+from registry.mlflow_app import registry_routes
+from registry.review_rules import MATRIX, Who
+from sluice.cli.installation import accounts_of
+from sluice.errors import Refused
+from sluice.store import open_store
+from sluice.store.records import LedgerRow, State
+from tests.lib.promotions import release_of
+from tests.lib.reviews import PEOPLE, a_home, a_mirrored, crowned, open_office
+from tests.lib.tracked import a_ranker
+
+pytestmark = [
+    pytest.mark.integration,
+    # MLflow's own, given once while it is imported, and by its accounts' migrations.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:starlette.middleware.wsgi is deprecated"),
+    pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
+]
+AUTHOR, REVIEWER, OUTSIDER, PROMOTER = PEOPLE.values()
+ALIAS = "/api/2.0/mlflow/registered-models/alias"
+RUNS = ("approved", "rejected", "changed", "asked", "raced")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return a_home(tmp_path_factory.mktemp("an office"), "feed", "spare")
+
+
+@pytest.fixture(scope="module")
+def versions(home):
+    """Versions in review by the name of their run, with their numbers in MLflow."""
+    ranker = a_ranker(home.home / "ranker", "popularity")
+    there = {run: a_mirrored(home, ranker, run, State.IN_REVIEW) for run in RUNS}
+    there["served"] = a_mirrored(home, ranker, "served", State.CHAMPION)
+    there["spare"] = a_mirrored(home, ranker, "spare", State.CHAMPION, "spare")
+    for run in ("served", "spare"):
+        crowned(home, there[run][0])
+    return there
+
+
+@pytest.fixture(scope="module")
+def office(home, versions):
+    with open_office(home) as office:
+        yield office
+
+
+def rows(office, version) -> list[tuple[str, str, str]]:
+    """What reviewers decided on the version, as the ledger has it."""
+    with open_store(office.settings.database_url) as store:
+        found = store.find(LedgerRow, surface=version.surface, version=version.number)
+    return [(row.action, row.actor, row.reason) for row in found if row.role == "reviewer"]
+
+
+def first_run(office) -> str:
+    """MLflow's run of the surface's first version."""
+    body = {"name": "feed-candidates", "alias": "candidate-1"}
+    return office.ask(ADMIN, "GET", ALIAS, **body).json()["model_version"]["run_id"]
+
+
+def told(answer) -> tuple[int, str]:
+    return answer.status_code, answer.json().get("message", "")
+
+
+def test_a_reviewers_tag_is_a_row_of_the_ledger_before_it_is_a_tag(office, versions):
+    version, number = versions["approved"]
+
+    assert told(office.tag(REVIEWER, "approved", version=number)) == (200, "")
+    assert rows(office, version) == [("approve", REVIEWER, "")]
+    assert office.tags(number)["review"] == "approved"
+    assert office.tags(number)["sluice.reviewed"].startswith(f"{REVIEWER}, ledger row ")
+
+    # Sent again, as by a page that got no answer.
+    assert office.tag(REVIEWER, "approved", version=number).status_code == 200
+    status, why = told(office.tag(REVIEWER, "rejected: oh no", version=number))
+    assert (status, "is approved; reject needs in_review" in why) == (409, True)
+    assert len(rows(office, version)) == 1
+    assert office.tags(number)["review"] == "approved"
+
+
+def test_a_rejection_carries_its_reason_into_the_ledger(office, versions):
+    version, number = versions["rejected"]
+
+    assert office.tag(REVIEWER, "rejected", version=number).status_code == 400
+    assert office.tag(REVIEWER, "rejected: stale data", version=number).status_code == 200
+    assert rows(office, version) == [("reject", REVIEWER, "stale data")]
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "why"),
+    [
+        (AUTHOR, 403, "made version"),
+        (OUTSIDER, 403, "is no reviewer of feed; reviewers: ann, rita"),
+        (PROMOTER, 403, "is no reviewer of feed"),
+        (ADMIN, 403, "is no reviewer of feed"),
+    ],
+)
+def test_nobody_else_decides_and_each_is_told_why(office, versions, who, status, why):
+    version, number = versions["asked"]
+
+    found, message = told(office.tag(who, "approved", version=number))
+
+    assert (found, why in message) == (status, True), message
+    assert rows(office, version) == []
+    assert "review" not in office.tags(number)
+
+
+def test_a_version_that_is_not_in_review_is_not_reviewed(office, versions):
+    _, number = versions["served"]
+
+    status, why = told(office.tag(REVIEWER, "rejected: late", version=number))
+
+    assert (status, "is champion; reject needs in_review" in why) == (409, True), why
+    assert "review" not in office.tags(number)
+
+
+def test_evidence_of_another_release_is_not_approved(office, versions):
+    version, number = versions["changed"]
+    office.tag(PROMOTER, "e" * 64, version=number, key="sluice.release")
+
+    status, why = told(office.tag(REVIEWER, "approved", version=number))
+
+    assert (status, f"packaged as release {release_of(version)}" in why) == (409, True), why
+    assert rows(office, version) == []
+    assert "review" not in office.tags(number)
+
+
+def test_a_candidate_that_a_trainer_registered_has_nothing_to_review(office, versions):
+    run = first_run(office)
+    source = (office.settings.mlflow / "artifacts" / "feed" / run / "artifacts").as_uri()
+    forged = {"name": "feed-candidates", "source": source, "run_id": run}
+    create = "/api/2.0/mlflow/model-versions/create"
+
+    tagged = office.ask(
+        AUTHOR, "POST", create, **forged, tags=[{"key": "review", "value": "approved"}]
+    )
+    assert tagged.status_code == 403
+    made = office.ask(AUTHOR, "POST", create, **forged)
+    assert made.status_code == 200, made.text
+    number = made.json()["model_version"]["version"]
+    assert "not made by Sluice" in told(office.tag(REVIEWER, "approved", version=number))[1]
+
+
+def variants(kind: type, model: str) -> list[tuple[dict[str, str], Who]]:
+    """Bodies for a request about the model, each with who may make it."""
+    rights = MATRIX[kind.__name__]
+    cell = rights.candidates if model.endswith("-candidates") else rights.champions
+    fields = {field.name for field in kind.DESCRIPTOR.fields}
+    # Of no version that there is, so that what is allowed changes nothing.
+    body = {"name": model, "version": "999", "new_name": model, "experiment_id": "999",
+            "alias": "mine", "key": "mood", "value": "approved"}  # fmt: skip
+    plain = {key: value for key, value in body.items() if key in fields}
+    found = [(plain, cell)]
+    if cell is Who.ANYBODY and not kind.__name__.startswith("Get"):
+        if "alias" in fields:
+            found.append((plain | {"alias": "champion"}, Who.PROMOTER))
+        if "key" in fields:
+            found.append((plain | {"key": "sluice.release"}, Who.PROMOTER))
+            sets = kind.__name__ == "SetModelVersionTag"
+            found.append(
+                (plain | {"key": "review"}, Who.REVIEWER if sets else Who.PROMOTER)
+            )
+        if "tags" in fields:
+            found.append(
+                (plain | {"tags": [{"key": "review", "value": "approved"}]}, Who.PROMOTER)
+            )
+    return found
+
+
+@pytest.mark.parametrize("role", [*PEOPLE, ADMIN])
+def test_every_route_of_the_registry_obeys_the_declared_matrix(office, versions, role):
+    who = PEOPLE.get(role, role)
+    # The promoter's requests do what they say, so they are about a surface of its own.
+    surface = "spare" if role == "promoter" else "feed"
+    _, real = versions["raced"]
+    wrong = []
+    for ((path, method), kind), model in product(
+        registry_routes().items(), (f"{surface}-candidates", surface)
+    ):
+        for body, cell in variants(kind, model):
+            sent = body | {"version": real} if cell is Who.REVIEWER else body
+            answer = office.ask(who, method, path, **sent)
+            allowed = cell is Who.ANYBODY or role == cell
+            if not _obeys(answer, role, allowed=allowed):
+                wrong.append((method, path, sent, cell, answer.status_code, answer.text))
+
+    assert wrong == []
+
+
+def _obeys(answer, role: str, *, allowed: bool) -> bool:
+    if not allowed:
+        return answer.status_code == 403
+    if answer.status_code != 403:
+        return True
+    # MLflow's own refusal is no JSON. To it, a model that the promoter has deleted is one without
+    # rights, and so is to all but the administrator an experiment that there is not.
+    missing = role == "promoter" or answer.request.url.path.endswith("experiments/update")
+    return missing and answer.headers["content-type"] != "application/json"
+
+
+def test_the_matrix_lists_every_request_of_the_registry_and_the_app_has_no_other_way_in():
+    from mlflow.server import app
+
+    theirs = {
+        (rule.rule, method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if "registered-models" in rule.rule or "model-versions" in rule.rule
+    }
+
+    assert theirs - set(registry_routes()) == {("/model-versions/get-artifact", "GET")}
+    assert {kind.__name__ for kind in registry_routes().values()} == set(MATRIX)
+
+
+def test_without_signing_in_nothing_is_read_or_written(office):
+    for path, method in [*registry_routes(), ("/graphql", "POST"), ("/", "GET")]:
+        assert office.ask(None, method, path).status_code == 401, (method, path)
+
+
+def test_the_alias_champion_is_moved_by_the_promoter_alone(office, versions):
+    body = {"name": "feed", "alias": "champion", "version": "1"}
+    answers = {
+        who: office.ask(who, "POST", ALIAS, **body).status_code for who in office.passwords
+    }
+
+    assert answers == {who: 200 if who == PROMOTER else 403 for who in office.passwords}
+
+
+def test_graphql_reads_and_never_writes(office):
+    def ask(query):
+        return office.ask(REVIEWER, "POST", "/graphql", query=query)
+
+    assert ask('{ test(inputString: "x") { output } }').json()["data"]["test"] == {
+        "output": "x"
+    }
+    refused = ask('mutation { testMutation(inputString: "x") { output } }')
+    assert told(refused) == (403, "GraphQL only reads here")
+
+
+def test_the_evidence_and_the_models_bytes_cannot_be_overwritten(office, versions):
+    run = first_run(office)
+    evidence = f"feed/{run}/artifacts/evidence.html"
+    proxied = f"/api/2.0/mlflow-artifacts/artifacts/{evidence}"
+    uploaded = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=evidence.html"
+    before = (office.settings.mlflow / "artifacts" / evidence).read_bytes()
+
+    for who, (method, path) in product(
+        (AUTHOR, OUTSIDER), [("PUT", proxied), ("DELETE", proxied), ("POST", uploaded)]
+    ):
+        assert office.ask(who, method, path).status_code == 403, (who, method, path)
+    assert (office.settings.mlflow / "artifacts" / evidence).read_bytes() == before
+
+
+def test_nobody_chooses_where_the_server_keeps_files(office):
+    body = {
+        "name": "mine",
+        "artifact_location": (office.settings.mlflow / "accounts").as_uri(),
+    }
+
+    for who in (AUTHOR, ADMIN):
+        answer = office.ask(who, "POST", "/api/2.0/mlflow/experiments/create", **body)
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("header", [{"Origin": "http://evil.test"}, {"Host": "evil.test"}])
+def test_another_sites_page_cannot_review_with_the_reviewers_browser(
+    office, versions, header
+):
+    version, number = versions["asked"]
+    body = {
+        "name": "feed-candidates",
+        "version": number,
+        "key": "review",
+        "value": "approved",
+    }
+    answer = office.client.post(
+        f"{office.url}/ajax-api/2.0/mlflow/model-versions/set-tag",
+        json=body,
+        headers=header,
+        auth=(REVIEWER, office.passwords[REVIEWER]),
+    )
+
+    assert answer.status_code == 403
+    assert rows(office, version) == []
+
+
+def test_mlflows_assistant_is_off(office):
+    path = "/ajax-api/3.0/mlflow/assistant/config"
+
+    assert office.ask(ADMIN, "GET", path).status_code == 404
+
+
+def test_a_password_is_in_no_log_and_in_no_file_that_others_read(office):
+    office.ask(REVIEWER, "GET", "/")
+    log = office.log.read_text()
+    for name, password in office.passwords.items():
+        basic = base64.b64encode(f"{name}:{password}".encode()).decode()
+        assert password not in log
+        assert basic not in log
+
+    folder = office.settings.mlflow / "accounts"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    secret = ("admin.password", "session.key", "accounts.ini")
+    assert {stat.S_IMODE((folder / name).stat().st_mode) for name in secret} == {0o600}
+    assert office.passwords[REVIEWER] not in (folder / "accounts.ini").read_text()
+
+
+def test_a_new_password_replaces_the_old_one_and_the_administrators_is_its_own(tmp_path):
+    accounts: Accounts = accounts_of(a_home(tmp_path, "feed"))
+    first, second = accounts.make("rita"), accounts.make("rita")
+
+    with accounts._opened() as store:
+        assert [store.authenticate_user("rita", each) for each in (first, second)] == [
+            False,
+            True,
+        ]
+    with pytest.raises(Refused, match=r"admin\.password"):
+        accounts.make(ADMIN)
+
+
+def test_the_first_secrets_stay(tmp_path):
+    accounts = accounts_of(a_home(tmp_path, "feed"))
+
+    assert accounts.environment() == accounts.environment()
+    assert len(accounts.admin_password.read_text()) >= 40

@@ -1,0 +1,41 @@
+"""A running `sluice ui`, and pictures of what its pages show."""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lib.installations import Installation
+
+START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Open:
+    """A running `sluice ui`."""
+
+    process: "subprocess.Popen[str]"
+    urls: dict[str, str]
+    home: Path
+
+
+def started(installation: Installation, *options: str) -> Open:
+    """`sluice ui`, once all three servers are up."""
+    process = installation.start("ui", "--json", *options)
+    assert process.stdout
+    until, said = time.monotonic() + START_SECONDS, ""
+    while time.monotonic() < until and not said.rstrip().endswith("}"):
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        said += line
+    return Open(process, json.loads(said), installation.home)
+
+
+def shot(page: Any, name: str) -> None:
+    """Leave a picture of the page in the folder SLUICE_SCREENSHOTS, where that is set."""
+    if folder := os.environ.get("SLUICE_SCREENSHOTS"):
+        page.wait_for_timeout(600)  # until what slides in has arrived
+        page.screenshot(path=Path(folder) / f"{name}.png")
