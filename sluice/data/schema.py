@@ -50,7 +50,8 @@ EXPOSURES = pa.schema(
         _field(
             "propensity",
             pa.float64(),
-            "probability of this item at this slot under the logging policy; null where unknown",
+            "probability of this item at this slot, given the items above it, under the logging "
+            "policy; null where unknown",
             nullable=True,
         ),
         _field(
