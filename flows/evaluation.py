@@ -1,7 +1,7 @@
 """The evaluation: candidate, champion and baseline on the same requests, as one JSON document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,15 @@ def _placed(
     """Numbers that order the judged rows as they would be shown."""
     if not arrangement.declared:
         return scores
-    return arrangement.places(slates_of(surface, trial, scores))
+    slates = slates_of(surface, trial, scores)
+    # As a live request has them: what is known of no item is unknown of each.
+    unknown: list[str | None] = [None] * slates.rows
+    served = replace(
+        slates,
+        providers=unknown if slates.providers is None else slates.providers,
+        categories=unknown if slates.categories is None else slates.categories,
+    )
+    return arrangement.places(served)
 
 
 def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:

@@ -1,9 +1,11 @@
 """A trial over a small generated feed."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 
 from flows import trial
@@ -12,7 +14,7 @@ from flows.evaluation import COMPARED, evaluation
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
 from sluice.errors import IntegrityError, NotFound, TooLittleData
-from sluice.mechanisms.arrangement import BY_SCORE
+from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.spec import ProviderFloors, Spacing
 from sluice.surface import Surface
 
@@ -193,6 +195,22 @@ def test_another_mechanism_needs_no_other_fit(surface):
     spaced = surface.model_copy(update={"mechanisms": (Spacing(kind="spacing"),)})
 
     assert trial.fit_digest(spaced) == trial.fit_digest(surface)
+
+
+def test_where_a_log_knows_no_category_spacing_changes_nothing(
+    surface, prepared, candidate
+):
+    nameless = prepared.tables.items.with_columns(category=pl.lit(None, pl.String))
+    bare = replace(prepared, tables=replace(prepared.tables, items=nameless))
+    spaced = Arrangement(declared=(Spacing(kind="spacing", weight=1.0, of="category"),))
+    baseline = trial.fit_baseline(surface, bare)
+    shown = evaluation(surface, bare, candidate, spaced, baseline, None)
+    plain = evaluation(surface, bare, candidate, BY_SCORE, baseline, None)
+
+    # Only ties differ: an order has none.
+    assert shown["metrics"]["candidate"]["auc"] == pytest.approx(
+        plain["metrics"]["candidate"]["auc"], abs=0.01
+    )
 
 
 def test_floors_are_priced_for_the_candidates_own_scores(surface, prepared, candidate):
