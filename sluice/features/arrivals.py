@@ -8,8 +8,8 @@ so that no answer depends on which requests were asked before.
 
 from sluice.features.aging import Integers, add_weights, clicks_known, grow_older, weigh
 from sluice.features.compiled import compiled
-from sluice.features.counters import CLICK, EXPOSURE, NEVER, RING, Known, Scratch
-from sluice.features.memory import FREE, Memory, pair_key, place
+from sluice.features.counters import CLICK, EXPOSURE, NEVER, RING, RUN, Known, Scratch
+from sluice.features.memory import FREE, Memory, find, pair_key
 from sluice.features.program import Program
 from sluice.features.rows import (
     ABSENT,
@@ -22,6 +22,8 @@ from sluice.features.rows import (
     LAST,
     PREVIOUS,
     PROVIDER,
+    ROOM,
+    SCALE,
     SECOND,
     STRICT,
     STRIDE,
@@ -101,20 +103,26 @@ def _count_run(
     """Count events of one kind that become known before anything else does."""
     memory, queue, people = known.memory, known.queue, known.people
     words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
-    answers, updates = queue.answers, program.updates
-    _mark_groups(memory.cells, tables, codes, low, high)
+    answers, updates, places = queue.answers, program.updates, scratch.places
+    marked = program.marked[kind]
+    if marked[PROVIDER] or marked[CATEGORY]:
+        _mark_groups(memory.cells, tables, codes, low, high)
     if kind == EXPOSURE:
         _meet_items(words, tables, at, codes, low, high, program.embargo)
     if kind == CLICK:
         _remember_clicks(people, at, codes, program.horizon, low, high)
-    else:
+    elif marked[PREVIOUS]:
         _mark_previous(people.ring, people.clicked, people.clicked_at, at, codes, program.horizon, low, high)  # fmt: skip
     for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
         update = updates[change]
-        if tables[update[TABLE], LAST] != ABSENT or update[UPDATE_SINCE] != ABSENT:
-            _count_timed(known, program, scratch, update, low, high)
-        else:
-            _count(words, memory.cells, tables, update, codes, answers, low, high)
+        table = tables[update[TABLE]]
+        timed = table[LAST] != ABSENT or update[UPDATE_SINCE] != ABSENT
+        for begin in range(low, high, RUN):
+            end = min(begin + RUN, high)
+            _take_places(words, table, update[STRICT], codes, answers, begin, end, places)
+            if timed:
+                _age(known, program, scratch, update, begin, end)
+            _count(memory.cells, table, update, places, end - begin)
 
 
 @compiled
@@ -164,50 +172,57 @@ def _mark_previous(ring, clicked, clicked_at, at, codes, horizon, low, high) -> 
 
 
 @compiled
-def _take_place(words: Integers, table: Integers, first: int, second: int) -> int:
-    """As `place`; a free row becomes the key's."""
-    row = place(words, table, first, second)
-    if table[SECOND] != ABSENT and row != table[BASE] and words[row] == FREE:
-        words[row] = pair_key(first, second)
-        table[USED] += 1
-    return row
+def _take_places(words, table, strict, codes, answers, low, high, places) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Where the row of each event's key begins, made its own where it was free; row 0 for none."""
+    first, second = codes[table[FIRST]], table[SECOND]
+    base, stride, step = table[BASE], table[STRIDE], table[STRIDE] * table[SCALE]
+    if second != ABSENT:
+        _take_pairs(
+            words, table, strict, (first, codes[second]), answers, low, high, places
+        )
+        return
+    for nth in range(low, high):
+        counts = answers[nth] or not strict
+        places[nth - low] = base + stride + first[nth] * step if counts else base
 
 
 @compiled
-def _count(words, cells, tables, update, codes, answers, low, high) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
-    """Let events change the counts of one table."""
-    table = tables[update[TABLE]]
-    first, second = codes[table[FIRST]], codes[max(table[SECOND], 0)]
-    strict, cell, count, base = update[STRICT], update[CELL], update[CELLS], table[BASE]
+def _take_pairs(words, table, strict, pair, answers, low, high, places) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    base, stride, room, taken = table[BASE], table[STRIDE], table[ROOM], 0
+    first, second = pair
     for nth in range(low, high):
-        if strict and not answers[nth]:
+        places[nth - low] = base
+        if (strict and not answers[nth]) or min(first[nth], second[nth]) == UNKNOWN:
             continue
-        row = _take_place(words, table, first[nth], second[nth])
-        if row != base:
-            for each in range(2 * row + cell, 2 * row + cell + count):
+        key = pair_key(first[nth], second[nth])
+        row = find(words, base, stride, room, key)
+        if words[row] == FREE:
+            words[row] = key
+            taken += 1
+        places[nth - low] = row
+    table[USED] += taken
+
+
+@compiled
+def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plain arrays
+    """Let events change the counts of one table."""
+    cell, count, base = update[CELL], update[CELLS], table[BASE]
+    for nth in range(events):
+        if places[nth] != base:
+            for each in range(2 * places[nth] + cell, 2 * places[nth] + cell + count):
                 cells[each] += 1
 
 
 @compiled
-def _count_timed(
-    known: Known, program: Program, scratch: Scratch, update: Integers, low: int, high: int
-) -> None:
-    """As `_count`, with what depends on when the event became known."""
-    words, cells, at = known.memory.words, known.memory.cells, known.queue.at
-    answers, table = known.queue.answers, known.memory.tables[update[TABLE]]
-    first, second = (
-        known.queue.codes[table[FIRST]],
-        known.queue.codes[max(table[SECOND], 0)],
-    )
+def _age(known, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
+    """Let events change what of one table depends on when they became known."""
+    table = known.memory.tables[update[TABLE]]
+    at, words, places = known.queue.at, known.memory.words, scratch.places
     for nth in range(low, high):
-        if update[STRICT] and not answers[nth]:
-            continue
-        row = _take_place(words, table, first[nth], second[nth])
+        row = places[nth - low]
         if row == table[BASE]:
             continue
         _touch(known.memory, program, table, row, at[nth])
-        for each in range(2 * row + update[CELL], 2 * row + update[CELL] + update[CELLS]):
-            cells[each] += 1
         if update[UPDATE_SINCE] != ABSENT:
             words[row + update[UPDATE_SINCE]] = at[nth]
         if update[UPDATE_DECAYS] > 0:

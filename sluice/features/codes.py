@@ -26,10 +26,12 @@ class Codes:
         """Codes of a column, whose new ids are numbered; nulls are UNKNOWN."""
         distinct, places = _dictionary(column)
         numbers, before = self._numbers, len(self.ids)
-        codes = [numbers.setdefault(name, len(numbers)) for name in distinct]
-        self.ids += [
-            name for name, code in zip(distinct, codes, strict=True) if code >= before
-        ]
+        known = list(map(numbers.get, distinct))
+        new = [name for name, code in zip(distinct, known, strict=True) if code is None]
+        numbers.update(zip(new, range(before, before + len(new)), strict=True))
+        self.ids += new
+        fresh = iter(range(before, before + len(new)))
+        codes = [next(fresh) if code is None else code for code in known]
         return _spread(codes, places)
 
     def learn_runs(self, column: pl.Series) -> NDArray[np.int32]:

@@ -12,6 +12,8 @@ NEVER = np.iinfo(np.int64).min
 """Time of something that has not happened."""
 LANES = 16
 """Candidates that the processor handles at once."""
+RUN = 64
+"""Events whose rows are looked up together."""
 RING = 8
 """Clicks remembered per person, in order."""
 EXPOSURE, CLICK = 0, 1
@@ -39,8 +41,9 @@ class Queue(NamedTuple):
     at: NDArray[np.int64]
     """[events] µs since when each event may be counted: its receipt plus the embargo."""
     codes: NDArray[np.int32]
-    """[CODES, events] item, person, and, of when it was counted, so that it leaves a window where
-    it entered: the item's provider and category, and what the person had clicked last."""
+    """[CODES, events] item, person, and, where a table of the kind asks for them, as they were when
+    the event was counted, so that it leaves a window where it entered: the item's provider and
+    category, and what the person had clicked last."""
     answers: NDArray[np.bool_]
     """[events] whether feedback answers a logged exposure; always true for exposures."""
     first: NDArray[np.int64]
@@ -109,6 +112,8 @@ class Scratch(NamedTuple):
     kept where its counts are forgotten."""
     held: NDArray[np.int64]
     """[candidates] keys found where each look-up begins."""
+    places: NDArray[np.int64]
+    """[RUN] where the row of each event begins."""
     values: NDArray[np.float32]
     """[columns, candidates]."""
     weights: NDArray[np.float64]
@@ -127,6 +132,7 @@ def scratch_for(
         codes=np.zeros((CODES, candidates), np.int32),
         rows=np.zeros((tables + 1, candidates), np.int64),
         held=np.zeros(candidates, np.int64),
+        places=np.zeros(RUN, np.int64),
         values=np.zeros((columns, -(-candidates // LANES) * LANES), np.float32),
         weights=np.zeros(half_lives),
         weighed=np.full(1, NEVER, np.int64),
@@ -148,7 +154,7 @@ def empty_queue(kinds: int, windows: int, events: int = 0) -> Queue:
     """Room for events, of which none is counted; its times and items are the caller's to fill."""
     return Queue(
         at=np.empty(events, np.int64),
-        codes=np.empty((CODES, events), np.int32),
+        codes=np.full((CODES, events), UNKNOWN, np.int32),
         answers=np.empty(events, np.bool_),
         first=np.zeros(kinds + 1, np.int64),
         applied=np.zeros(kinds, np.int64),

@@ -26,6 +26,8 @@ from sluice.features.rows import (
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
 _HALF = np.uint64(32)
+BEGINNING = np.iinfo(np.int64).min
+"""Before every event."""
 FREE = 0
 """Key of a row that is not taken; a pair's key is never 0."""
 
@@ -79,27 +81,40 @@ def place(
 
 @compiled
 def _reinsert(
-    old: NDArray[np.int64], words: NDArray[np.int64], base: int, rows: int
-) -> None:
-    stride = old.shape[1]
+    old: NDArray[np.int64], words: NDArray[np.int64], table: NDArray[np.int64], edge: int
+) -> int:
+    """Copy the rows of keys that had an event since `edge`; returns how many there are."""
+    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
+    kept = 0
     for row in range(len(old)):
-        if old[row, 0] != FREE:
-            at = find(words, base, stride, rows, old[row, 0])
-            for word in range(stride):
-                words[at + word] = old[row, word]
+        if old[row, 0] == FREE or (last != ABSENT and old[row, last] < edge):
+            continue
+        at = find(words, base, stride, room, old[row, 0])
+        for word in range(stride):
+            words[at + word] = old[row, word]
+        kept += 1
+    return kept
+
+
+@compiled
+def _busy(old: NDArray[np.int64], last: int, edge: int) -> int:
+    """How many keys had an event since `edge`."""
+    kept = 0
+    for row in range(len(old)):
+        kept += old[row, 0] != FREE and (last == ABSENT or old[row, last] >= edge)
+    return kept
 
 
 def empty_memory(rows: Rows) -> Memory:
     """Tables without room; `with_room` makes it."""
-    nothing = np.zeros(len(rows.keys), np.int64)
-    return _laid_out(rows, nothing, nothing)
+    return _laid_out(rows, np.zeros(len(rows.keys), np.int64))
 
 
-def _laid_out(rows: Rows, room: NDArray[np.int64], used: NDArray[np.int64]) -> Memory:
+def _laid_out(rows: Rows, room: NDArray[np.int64]) -> Memory:
     tables = rows.tables.copy()
     lengths = (room + 1) * tables[:, STRIDE]
     tables[:, BASE] = np.cumsum(lengths) - lengths
-    tables[:, ROOM], tables[:, USED] = room, used
+    tables[:, ROOM] = room
     words = np.zeros(int(lengths.sum()), np.int64)
     return Memory(words, words.view(np.int32), words.view(np.float64), tables)
 
@@ -116,50 +131,67 @@ def table_rows(memory: Memory, table: int) -> NDArray[np.int64]:
     return memory.words[base + stride : base + (room + 1) * stride].reshape(room, stride)
 
 
-def with_room(memory: Memory, rows: Rows, needed: NDArray[np.int64]) -> Memory:
-    """Memory with room for so many keys in each table.
+def with_room(
+    memory: Memory, rows: Rows, more: NDArray[np.int64], edge: int = BEGINNING
+) -> Memory:
+    """Memory with room for more keys in each table.
 
     Args:
         memory: what there is.
         rows: of its tables.
-        needed: [tables] codes of a dense table, keys of a table of pairs, that must fit.
+        more: [tables] codes that a dense table must have room for; keys that may come into a table
+            of pairs.
+        edge: µs; a table of pairs that must grow loses keys whose last event lies before.
     """
     pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
-    room = memory.tables[:, ROOM]
-    # Linear probing stays short up to a load of two thirds.
-    wanted = np.where(pairs, 3 * needed // 2 + 8, needed)
-    if np.all(wanted <= room):
+    room, used = memory.tables[:, ROOM], memory.tables[:, USED].copy()
+    fits = _wanted(pairs, used + more) <= room
+    if fits.all():
         return memory
+    for table in np.flatnonzero(pairs & ~fits).tolist():
+        used[table] = _busy(
+            table_rows(memory, table), int(memory.tables[table, LAST]), edge
+        )
+    wanted = _wanted(pairs, used + more)
     ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
-    new = _laid_out(rows, np.where(wanted <= room, room, ahead), memory.tables[:, USED])
-    for table in range(len(pairs)):
-        old = table_rows(memory, table)
-        if len(old) == new.tables[table, ROOM]:
+    new = _laid_out(rows, np.where(wanted <= room, room, ahead))
+    for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
+        if fits[table]:
             table_rows(new, table)[:] = old
+            new.tables[table, USED] = used[table]
         else:
-            put_rows(new, rows, table, old)
+            put_rows(new, rows, table, old, edge)
     return new
 
 
-def put_rows(memory: Memory, rows: Rows, table: int, old: NDArray[np.int64]) -> None:
-    """Copy rows into a table: by code where it is dense, by key where it is of pairs."""
-    if not rows.is_pair(table):
+def _wanted(pairs: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Linear probing stays short up to a load of one half.
+    return np.where(pairs, 2 * keys + 8, keys)
+
+
+def put_rows(
+    memory: Memory, rows: Rows, table: int, old: NDArray[np.int64], edge: int = BEGINNING
+) -> None:
+    """Copy rows into an empty table: by code where it is dense, by key where it is of pairs."""
+    if rows.is_pair(table):
+        there = memory.tables[table]
+        there[USED] = _reinsert(old, memory.words, there, edge)
+    else:
         table_rows(memory, table)[: len(old)] = old
-        return
-    base, room = memory.tables[table, BASE], memory.tables[table, ROOM]
-    _reinsert(old, memory.words, int(base), int(room))
 
 
 def without_idle(memory: Memory, rows: Rows, edge: int) -> Memory:
     """The tables of pairs without keys whose last event lies before `edge` (µs)."""
     kept = [
-        _busy(memory, table, edge) if rows.is_pair(table) else table_rows(memory, table)
+        _busy_rows(memory, table, edge)
+        if rows.is_pair(table)
+        else table_rows(memory, table)
         for table in range(len(rows.keys))
     ]
     return packed(rows, kept)
 
 
-def _busy(memory: Memory, table: int, edge: int) -> NDArray[np.int64]:
+def _busy_rows(memory: Memory, table: int, edge: int) -> NDArray[np.int64]:
     found = taken(memory, table)
     return found[found[:, memory.tables[table, LAST]] >= edge]
 
@@ -176,5 +208,4 @@ def packed(rows: Rows, kept: list[NDArray[np.int64]]) -> Memory:
     memory = with_room(empty_memory(rows), rows, lengths)
     for table, found in enumerate(kept):
         put_rows(memory, rows, table, found)
-        memory.tables[table, USED] = len(found) if rows.is_pair(table) else 0
     return memory

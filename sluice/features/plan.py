@@ -232,6 +232,7 @@ def _compiled(
         updates_first=rows.updates_first,
         expiries=rows.expiries,
         expiries_first=rows.expiries_first,
+        marked=rows.marked,
         surface=rows.table("surface"),
         previous_item=rows.table("previous_item"),
         totals=_totals(rows),

@@ -35,6 +35,7 @@ class Program(NamedTuple):
     updates_first: NDArray[np.int64]
     expiries: NDArray[np.int64]
     expiries_first: NDArray[np.int64]
+    marked: NDArray[np.bool_]
     """These as in `Rows`."""
     surface: int
     """Number of the surface's table."""

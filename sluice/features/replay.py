@@ -69,7 +69,6 @@ def replay_days(
     for day in days:
         state = state or FeatureState.empty(spec, context_of(day))
         yield replay_into(state, label, day, kinds)
-        state.forget()
 
 
 def replay_into(

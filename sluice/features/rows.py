@@ -92,6 +92,8 @@ class Rows:
     """[expiries, 3], sorted by kind and window: which count an event leaves with its window."""
     expiries_first: NDArray[np.int64]
     """[kinds × windows + 1]."""
+    marked: NDArray[np.bool_]
+    """[kinds, CODES] which codes an event of each kind has to carry: its tables' keys."""
 
     def table(self, key: str) -> int:
         """Number of the key's table, or ABSENT."""
@@ -139,6 +141,7 @@ def lay_out(tallies: Iterable[Tally], *, keep_last: bool) -> Rows:
         updates_first=updates_first,
         expiries=expiries,
         expiries_first=expiries_first,
+        marked=_marked(tables, updates, updates_first),
     )
 
 
@@ -227,6 +230,18 @@ def _updates(
                 ))  # fmt: skip
         first.append(len(changes))
     return _table(changes, 8), np.array(first, np.int64)
+
+
+def _marked(
+    tables: NDArray[np.int64], updates: NDArray[np.int64], first: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    # What an event leaves with its window it entered before, so updates tell it all.
+    marked = np.zeros((len(first) - 1, CODES), np.bool_)
+    for kind in range(len(marked)):
+        changed = tables[updates[first[kind] : first[kind + 1], TABLE]]
+        codes = changed[:, [FIRST, SECOND]]
+        marked[kind, codes[codes != ABSENT]] = True
+    return marked
 
 
 def _expiries(

@@ -40,9 +40,15 @@ from sluice.features.intake import (
     oldest_needed,
     with_facts,
 )
-from sluice.features.memory import copied, empty_memory, with_room, without_idle
+from sluice.features.memory import (
+    BEGINNING,
+    copied,
+    empty_memory,
+    with_room,
+    without_idle,
+)
 from sluice.features.plan import Plan, compile_plan
-from sluice.features.rows import BASE, STRIDE, TABLE, UNKNOWN, USED
+from sluice.features.rows import BASE, STRIDE, TABLE, UNKNOWN
 from sluice.features.spec import FeatureSpec
 
 Part = TypeVar("Part", People, Queue, Facts, Vectors)
@@ -114,16 +120,17 @@ class FeatureState:
 
     def take(self, tables: LogTables) -> Arrivals:
         """As `push`; gives back the exposures in codes, as they came."""
-        rows = self.plan.rows
+        rows, clock = self.plan.rows, self.clock
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)
+        self._expire()
         arrivals = [coded(each, self.ids) for each in events]
         known = self.known
         queue = joined_queue(
             known.queue,
             arrivals,
             rows.kinds,
-            oldest_needed(self.known.queue, self.plan, self.clock),
+            oldest_needed(known.queue, self.plan, clock),
             self.ids,
         )
         # Vectors are large: they are kept only where something reads them.
@@ -131,7 +138,7 @@ class FeatureState:
         facts, vectors = with_facts(known.facts, known.vectors, items, self.ids)
         waiting = queue.first[1:] - queue.applied
         self.known = Known(
-            memory=with_room(known.memory, rows, self._needed(waiting)),
+            memory=with_room(known.memory, rows, self._coming(waiting), self._idle_before),
             people=with_people(known.people, len(self.ids.items), len(self.ids.users)),
             queue=queue,
             facts=facts,
@@ -227,36 +234,42 @@ class FeatureState:
 
         Which requests were asked since, and how far back the queues reach, is no part of a state.
         """
-        clock, rows = self.clock, self.plan.rows
-        if clock == NEVER:
+        if self.clock == NEVER:
             return
-        kernel.place_windows(self.known, self.plan.program, clock)
+        self._expire()
+        rows, known = self.plan.rows, self.known
         nothing = [NO_ARRIVALS] * len(rows.kinds)
-        queue = joined_queue(
-            self.known.queue,
-            nothing,
-            rows.kinds,
-            oldest_needed(self.known.queue, self.plan, self.clock),
-            self.ids,
-        )
-        memory = self.known.memory
+        oldest = oldest_needed(known.queue, self.plan, self.clock)
+        queue = joined_queue(known.queue, nothing, rows.kinds, oldest, self.ids)
+        memory = known.memory
         if self.plan.program.horizon:
-            memory = without_idle(memory, rows, clock - self.plan.program.horizon)
-        self.known = self.known._replace(queue=queue, memory=memory)
+            memory = without_idle(memory, rows, self._idle_before)
+        self.known = known._replace(queue=queue, memory=memory)
 
-    def _needed(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[tables] keys that must fit once every waiting event is counted."""
+    def _expire(self) -> None:
+        """Take what no request can ask for any more out of every window."""
+        if self.clock != NEVER:
+            kernel.place_windows(self.known, self.plan.program, self.clock)
+
+    @property
+    def _idle_before(self) -> int:
+        """µs; pairs without an event since are forgotten. Their events have left every window."""
+        horizon = self.plan.program.horizon
+        return self.clock - horizon if horizon and self.clock != NEVER else BEGINNING
+
+    def _coming(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[tables] codes, or at most so many new keys, once every waiting event is counted."""
         codes = {"item": self.ids.items, "user": self.ids.users, "surface": ("all",),
                  "provider": self.ids.providers, "category": self.ids.categories}  # fmt: skip
         rows = self.plan.rows
-        needed = self.known.memory.tables[:, USED].copy()
+        coming = np.zeros(len(rows.keys), np.int64)
         for kind, count in enumerate(waiting):
             first, end = rows.updates_first[kind : kind + 2]
-            needed[rows.updates[first:end, TABLE]] += count
+            coming[rows.updates[first:end, TABLE]] += count
         for table, key in enumerate(rows.keys):
             if key in codes:
-                needed[table] = len(codes[key])
-        return needed
+                coming[table] = len(codes[key])
+        return coming
 
     def _room_for(self, candidates: int) -> Scratch:
         """The scratch, made anew where it is too small."""
