@@ -81,23 +81,31 @@ def add_weights(sums, update, row, halves, weights) -> None:  # noqa: ANN001 - p
 @compiled
 def grow_older(
     memory: Memory, program: Program, table: Integers, row: int, at: int
-) -> None:
-    """Bring a row from its last event to `at`: forget it where it was idle, or begin a new day."""
-    halves, half_lives, horizon = program.halves, program.half_lives, program.horizon
-    before = int(memory.words[row + table[LAST]])
-    if horizon > 0 and before + horizon < at:
-        _forget(memory, program.endless, table, row)
+) -> bool:
+    """Bring a row from its last event to `at`; whether it was idle for so long that it is forgotten."""
+    before, horizon = int(memory.words[row + table[LAST]]), program.horizon
+    forgotten = horizon > 0 and before + horizon < at
+    if forgotten:
+        forget(memory, program.endless, table, row)
     elif table[DECAYS] > 0 and before < day_start(at):
-        sums, elapsed = memory.sums, day_start(at) - day_start(before)
-        for each in range(table[DECAYS]):
-            carried = row + table[DECAY] + 2 * each
-            kept = decay(int(half_lives[halves[table[HALF] + each]]), elapsed)
-            sums[carried] = (sums[carried] + sums[carried + 1]) * kept
-            sums[carried + 1] = 0.0
+        carry(memory.sums, program, table, row, day_start(at) - day_start(before))
+    return forgotten
 
 
 @compiled
-def _forget(memory, endless, table, row) -> None:  # noqa: ANN001 - plain arrays
+def carry(sums, program, table, row, elapsed) -> None:  # noqa: ANN001 - plain arrays
+    """Begin a day that starts `elapsed` µs after the row's newest day started."""
+    halves, half_lives = program.halves, program.half_lives
+    for each in range(table[DECAYS]):
+        carried = row + table[DECAY] + 2 * each
+        kept = decay(int(half_lives[halves[table[HALF] + each]]), elapsed)
+        sums[carried] = (sums[carried] + sums[carried + 1]) * kept
+        sums[carried + 1] = 0.0
+
+
+@compiled
+def forget(memory, endless, table, row) -> None:  # noqa: ANN001 - plain arrays
+    """Make a row that of a key never met, but for its windows and what is said of an item."""
     # Windowed counts stay: no window is longer than the horizon, and each event leaves on its own.
     for each in range(table[ENDLESS], table[ENDLESS_END]):
         memory.cells[2 * row + endless[each]] = 0

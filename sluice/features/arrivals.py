@@ -14,6 +14,7 @@ from sluice.features.program import Program
 from sluice.features.rows import (
     ABSENT,
     BASE,
+    BEGAN,
     CATEGORY,
     CELL,
     CELLS,
@@ -121,8 +122,9 @@ def _count_run(
             end = min(begin + RUN, high)
             _take_places(words, table, update[STRICT], codes, answers, begin, end, places)
             if timed:
-                _age(known, program, scratch, update, begin, end)
-            _count(memory.cells, table, update, places, end - begin)
+                _count_timed(known, program, scratch, update, begin, end)
+            else:
+                _count(memory.cells, table, update, places, end - begin)
 
 
 @compiled
@@ -214,15 +216,17 @@ def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plai
 
 
 @compiled
-def _age(known, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
-    """Let events change what of one table depends on when they became known."""
-    table = known.memory.tables[update[TABLE]]
-    at, words, places = known.queue.at, known.memory.words, scratch.places
+def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
+    """As `_count`, with what depends on when the event became known, one event after the other."""
+    table, cell, count = known.memory.tables[update[TABLE]], update[CELL], update[CELLS]
+    words, cells, at = known.memory.words, known.memory.cells, known.queue.at
     for nth in range(low, high):
-        row = places[nth - low]
+        row = scratch.places[nth - low]
         if row == table[BASE]:
             continue
         _touch(known.memory, program, table, row, at[nth])
+        for each in range(2 * row + cell, 2 * row + cell + count):
+            cells[each] += 1
         if update[UPDATE_SINCE] != ABSENT:
             words[row + update[UPDATE_SINCE]] = at[nth]
         if update[UPDATE_DECAYS] > 0:
@@ -236,6 +240,8 @@ def _touch(memory: Memory, program: Program, table: Integers, row: int, at: int)
     last = table[LAST]
     if last == ABSENT:
         return
-    if memory.words[row + last] != 0:
-        grow_older(memory, program, table, row, at)
-    memory.words[row + last] = at
+    words = memory.words
+    begins = words[row + last] == 0 or grow_older(memory, program, table, row, at)
+    if begins and table[BEGAN] != ABSENT:
+        words[row + table[BEGAN]] = at
+    words[row + last] = at

@@ -1,22 +1,26 @@
 """Days folded side by side: each day's features from the state at its start, in threads.
 
-The state at the start of a day is that of the day before with its events counted, which costs a
-fraction of computing features. It is therefore carried through the days in order, and every day's
-requests are answered, on a copy of it, while the next days' events are being counted. What a day's
-state holds does not depend on who asked for features, so the frames are those of `replay_days`, bit
-for bit.
+A day's events are counted on their own, from what one pass that counts nothing found to hold at its
+start; the states at the start of the days are the sums of the deltas before them; and every day's
+requests are answered on a copy of its state. The cuts lie at midnight UTC, so that the frames are
+those of `replay_days`, bit for bit.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from sluice.data.durations import microseconds
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
+from sluice.features.aging import day_start
+from sluice.features.counters import NEVER
+from sluice.features.delta import Cutter, Delta
 from sluice.features.frame import RankingFrame
-from sluice.features.replay import context_of, last_request, replay_into
+from sluice.features.intake import known_events
+from sluice.features.plan import compile_plan
+from sluice.features.replay import context_of, replay_into
 from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState
 
 
 def replay_days_in_parallel(
@@ -27,32 +31,56 @@ def replay_days_in_parallel(
     workers: int,
     kinds: tuple[FeedbackKind, ...] = (),
 ) -> Iterator[RankingFrame]:
-    """As `replay_days`, with up to `workers` days under way; memory holds as many days and states.
+    """As `replay_days`, with up to `workers` days counted and as many answered at a time.
+
+    Memory holds the tables and states of the days under way.
 
     Raises:
         TooLittleData: a day has no exposure.
         DataError: a day holds what was known before the end of the one before it.
     """
-    state = None
     under_way: deque[Future[RankingFrame]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for day in days:
-            state = state or FeatureState.empty(spec, context_of(day))
-            under_way.append(pool.submit(replay_into, state.copy(), label, day, kinds))
-            count_day(state, day)
+        for before, day in _states(pool, spec, days, workers):
+            answering = pool.submit(replay_into, before.state.copy(), label, day, kinds)
+            under_way.append(answering)
             if len(under_way) > workers:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def count_day(state: FeatureState, day: LogTables) -> None:
-    """Bring a state over a day without computing a feature, to where a replay of it would end.
+def _states(
+    pool: ThreadPoolExecutor, spec: FeatureSpec, days: Iterable[LogTables], workers: int
+) -> Iterator[tuple[Delta, LogTables]]:
+    """Each day and everything before it."""
+    counting: deque[tuple[Future[Delta], LogTables]] = deque()
+    cutter, before = None, None
+    for day in days:
+        cutter = cutter or Cutter(spec, context_of(day))
+        stretch = cutter.cut(max(cutter.since, day_start(first_known(day, spec))))
+        counting.append((pool.submit(stretch.count), day))
+        cutter.push(day)
+        if len(counting) > workers:
+            before, following = _next(before, counting)
+            yield before, following
+    while counting:
+        before, following = _next(before, counting)
+        yield before, following
 
-    Raises:
-        DataError: the day holds what was known before the state's clock.
-    """
-    state.push(day)
-    if not day.exposures.is_empty():
-        state.advance(last_request(day))
-    state.forget()
+
+def _next(
+    before: Delta | None, counting: deque[tuple[Future[Delta], LogTables]]
+) -> tuple[Delta, LogTables]:
+    counted, day = counting.popleft()
+    delta = counted.result()
+    return before.combined(delta) if before else delta, day
+
+
+def first_known(day: LogTables, spec: FeatureSpec) -> int:
+    """µs of a day's first request, or since when an event of it may be counted, if that is earlier."""
+    kinds = compile_plan(spec).rows.kinds
+    events = known_events(day, kinds, microseconds(spec.embargo))
+    requests = day.exposures["ts"].dt.timestamp("us")
+    moments = [each.to_numpy() for each in (requests, *(event["at"] for event in events))]
+    return min((int(each.min()) for each in moments if len(each)), default=NEVER)

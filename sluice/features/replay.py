@@ -111,11 +111,6 @@ def replay_into(
     )
 
 
-def last_request(tables: LogTables) -> int:
-    """µs of the newest request."""
-    return int(tables.exposures["ts"].dt.timestamp("us")[-1])
-
-
 def context_of(tables: LogTables) -> tuple[str, ...]:
     """Names of the log's context columns."""
     return tuple(

@@ -1,7 +1,7 @@
 """Where each counter lies: the row that every key of a table has, and which events change it.
 
-A row is a run of 8-byte words: a header (the pair's key, or an item's facts), the time of the last
-event, times of the last event by kind, decayed sums, then 4-byte counts. What is read together lies
+A row is a run of 8-byte words: a header (the pair's key, or an item's facts), the times of the last
+event and of the first, times of the last event by kind, decayed sums, then 4-byte counts. What is read together lies
 together, so that a candidate costs one or two cache lines.
 """
 
@@ -36,9 +36,13 @@ DECAY, DECAYS, HALF = range(7, 10)
 """Decayed sums, how many, and where their half-lives begin in `Rows.halves`."""
 ENDLESS, ENDLESS_END = range(10, 12)
 """Counts over all of time: their range in `Rows.endless`."""
-BASE, ROOM, USED = range(12, 15)
+BEGAN = 12
+"""Time of the first event since the key was last forgotten, where keys are."""
+COUNT, COUNTS = 13, 14
+"""First of the row's counts, in cells, and how many."""
+BASE, ROOM, USED = range(15, 18)
 """Word of row 0, rows there is room for beside it, and keys of a table of pairs."""
-TABLE_COLUMNS = 15
+TABLE_COLUMNS = 18
 
 # Columns of `Rows.updates`: what one event changes in one table; the first three of `Rows.expiries`.
 TABLE, CELL, STRICT, CELLS, UPDATE_SINCE, UPDATE_DECAY, UPDATE_DECAYS, UPDATE_HALF = range(
@@ -166,6 +170,8 @@ class _Row:
         words = _HEADER.get(key, int(len(KEYS[key]) == 2))
         self.last = words if self.decayed or keep_last else ABSENT
         words += self.last != ABSENT
+        self.began = words if keep_last else ABSENT
+        words += keep_last
         words = self._place(self.since, words, 1)
         words = self._place(self.decayed, words, 2)
         cells = self._place(self.counts, 2 * words, 1)
@@ -209,6 +215,8 @@ def _tables(
         table[ENDLESS] = len(endless)
         endless += [row.offsets[tally] for tally in row.counts if tally.span == ALL]
         table[ENDLESS_END] = len(endless)
+        table[BEGAN] = row.began
+        table[COUNT], table[COUNTS] = row.first(row.counts), len(row.counts)
     tables[:, BASE:] = 0
     return tables, np.array(halves, np.int64), np.array(endless, np.int64)
 

@@ -20,7 +20,7 @@ from sluice.features.memory import packed, table_rows, taken
 if TYPE_CHECKING:
     from sluice.features.state import FeatureState
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("ids.json", "state.json", "state.npz")
 
 _PARTS = {"people": People, "queue": Queue, "facts": Facts, "vectors": Vectors}

@@ -81,8 +81,10 @@ def test_a_feed_in_days_is_the_feed_at_once_within_the_horizon():
 
     # A day's table holds what happened in it, of which some is known only on the next.
     assert _same(replay_days(forgetful, FeedbackKind.CLICK, days), expected)
-    frames = replay_days_in_parallel(SPEC, FeedbackKind.CLICK, days, workers=2)
+    frames = list(replay_days_in_parallel(SPEC, FeedbackKind.CLICK, days, workers=2))
     assert _same(frames, expected)
+    people = np.concatenate([frame.users for frame in frames])
+    assert len(set(zip(people, expected.users, strict=True))) == len(set(people))
 
 
 def test_a_day_that_comes_too_late_is_refused():

@@ -1,0 +1,174 @@
+"""What a stretch of the log adds to a state: deltas, which combine.
+
+A log is cut into stretches by when events became known. One pass over it, which counts nothing,
+opens each stretch: it numbers ids, believes facts and remembers whom clicks follow, for what an event
+counts towards depends on these. From there a stretch's events can be counted anywhere, and what was
+counted added up in any grouping:
+
+    log ──cut──► Stretch ──count──► Delta ─┐
+        ──cut──► Stretch ──count──► Delta ─┴─combined──► Delta: a state, since the log's beginning
+
+Counts, times and clicks are exactly those of one pass. Decayed sums are, bit for bit, where stretches
+meet at midnight UTC and each begins and ends within a day; otherwise they differ by rounding.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from sluice.data.tables import LogTables
+from sluice.errors import DataError
+from sluice.features import kernel
+from sluice.features.counters import NEVER, Known, Queue, empty_queue, scratch_for
+from sluice.features.intake import NO_ARRIVALS, joined_queue, oldest_needed
+from sluice.features.memory import Memory, copied, table_rows, with_room
+from sluice.features.merging import add_rows
+from sluice.features.rows import ROOM, USED
+from sluice.features.spec import FeatureSpec
+from sluice.features.state import FeatureState
+
+_FACTS = 2
+"""Words at the start of an item's row that say what is believed of it."""
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The events known from `since` to before `until` (µs), counted from nothing."""
+
+    state: FeatureState
+    since: int
+    until: int
+
+    def combined(self, later: Self) -> "Delta":
+        """Both stretches' events; what waits is the later's, which began with what waited here.
+
+        Raises:
+            DataError: the other does not begin where this ends.
+        """
+        if self.until != later.since:
+            raise DataError(
+                f"a delta up to {self.until} µs and one from {later.since} µs do not meet; "
+                "combine deltas in the order of the log, without a gap"
+            )
+        return Delta(_added(self.state, later.state), self.since, later.until)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the log, ready to be counted: all that holds at its start, and its events."""
+
+    opening: FeatureState
+    since: int
+    until: int
+
+    def count(self) -> Delta:
+        """The stretch's delta; its opening goes into it."""
+        self.opening.advance(self.until)
+        return Delta(self.opening, self.since, self.until)
+
+
+class Cutter:
+    """Cuts a log into stretches, in time order."""
+
+    def __init__(self, spec: FeatureSpec, context: tuple[str, ...] = ()) -> None:
+        self._opening = FeatureState.empty(spec, context)
+        self.since = NEVER
+        """µs of the last cut."""
+
+    def push(self, tables: LogTables) -> None:
+        """Take events.
+
+        Raises:
+            DataError: an event was known before the last cut.
+        """
+        self._opening.push(tables)
+        queue = self._opening.known.queue
+        waiting = queue.first[:-1][queue.first[1:] > queue.first[:-1]]
+        if len(waiting) and queue.at[waiting].min() < self.since:
+            raise DataError(
+                f"an event was known at {queue.at[waiting].min()} µs, before the last cut at "
+                f"{self.since} µs; push events in the order in which they are received"
+            )
+
+    def cut(self, until: int) -> Stretch:
+        """The stretch from the last cut to `until` (µs).
+
+        Raises:
+            DataError: that lies before the last cut.
+        """
+        if until < self.since:
+            raise DataError(
+                f"a cut at {until} µs, after one at {self.since} µs: cut a log in time order"
+            )
+        stretch = Stretch(self._opening.copy(), self.since, until)
+        _pass_by(self._opening, until)
+        self.since = until
+        return stretch
+
+
+def _pass_by(state: FeatureState, until: int) -> None:
+    """Bring a state to `until` without counting what becomes known before."""
+    plan, known, kinds = state.plan, state.known, state.plan.rows.kinds
+    uncounted = plan.program._replace(
+        updates_first=np.zeros_like(plan.program.updates_first)
+    )
+    scratch = scratch_for(len(plan.rows.keys), plan.steps, len(plan.rows.half_lives), 0, 0)
+    kernel.apply_until(known, uncounted, scratch, until)
+    nothing, passed = [NO_ARRIVALS] * len(kinds), known.queue.applied.tolist()
+    queue = joined_queue(known.queue, nothing, kinds, passed, state.ids)
+    state.known = known._replace(queue=queue)
+
+
+def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
+    memory, queue = _with_room_for(later, earlier.known.memory), _moved(earlier.known.queue)
+    before = earlier.known._replace(memory=memory, queue=queue)
+    if later.clock != NEVER:
+        for known in (before, later.known):
+            kernel.place_windows(known, later.plan.program, later.clock)
+    for number in range(len(later.plan.rows.keys)):
+        add_rows(memory, later.known.memory, later.plan.program, number)
+    told = table_rows(later.known.memory, 0)[:, :_FACTS]
+    table_rows(memory, 0)[: len(told), :_FACTS] = told
+    oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, later.clock))
+    joined = _one_after_the_other(queue, oldest, later.known.queue)
+    twin = FeatureState.empty(later.spec, later.context)
+    twin.ids = later.ids
+    _, people, _, facts, vectors = later.known
+    twin.known = Known(memory, people, joined, facts, vectors)
+    return twin
+
+
+def _with_room_for(later: FeatureState, memory: Memory) -> Memory:
+    rows, tables = later.plan.rows, later.known.memory.tables
+    pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
+    return with_room(
+        copied(memory), rows, np.where(pairs, tables[:, USED], tables[:, ROOM])
+    )
+
+
+def _moved(queue: Queue) -> Queue:
+    """The queue, whose windows may be moved without moving those of the other."""
+    return queue._replace(expired=queue.expired.copy())
+
+
+def _one_after_the_other(earlier: Queue, oldest: list[int], later: Queue) -> Queue:
+    """What was counted of the earlier from `oldest` on, and all of the later."""
+    kept = earlier.applied - np.array(oldest)
+    begin = np.concatenate([[0], np.cumsum(kept + np.diff(later.first))])
+    moved = begin[:-1] + kept - later.first[:-1]
+    inside = earlier.expired < earlier.applied[:, None]
+    still = begin[:-1, None] + earlier.expired - np.array(oldest)[:, None]
+    joined = empty_queue(len(kept), earlier.expired.shape[1], int(begin[-1]))._replace(
+        first=begin,
+        applied=later.applied + moved,
+        expired=np.where(inside, still, later.expired + moved[:, None]),
+    )
+    for kind in range(len(kept)):
+        middle = int(begin[kind] + kept[kind])
+        for column, old, new in zip(joined[:3], earlier[:3], later[:3], strict=True):
+            column[..., begin[kind] : middle] = old[
+                ..., oldest[kind] : earlier.applied[kind]
+            ]
+            column[..., middle : begin[kind + 1]] = new[..., later.first[kind] : later.first[kind + 1]]  # fmt: skip
+    return joined
