@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.guardrails import coverage, ecosystem, stability
-from flows.logged_slates import logged_slates
 from flows.refits import refit
 from flows.scrutiny import slices
 from flows.trial import Trial, prepare
@@ -89,7 +88,7 @@ def world(trees: int) -> tuple[Surface, World]:
     judged = trial.parts[1]
     blank = np.zeros(judged.rows)
     return surface, World(
-        trial, judged, logged_slates(judged, trial.tables, blank, surface.data.label)
+        trial, judged, trial.slates(surface.features, frozenset({"providers"}), blank)
     )
 
 

@@ -1,16 +1,18 @@
 """The evaluation: candidate, champion and baseline on the same requests, as one JSON document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.guardrails import coverage, ecosystem, stability
-from flows.scrutiny import calibration, churn, slices
-from flows.trial import Incumbent, Trial, micros, slates_of
+from flows.guardrails import coverage, ecosystem, stability, stakeholders
+from flows.logged_slates import without_the_unknown
+from flows.scrutiny import calibration, churn, reliabilities, slices
+from flows.trial import Incumbent, Trial, micros
 from sluice.features.replay import replay
+from sluice.features.spec import FeatureSpec
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.metrics import PairedComparison, compare, evaluate
 from sluice.metrics.evaluation import Evaluation
@@ -20,6 +22,8 @@ from sluice.surface import Surface
 COMPARED = ("auc", "mrr", "ndcg@5", "ndcg@10")
 """Metrics with an interval in every report."""
 _SEED = 20_260_105
+_PROVIDERS = frozenset({"providers"})
+_PARTIES = frozenset({"providers", "categories"})
 
 
 def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
@@ -40,12 +44,16 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
     fitted, judged = trial.parts
     gates = surface.gates
     scores = {
-        "candidate": _placed(surface, trial, candidate.score(judged.features), arrangement),
+        "candidate": _placed(
+            trial, surface.features, candidate.score(judged.features), arrangement
+        ),
         "baseline": baseline.score(judged.features),
     }
     if champion is not None:
         given = champion.ranker.score(_judged_as(surface, trial, champion))
-        scores["champion"] = _placed(surface, trial, given, champion.arrangement)
+        scores["champion"] = _placed(
+            trial, champion.features.spec, given, champion.arrangement
+        )
     results = {who: evaluate(values, judged) for who, values in scores.items()}
     reference = "baseline" if champion is None else "champion"
     return {
@@ -63,10 +71,17 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         "gains": _gains(candidate),
         "slices": slices(results["candidate"], results[reference], judged, gates),
         "calibration": calibration(candidate, judged, gates.calibration),
+        "reliability": reliabilities(candidate, judged),
+        "stakeholders": stakeholders(
+            without_the_unknown(
+                trial.slates(surface.features, _PARTIES, scores["candidate"])
+            ),
+            judged, scores["candidate"], scores[reference], gates.quality.confidence,
+        ),
         "coverage": coverage(fitted, judged),
         "churn": churn(scores["candidate"], scores["champion"], judged) if champion else {},
         **_asked_for(surface, trial, scores, reference, refitted, arrangement),
-    }
+    }  # fmt: skip
 
 
 def _asked_for(
@@ -82,7 +97,7 @@ def _asked_for(
     found: dict[str, Any] = {"stability": {}, "ecosystem": {}}
     if "churn" in gates.mandatory and "champion" in scores:
         noise = [
-            _placed(surface, trial, each.score(judged.features), arrangement)
+            _placed(trial, surface.features, each.score(judged.features), arrangement)
             for each in refitted
         ]
         found["stability"] = stability(
@@ -90,27 +105,22 @@ def _asked_for(
         )
     if "ecosystem" in gates.mandatory:
         found["ecosystem"] = ecosystem(
-            slates_of(surface, trial, scores["candidate"]), judged,
+            trial.slates(surface.features, _PROVIDERS, scores["candidate"]), judged,
             scores["candidate"], scores[reference], gates.ecosystem,
         )  # fmt: skip
     return found
 
 
 def _placed(
-    surface: Surface, trial: Trial, scores: NDArray[np.float64], arrangement: Arrangement
+    trial: Trial,
+    features: FeatureSpec,
+    scores: NDArray[np.float64],
+    arrangement: Arrangement,
 ) -> NDArray[np.float64]:
-    """Numbers that order the judged rows as they would be shown."""
+    """Numbers that order the judged rows as a service with these features would show them."""
     if not arrangement.declared:
         return scores
-    slates = slates_of(surface, trial, scores)
-    # As a live request has them: what is known of no item is unknown of each.
-    unknown: list[str | None] = [None] * slates.rows
-    served = replace(
-        slates,
-        providers=unknown if slates.providers is None else slates.providers,
-        categories=unknown if slates.categories is None else slates.categories,
-    )
-    return arrangement.places(served)
+    return arrangement.places(trial.slates(features, arrangement.columns, scores))
 
 
 def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:

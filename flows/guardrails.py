@@ -14,11 +14,12 @@ from sluice.features.frame import RankingFrame
 from sluice.gate_spec import ChurnGate, EcosystemGate
 from sluice.mechanisms.provider_exposure import spread
 from sluice.mechanisms.slates import Slates
-from sluice.mechanisms.stakeholders import SMALL, Judged
+from sluice.mechanisms.stakeholders import MEASURES, SMALL, Judged
 from sluice.metrics import Evaluation, compare, likeness, noise_floor
 from sluice.metrics.comparison import RESAMPLES
 
 _SEED = 20_260_119
+_QUALITY = "ndcg@10"
 Scores = NDArray[np.float64]
 
 
@@ -87,6 +88,38 @@ def ecosystem(
         "comparison": _compared(ours, theirs, judged, MEASURE, rule.confidence),
         "gini": {"candidate": float(spreads[0, 0]), "reference": float(spreads[1, 0])},
     }
+
+
+def stakeholders(
+    slates: Slates,
+    judged: RankingFrame,
+    candidate: Scores,
+    reference: Scores,
+    confidence: float,
+) -> list[dict[str, Any]]:
+    """What each party gets of both orders, a row a measure that the log can tell, as JSON.
+
+    Quality itself is left out: the paired comparison of it stands in every report.
+    """
+    seen = Judged(slates, judged)
+    ours, theirs = (
+        Evaluation(seen.measures(_order(seen, scores)), seen.slates.requests, 0)
+        for scores in (candidate, reference)
+    )
+    rows = (
+        (each, _compared(ours, theirs, judged, each.name, confidence))
+        for each in MEASURES
+        if each.name in set(ours.names) - {_QUALITY} and not _unknown(ours, each.name)
+    )
+    return [
+        {"party": each.party, "meaning": each.meaning, "better": each.better, **row}
+        for each, row in rows
+        if row is not None
+    ]
+
+
+def _unknown(results: Evaluation, name: str) -> bool:
+    return bool(np.isnan(results.vector(name)).all())
 
 
 def _order(seen: Judged, scores: Scores) -> NDArray[np.int64]:

@@ -1,16 +1,28 @@
-"""Requests as they were logged, as the mechanisms read them: candidates with their items' facts."""
+"""Requests as they were logged, as the mechanisms read them: with what was known at each.
 
-from collections import Counter
+Columns are read from a feature state that is brought to every request in turn, by the very function
+that a service reads them with: what is judged here is what would have been shown.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.frame import RankingFrame
+from sluice.features.readings import ALWAYS, FEEDERS, telling
+from sluice.features.spec import FeatureSpec
+from sluice.features.state import FeatureState, Request
+from sluice.mechanisms.live import live_columns
 from sluice.mechanisms.slates import Slates
 
+TOLD = ALWAYS | FEEDERS.keys()
+"""All that a log tells; which candidates were ads, none does."""
 _SECOND = 1e6
 """µs."""
 
@@ -19,35 +31,44 @@ def logged_slates(
     frame: RankingFrame,
     tables: LogTables,
     scores: NDArray[np.float64],
-    label: FeedbackKind,
+    features: FeatureSpec,
+    wanted: Collection[str],
 ) -> Slates:
-    """The frame's requests with what was known of their items and people at the time of each.
-
-    A column that the log knows of no item is None. No log says which candidates were ads.
+    """The frame's requests with the wanted columns as a service has them: ads are there none.
 
     Args:
         frame: the requests.
         tables: the log they come from.
         scores: of the frame's rows, [rows].
-        label: the feedback that shows an interest.
+        features: whose embargo and horizon say what was known.
+        wanted: names of columns of a `Slate`.
     """
-    facts = _facts(frame, tables.items)
-    published = facts["published_at"]
-    ages = (facts["ts"] - published).dt.total_microseconds().to_numpy() / _SECOND
-    return Slates(
-        offsets=frame.offsets,
-        item_ids=frame.item_ids.astype(np.str_),
-        scores=scores,
-        providers=_names(facts["provider_id"]),
-        categories=_names(facts["category"]),
-        embeddings=_vectors(facts["embedding"]),
-        ages=None if published.is_null().all() else ages.astype(np.float64),
-        interests=_interests(frame, tables, label),
-    )
+    found = Slates(frame.offsets, frame.item_ids.astype(np.str_), scores)
+    if not wanted:
+        return found
+    state = FeatureState.empty(telling(wanted, features))
+    state.push(tables)
+    told = []
+    for request in _requests(frame, found, tables):
+        state.advance(request.ts)
+        told.append(live_columns(state, request, wanted))
+    return replace(found, **_joined(told)) if told else found
 
 
-def _facts(frame: RankingFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """What was known of each row's item at the time of its request, in the frame's order."""
+def without_the_unknown(slates: Slates) -> Slates:
+    """Columns of which nothing is known are None, so that nothing is said of them."""
+    found: dict[str, Any] = {}
+    for name in ("providers", "categories"):
+        column = getattr(slates, name)
+        found[name] = column if any(each is not None for each in column or ()) else None
+    vectors = slates.embeddings
+    found["embeddings"] = vectors if vectors is not None and vectors.any() else None
+    found["interests"] = slates.interests if any(slates.interests or ()) else None
+    return replace(slates, **found)
+
+
+def ages(frame: RankingFrame, items: pl.DataFrame) -> NDArray[np.float64] | None:
+    """Seconds since publication as it was known at each request, [rows]; None where none is known."""
     asked = pl.DataFrame(
         {
             "item_id": frame.item_ids.astype(np.str_),
@@ -55,62 +76,39 @@ def _facts(frame: RankingFrame, items: pl.DataFrame) -> pl.DataFrame:
             "row": np.arange(frame.rows),
         }
     ).with_columns(pl.col("ts").cast(items.schema["valid_from"]))
+    facts = items.select("item_id", "valid_from", "published_at").sort("valid_from")
     known = asked.sort("ts", "item_id").join_asof(
-        items.sort("valid_from"), left_on="ts", right_on="valid_from", by="item_id",
-        check_sortedness=False,
-    )  # fmt: skip
-    return known.sort("row")
-
-
-def _names(column: pl.Series) -> list[str | None] | None:
-    return None if column.is_null().all() else column.to_list()
-
-
-def _vectors(column: pl.Series) -> NDArray[np.float32] | None:
-    """[rows, dimensions], zeros for none; of the commonest length, since only equals compare."""
-    lengths = column.list.len().drop_nulls()
-    lengths = lengths.filter(lengths > 0)
-    if lengths.is_empty():
+        facts, left_on="ts", right_on="valid_from", by="item_id",
+        allow_exact_matches=False, check_sortedness=False,
+    ).sort("row")  # fmt: skip
+    if known["published_at"].is_null().all():
         return None
-    width = int(lengths.mode().max())  # pyright: ignore[reportArgumentType] - lengths are integers
-    fits = (column.list.len() == width).fill_null(value=False).to_numpy()
-    vectors = np.zeros((len(column), width), np.float32)
-    vectors[fits] = np.stack(column.filter(pl.Series(fits)).to_list())
-    return vectors
+    since = (known["ts"] - known["published_at"]).dt.total_microseconds()
+    return since.to_numpy().astype(np.float64) / _SECOND
 
 
-def _interests(
-    frame: RankingFrame, tables: LogTables, label: FeedbackKind
-) -> list[dict[str, float] | None] | None:
-    """How often each request's person had chosen each category before it, as far as was received."""
-    chosen = _choices(tables, label)
-    if chosen.is_empty():
-        return None
+def _requests(frame: RankingFrame, slates: Slates, tables: LogTables) -> Iterator[Request]:
     people = tables.exposures.unique("request_id").select("request_id", "user_id")
-    asked = pl.DataFrame(
-        {"request_id": frame.request_ids.astype(np.str_), "ts": frame.ts}
-    ).join(people, on="request_id", how="left", maintain_order="left")
-    histories: dict[str, Counter[str]] = {}
-    events = iter(chosen.iter_rows())
-    event = next(events, None)
-    found: list[dict[str, float] | None] = []
-    for _, ts, user in asked.iter_rows():
-        # Requests and choices both come in the order of time.
-        while event is not None and event[0] < ts:
-            histories.setdefault(event[1], Counter())[event[2]] += 1
-            event = next(events, None)
-        history = histories.get(user)
-        found.append(dict(history) if history else None)
-    return found
-
-
-def _choices(tables: LogTables, label: FeedbackKind) -> pl.DataFrame:
-    """When (µs), who and of which category, in the order in which it became known."""
-    newest = tables.items.sort("valid_from").unique("item_id", keep="last")
-    return (
-        tables.feedback.filter((pl.col("kind") == label.value) & (pl.col("value") > 0))
-        .join(newest.select("item_id", "category"), on="item_id")
-        .drop_nulls("category")
-        .sort("received_ts")
-        .select(pl.col("received_ts").dt.timestamp("us"), "user_id", "category")
+    asked = pl.DataFrame({"request_id": frame.request_ids.astype(np.str_)}).join(
+        people, on="request_id", how="left", maintain_order="left"
     )
+    bounds = zip(frame.offsets[:-1].tolist(), frame.offsets[1:].tolist(), strict=True)
+    items = slates.item_ids.tolist()
+    for user, ts, (low, high) in zip(
+        asked["user_id"], frame.ts.tolist(), bounds, strict=True
+    ):
+        yield Request(user, tuple(items[low:high]), ts)
+
+
+def _joined(told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Columns of the requests, end to end."""
+    found: dict[str, Any] = {}
+    for name, first in told[0].items():
+        each = [columns[name] for columns in told]
+        if name == "interest":
+            found["interests"] = each
+        elif isinstance(first, np.ndarray):
+            found[name] = np.concatenate(each)
+        else:
+            found[name] = [*chain.from_iterable(each)]
+    return found

@@ -3,7 +3,7 @@
 Shown to the reviewer always; where the surface declares the gate, it decides too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +23,8 @@ from sluice.metrics import (
     pair,
     predictions_of,
 )
+from sluice.metrics.calibration import reliability
+from sluice.metrics.predictions import Predictions
 from sluice.metrics.slice_labels import activity_labels, hour_labels, quantile_labels
 from sluice.rankers import Ranker
 from sluice.rankers.multitask import Multitask
@@ -66,32 +68,45 @@ def calibration(
     candidate: Ranker, judged: RankingFrame, gate: CalibrationGate
 ) -> dict[str, list[dict[str, Any]]]:
     """Predicted against observed rates of each objective, overall and by slice; none without heads."""
-    if not isinstance(candidate, Multitask):
-        return {}
     sizes = np.diff(judged.offsets)
     labels = {
         name: np.repeat(values, sizes) for name, values in request_labels(judged).items()
     }
-    probabilities = candidate.objectives(judged.features)
     rule = CalibrationRule(
         gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
     )
     return {
-        objective.name: [
+        name: [
             asdict(each)
             for each in calibrations(
-                predictions_of(
-                    probabilities[objective.name],
-                    judged,
-                    objective.outcomes(judged).astype(np.float64),
-                ),
-                labels,
-                rule,
-                rng=np.random.default_rng(_SEED),
+                promised, labels, rule, rng=np.random.default_rng(_SEED)
             )
         ]
-        for objective in candidate.parameters.objectives
+        for name, promised in _promised(candidate, judged)
     }
+
+
+def reliabilities(candidate: Ranker, judged: RankingFrame) -> dict[str, dict[str, Any]]:
+    """By objective, predicted and observed rates in bins of equal mass, for a plot."""
+    bins = {name: reliability(found) for name, found in _promised(candidate, judged)}
+    return {
+        name: {
+            "predicted": each.predicted.tolist(),
+            "observed": each.observed.tolist(),
+            "counts": each.counts.tolist(),
+        }
+        for name, each in bins.items()
+    }
+
+
+def _promised(candidate: Ranker, judged: RankingFrame) -> Iterator[tuple[str, Predictions]]:
+    """Each objective's probabilities with what came of them; none of a family without heads."""
+    if not isinstance(candidate, Multitask):
+        return
+    probabilities = candidate.objectives(judged.features)
+    for objective in candidate.parameters.objectives:
+        came = objective.outcomes(judged).astype(np.float64)
+        yield objective.name, predictions_of(probabilities[objective.name], judged, came)
 
 
 def churn(

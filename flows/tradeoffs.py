@@ -6,13 +6,14 @@ them at every strength of a grid, and each order is compared with the one by sco
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.candidates import candidate_folder
-from flows.logged_slates import logged_slates
+from flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
 from flows.reporting import step
 from flows.tradeoffs_picture import draw
 from flows.tradeoffs_sweep import Point, every_mechanism, floor_of, points, suited, sweep
@@ -76,7 +77,10 @@ def replayed(workplace: Workplace, version: Version) -> Judged:
         )
     with step("scores"):
         scores = model.ranker.score(frame.features)
-        return Judged(logged_slates(frame, tables, scores, data.label), frame)
+    with step("columns"):
+        slates = logged_slates(frame, tables, scores, model.features.spec, TOLD)
+        known = replace(without_the_unknown(slates), ages=ages(frame, tables.items))
+        return Judged(known, frame)
 
 
 def table(

@@ -1,7 +1,7 @@
 """A trial: features of a snapshot, a candidate fitted on its first part, all rankers judged on the rest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from sluice.data.tables import LogTables, Window
 from sluice.errors import TooLittleData
 from sluice.features.audit import AuditResult, mutation_audit, probe_times
 from sluice.features.frame import RankingFrame
+from sluice.features.readings import ALWAYS, telling
 from sluice.features.replay import Replayed, replay
+from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.floors import fit_floors
@@ -51,6 +53,10 @@ class Trial:
     tables: LogTables
     split: TimeSplit
     replayed: Replayed
+    _told: dict[tuple[FeatureSpec, frozenset[str]], Slates] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `slates` has read, for it is read by several and costs a fold."""
 
     @property
     def frame(self) -> RankingFrame:
@@ -60,6 +66,18 @@ class Trial:
     def parts(self) -> tuple[RankingFrame, RankingFrame]:
         """Requests to fit, requests to judge."""
         return self.frame.split_at(micros(self.split.fit_end))
+
+    def slates(
+        self, features: FeatureSpec, wanted: frozenset[str], scores: NDArray[np.float64]
+    ) -> Slates:
+        """The judged requests with these scores, [rows], and at least the wanted columns of a `Slate`.
+
+        As a service knows them whose state has these features.
+        """
+        key = telling(wanted, features), wanted | ALWAYS
+        if key not in self._told:
+            self._told[key] = logged_slates(self.parts[1], self.tables, scores, *key)
+        return replace(self._told[key], scores=scores)
 
 
 @dataclass(frozen=True)
@@ -180,7 +198,8 @@ def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
     if not floors:
         return Arrangement(declared=surface.mechanisms)
     scores = ranker.score(trial.parts[1].features)
-    fitted = fit_floors(slates_of(surface, trial, scores), floors[0].floor)
+    slates = trial.slates(surface.features, floors[0].columns, scores)
+    fitted = fit_floors(slates, floors[0].floor)
     return Arrangement(declared=surface.mechanisms, prices=dict(fitted.prices))
 
 
@@ -194,8 +213,3 @@ def load_incumbent(folder: Path, version: int, release: str) -> Incumbent:
     """The champion's ranker, features and mechanisms from its candidate folder."""
     ranker, state = load_ranker(folder / "model"), FeatureState.load(folder / "state")
     return Incumbent(version, release, ranker, state, Arrangement.load(folder))
-
-
-def slates_of(surface: Surface, trial: Trial, scores: NDArray[np.float64]) -> Slates:
-    """The judged requests as the mechanisms read them, with these scores of theirs, [rows]."""
-    return logged_slates(trial.parts[1], trial.tables, scores, surface.data.label)

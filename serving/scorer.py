@@ -1,21 +1,18 @@
 """One ranking: features as known at the request's time, scores, and the order they give."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.errors import ConfigError, DataError, IntegrityError
+from sluice.errors import DataError, IntegrityError
 from sluice.features.state import FeatureState, Request
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
+from sluice.mechanisms.live import Revenue, live_columns
 from sluice.mechanisms.slate import Slate
+from sluice.mechanisms.spec import check_told
 from sluice.rankers.protocol import Ranker
-
-LIVE = frozenset({"providers", "categories", "is_ad", "revenue"})
-"""Columns of a slate that a live request has: what the state knows of its items, what it says of ads."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Scorer:
     """A ranker, the feature state it is asked with, and the mechanisms that order what it scores.
 
     Raises:
-        ConfigError: a mechanism reads what no live request has.
+        ConfigError: a mechanism reads what the state does not keep.
     """
 
     ranker: Ranker
@@ -43,11 +40,7 @@ class Scorer:
     arrangement: Arrangement = BY_SCORE
 
     def __post_init__(self) -> None:
-        if absent := sorted(self.arrangement.columns - LIVE):
-            raise ConfigError(
-                f"mechanisms: a live request has no {', '.join(absent)}; declare only mechanisms that "
-                f"read {', '.join(sorted(LIVE))}"
-            )
+        check_told(self.arrangement.declared, self.state.plan)
 
     def scores(self, request: Request) -> NDArray[np.float64]:
         """Scores, [candidates].
@@ -57,15 +50,12 @@ class Scorer:
         """
         return self.ranker.score(self.state.features(request))
 
-    def rank(
-        self, request: Request, revenue: Sequence[float | None] | None = None
-    ) -> Ranking:
+    def rank(self, request: Request, revenue: Revenue | None = None) -> Ranking:
         """Features, scores and order of one request.
 
         Args:
             request: what is asked.
-            revenue: expected revenue of showing each candidate that is an ad, None for one that is
-                none; all are organic where it is left out.
+            revenue: of its ads; all are organic where it is left out.
 
         Raises:
             StaleState: the request is older than the state's newest event.
@@ -82,25 +72,14 @@ class Scorer:
         return Ranking(scores, order, _matrix_digest(features))
 
     def _order(
-        self,
-        request: Request,
-        scores: NDArray[np.float64],
-        revenue: Sequence[float | None] | None,
+        self, request: Request, scores: NDArray[np.float64], revenue: Revenue | None
     ) -> NDArray[np.int64]:
         wanted = self.arrangement.columns
-        columns: dict[str, Any] = {}
-        if "providers" in wanted:
-            columns["providers"] = self.state.provider_of(request.item_ids)
-        if "categories" in wanted:
-            columns["categories"] = self.state.category_of(request.item_ids)
-        offered = [None] * len(scores) if revenue is None else revenue
-        if "is_ad" in wanted:
-            columns["is_ad"] = np.array([each is not None for each in offered], np.bool_)
-            columns["revenue"] = np.array([each or 0.0 for each in offered], np.float64)
-        elif any(each is not None for each in offered):
+        if "is_ad" not in wanted and any(each is not None for each in revenue or ()):
             raise DataError(
                 "the request has ads, and this release has no mechanism for ads"
             )
+        columns = live_columns(self.state, request, wanted, revenue)
         slate = Slate(np.array(request.item_ids, np.str_), scores, **columns)
         order = self.arrangement.order(slate)
         return order if slate.is_ad is None else _shown(order, slate.is_ad)

@@ -20,13 +20,12 @@ from pydantic import (
 )
 
 from sluice.data.digest import json_digest
-from sluice.data.durations import parse_duration
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
 from sluice.features.plan import compile_plan
 from sluice.features.spec import FeatureSpec, PositiveDuration
 from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
-from sluice.mechanisms.spec import MechanismSpec, check_declared
+from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
 from sluice.rankers.search import RANGES, SearchSpec
 
@@ -176,9 +175,12 @@ class Surface(_Declared):
     @field_validator("mechanisms")
     @classmethod
     def _can_be_meant(
-        cls, declared: tuple[MechanismSpec, ...]
+        cls, declared: tuple[MechanismSpec, ...], info: ValidationInfo
     ) -> tuple[MechanismSpec, ...]:
         _obeyed(lambda: check_declared(declared))
+        # Where the features themselves were refused, what they keep is not judged.
+        if "features" in info.data:
+            _obeyed(lambda: check_told(declared, compile_plan(info.data["features"])))
         return declared
 
     @field_validator("review")
@@ -205,11 +207,6 @@ class Surface(_Declared):
         if len(others) < least.approvers:
             raise ValueError(
                 f"{tier} needs {least.approvers} reviewers beside its owner, {len(others)} declared"
-            )
-        if parse_duration(self.monitors.window) < parse_duration(least.bake):
-            raise ValueError(
-                f"{tier} watches {least.bake} or more before a champion is confirmed, "
-                f"monitors.window is {self.monitors.window}"
             )
         return self
 

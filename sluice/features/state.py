@@ -48,7 +48,7 @@ from sluice.features.memory import (
     without_idle,
 )
 from sluice.features.plan import Plan, compile_plan
-from sluice.features.rows import BASE, STRIDE, TABLE, UNKNOWN
+from sluice.features.rows import TABLE
 from sluice.features.spec import FeatureSpec
 
 Part = TypeVar("Part", People, Queue, Facts, Vectors)
@@ -189,14 +189,6 @@ class FeatureState:
         kernel.fold(self.known, self.plan.program, scratch, requests, out)
         return out
 
-    def provider_of(self, item_ids: Sequence[str]) -> list[str | None]:
-        """Provider of each item as believed now, None where it is not known."""
-        return self._group_of(item_ids, 2, self.ids.providers.ids)
-
-    def category_of(self, item_ids: Sequence[str]) -> list[str | None]:
-        """Category of each item as believed now, None where it is not known."""
-        return self._group_of(item_ids, 3, self.ids.categories.ids)
-
     def save(self, folder: Path) -> None:
         """Write the state into an existing folder: JSON and object-free NumPy."""
         self.forget()
@@ -285,16 +277,6 @@ class FeatureState:
             len(rows.keys), self.plan.steps, len(rows.half_lives), candidates,
             self.known.vectors.values.shape[1],
         )  # fmt: skip
-
-    def _group_of(
-        self, item_ids: Sequence[str], cell: int, names: list[str]
-    ) -> list[str | None]:
-        memory = self.known.memory
-        rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (
-            self.ids.items.encode_all(item_ids) + 1
-        )
-        codes = memory.cells[2 * rows + cell] - 1
-        return [names[code] if code != UNKNOWN else None for code in codes]
 
     def _fill_context(self, request: Request, out: NDArray[np.float32]) -> None:
         for nth, name in enumerate(self.plan.context):

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.errors import ConfigError, DataError
+from sluice.features.plan import Plan
+from sluice.features.readings import FEEDERS, told_by
 from sluice.mechanisms.ads import insert_ads
 from sluice.mechanisms.calibration import MIN_HISTORY, calibration
 from sluice.mechanisms.dpp import dpp
@@ -55,10 +57,9 @@ class Mechanism(BaseModel, ABC):
         """Rows from the top slot down, [rows]; `prices` are for provider floors."""
 
 
-class Mmr(Mechanism):
-    """Maximal marginal relevance; see `sluice.mechanisms.mmr`."""
+class Diversity(Mechanism):
+    """What all declare that put items apart which are alike."""
 
-    kind: Literal["mmr"]
     weight: Weight = 0.1
     of: Likeness = "embedding"
     depth: Slots = 50
@@ -66,22 +67,21 @@ class Mmr(Mechanism):
     @property
     def columns(self) -> frozenset[str]:
         return frozenset({_COLUMN[self.of]})
+
+
+class Mmr(Diversity):
+    """Maximal marginal relevance; see `sluice.mechanisms.mmr`."""
+
+    kind: Literal["mmr"]
 
     def order(self, slate: Slate, prices: Prices | None) -> NDArray[np.int64]:  # noqa: ARG002
         return mmr(slate, weight=self.weight, of=self.of, depth=self.depth)
 
 
-class Dpp(Mechanism):
+class Dpp(Diversity):
     """Greedy determinantal point process; see `sluice.mechanisms.dpp`."""
 
     kind: Literal["dpp"]
-    weight: Weight = 0.1
-    of: Likeness = "embedding"
-    depth: Slots = 50
-
-    @property
-    def columns(self) -> frozenset[str]:
-        return frozenset({_COLUMN[self.of]})
 
     def order(self, slate: Slate, prices: Prices | None) -> NDArray[np.int64]:  # noqa: ARG002
         return dpp(slate, weight=self.weight, of=self.of, depth=self.depth)
@@ -191,6 +191,20 @@ def check_declared(declared: Sequence[MechanismSpec]) -> None:
         raise ConfigError(
             "declares ads before the end; what comes after them would break their gaps: put them last"
         )
+
+
+def check_told(declared: Sequence[MechanismSpec], plan: Plan) -> None:
+    """Refuse mechanisms that read what a state of these features does not keep.
+
+    Raises:
+        ConfigError: one does; the message names the feature that would keep it.
+    """
+    for each in declared:
+        for column in sorted((each.columns & FEEDERS.keys()) - told_by(plan)):
+            raise ConfigError(
+                f"{each.kind} reads {column}, which a state of these features does not keep; declare "
+                f"{FEEDERS[column]} too"
+            )
 
 
 def needed(declared: Sequence[Mechanism]) -> frozenset[str]:

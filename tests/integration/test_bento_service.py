@@ -5,11 +5,15 @@ import os
 import shutil
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
 
+from flows.logged_slates import logged_slates
 from registry.pointer import Pointer, write_pointer
 from serving.bento import build_bento
 from serving.prediction_reader import read_predictions
@@ -17,8 +21,20 @@ from serving.processes import tree, wait_gone
 from serving.release import open_release
 from serving.replay import replay
 from serving.running import serve
+from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError, NotFound
-from tests.lib.releases import END, small_release
+from sluice.features.replay import replay as replay_log
+from sluice.mechanisms.arrangement import Arrangement
+from sluice.mechanisms.spec import Calibration, Mmr
+from tests.lib.releases import (
+    END,
+    ITEM_IDS,
+    TELLING,
+    arranged_scorer,
+    described_log,
+    release_of,
+    small_release,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -165,6 +181,46 @@ def test_a_replay_sees_another_release_and_another_score(running, bento, pristin
 
     assert report.mismatches > 0
     assert not report.release_agreed
+
+
+ARRANGED = Arrangement(
+    declared=(
+        Mmr(kind="mmr", weight=0.4),
+        Calibration(kind="calibration", weight=0.5, min_history=1.0),
+    )
+)
+
+
+def judged_order(scorer, user, ts):
+    """Item ids as the offline evaluation orders them, had this person's request been logged."""
+    tables = described_log()
+    asked = tables.exposures[: len(ITEM_IDS)].with_columns(
+        request_id=pl.lit("asked"), user_id=pl.lit(user), item_id=pl.Series(ITEM_IDS),
+        ts=pl.lit(ts).cast(pl.Datetime("us", "UTC")), position=pl.lit(None, pl.Int32),
+    )  # fmt: skip
+    tables = replace(tables, exposures=pl.concat([tables.exposures, asked]))
+    frame = replay_log(TELLING, FeedbackKind.CLICK, tables).frame
+    last = frame.take(frame.requests - 1, frame.requests)
+    slates = logged_slates(
+        last, tables, scorer.ranker.score(last.features), TELLING, ARRANGED.columns
+    )
+    return [ITEM_IDS[row] for row in np.argsort(-ARRANGED.places(slates), kind="stable")]
+
+
+def test_it_serves_what_reads_vectors_and_interest_as_it_is_judged_offline(tmp_path):
+    scorer = arranged_scorer(ARRANGED)
+    digest = release_of(scorer, tmp_path / "releases")
+    made = build_bento(tmp_path / "releases" / digest, digest, tmp_path / "bentoml")
+    golden = open_release(made.packaged, digest).golden
+    with serve(made, tmp_path) as server:
+        report = replay(server.url, server.pid, server.release, golden)
+        body = {"user_id": "user3", "candidates": list(ITEM_IDS), "ts": END + 1}
+        served = httpx.post(f"{server.url}/rank", json=body).json()["items"]
+
+    scores = [item["score"] for item in served]
+    assert (report.requests, report.mismatches, report.errors) == (len(golden), 0, 0)
+    assert [item["item_id"] for item in served] == judged_order(scorer, "user3", END + 1)
+    assert scores != sorted(scores, reverse=True)
 
 
 @pytest.fixture(scope="module")

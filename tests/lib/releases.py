@@ -15,6 +15,7 @@ from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
+from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker
 from tests.lib.random_logs import START, at, log, micros
 
@@ -22,6 +23,8 @@ END = micros(at(3600))
 """From here on every event of the log is counted."""
 ITEM_IDS = tuple(f"item{number:02d}" for number in range(20))
 SPEC = FeatureSpec(windows=("1h", "24h"))
+TELLING = FeatureSpec(windows=("1h",), affinity=("category",), similarity=1)
+"""Features whose state tells vectors and interests too."""
 
 
 @cache
@@ -44,6 +47,25 @@ def small_log() -> LogTables:
     return replace(plain, exposures=context)
 
 
+@cache
+def described_log() -> LogTables:
+    """The same forty requests, of items with one of three categories and a vector each."""
+    rng = np.random.default_rng(6)
+    plain = small_log()
+    vectors = pl.Series(rng.normal(size=(len(plain.items), 8)), dtype=pl.List(pl.Float32))
+    categories = pl.Series([f"topic{nth % 3}" for nth in range(len(plain.items))])
+    items = plain.items.with_columns(category=categories, embedding=vectors)
+    return replace(plain, items=items)
+
+
+def arranged_scorer(arrangement: Arrangement) -> Scorer:
+    """The popularity baseline over the described log, ordered by these mechanisms."""
+    replayed = replay(TELLING, FeedbackKind.CLICK, described_log())
+    ranker = make_ranker("popularity", {"feature": "item.click.all"})
+    fitted = ranker.fit(replayed.frame, np.random.default_rng(1))
+    return Scorer(fitted, replayed.state, arrangement)
+
+
 def small_scorer(feature: str = "item.click.24h") -> Scorer:
     """The popularity baseline over the small log, with the state it leaves."""
     replayed = replay(SPEC, FeedbackKind.CLICK, small_log())
@@ -56,10 +78,15 @@ def tree_release(into: Path) -> str:
     replayed = replay(SPEC, FeedbackKind.CLICK, small_log())
     ranker = make_ranker("lambdamart", {"trees": 2, "leaves": 4, "min_rows_per_leaf": 5})
     scorer = Scorer(ranker.fit(replayed.frame, np.random.default_rng(1)), replayed.state)
+    return release_of(scorer, into)
+
+
+def release_of(scorer: Scorer, into: Path, version: int = 1) -> str:
+    """Build a release under `into`, with eight requests of the log as golden ones."""
     golden = record_golden(
         scorer, sample_requests(small_log().exposures, micros(START), 8), END
     )
-    return build_release(into, small_provenance(), scorer, golden)
+    return build_release(into, small_provenance(version), scorer, golden)
 
 
 def small_provenance(version: int = 1) -> Provenance:
@@ -77,8 +104,4 @@ def small_provenance(version: int = 1) -> Provenance:
 
 def small_release(into: Path, version: int = 1, feature: str = "item.click.24h") -> str:
     """Build a release under `into`; another version or feature is another release."""
-    scorer = small_scorer(feature)
-    golden = record_golden(
-        scorer, sample_requests(small_log().exposures, micros(START), 8), END
-    )
-    return build_release(into, small_provenance(version), scorer, golden)
+    return release_of(small_scorer(feature), into, version)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, IntegrityError, StaleState
+from sluice.features.readings import categories_of, providers_of
 from sluice.features.replay import replay
 from sluice.features.spec import CounterSpec, FeatureSpec
 from sluice.features.state import FeatureState, Request
@@ -213,8 +214,8 @@ def test_providers_and_categories_are_named():
     state = replay(SPEC, FeedbackKind.CLICK, log([(0, "u", ["a"])], items=items)).state
     state.advance(micros(at(1)))
 
-    assert state.provider_of(("a", "b", "zzz")) == ["p", None, None]
-    assert state.category_of(("a",)) == [None]
+    assert providers_of(state, ("a", "b", "zzz")) == ["p", None, None]
+    assert categories_of(state, ("a",)) == [None]
 
 
 def test_a_state_of_another_format_is_refused(tmp_path):

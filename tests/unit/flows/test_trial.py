@@ -137,6 +137,12 @@ def test_the_first_candidate_is_compared_with_the_baseline_alone(
     assert found["champion"] is None
     assert found["counts"]["judged_requests"] == prepared.parts[1].requests
     assert found["gains"]
+    assert {row["party"] for row in found["stakeholders"]} == {
+        "users",
+        "providers",
+        "policy",
+    }
+    assert found["reliability"] == {}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert evaluation(surface, prepared, candidate, BY_SCORE, baseline, None) == found
 
@@ -189,6 +195,33 @@ def test_candidate_and_champion_are_judged_as_their_mechanisms_would_show_them(
     assert champion.arrangement == arrangement
     assert shown["ndcg@10"] != plain["ndcg@10"]
     assert found["metrics"]["baseline"]["ndcg@10"] != shown["ndcg@10"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "moves"), [("calibration", True), ("mmr", False), ("ads", False)]
+)
+def test_a_mechanism_is_judged_by_what_a_service_would_know(tables, kind, moves):
+    """The feed has no vectors, and no log says what was an ad: an order by score stays."""
+    declared = {
+        "mechanisms": [{"kind": kind}],
+        "features": DECLARED["features"] | {"affinity": ["category"], "similarity": 1},
+    }
+    surface = Surface.model_validate(DECLARED | declared)
+    prepared = trial.prepare(surface, tables, WINDOW)
+    fitted, baseline = trial.fit(surface, prepared), trial.fit_baseline(surface, prepared)
+    arrangement = trial.arranged(surface, prepared, fitted)
+    scores = fitted.score(prepared.parts[1].features)
+    slates = prepared.slates(surface.features, arrangement.columns, scores)
+    found = evaluation(surface, prepared, fitted, arrangement, baseline, None)
+    again = evaluation(surface, prepared, fitted, arrangement, baseline, None)
+
+    by_score = np.empty(slates.rows)
+    by_score[slates.by_score()] = np.arange(slates.rows)
+    shown = np.lexsort((by_score, -arrangement.places(slates), np.repeat(
+        np.arange(slates.requests), np.diff(slates.offsets)
+    )))  # fmt: skip
+    assert (shown.tolist() != slates.by_score().tolist()) == moves
+    assert found == again
 
 
 def test_another_mechanism_needs_no_other_fit(surface):

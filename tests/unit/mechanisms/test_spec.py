@@ -7,9 +7,22 @@ from sluice.mechanisms.spec import needed
 from sluice.surface import load_surface
 
 LEAST = 'name = "feed"\nowner = "ann"\n{}\n[review]\nreviewers = ["rita"]\n'
+KEEPING = '[features]\nsimilarity = 1\naffinity = ["category"]\n'
 FLOORS, SPACING, ADS = (
     f'[[mechanisms]]\nkind = "{kind}"' for kind in ("provider_floors", "spacing", "ads")
 )
+MMR, DPP, CALIBRATION = (
+    f'[[mechanisms]]\nkind = "{kind}"' for kind in ("mmr", "dpp", "calibration")
+)
+COUNTED = '[[features.counters]]\nkey = "user_category"\nevent = "{}"\nwindows = ["{}"]'
+UNFED = [
+    (MMR, "mechanisms: mmr reads embeddings, .* declare features.similarity = 1 or more"),
+    (f'[features]\naffinity = ["category"]\n{DPP}', "dpp reads embeddings"),
+    (CALIBRATION, r'calibration reads interest, .* features.affinity = \["category"\]'),
+    (f'[features]\naffinity = ["provider"]\n{CALIBRATION}', "calibration reads interest"),
+    (f"{COUNTED.format('like', 'all')}\n{CALIBRATION}", "calibration reads interest"),
+    (f"{COUNTED.format('click', '24h')}\n{CALIBRATION}", "calibration reads interest"),
+]
 REFUSED = [
     ('[[mechanisms]]\nkind = "mmr"\nweigh = 0.1', "mechanisms.0.mmr.weigh: unknown key"),
     (f'{SPACING}\n[[mechanisms]]\nkind = "mmr"\nweight = 1.5', "mechanisms.1.mmr.weight: "),
@@ -43,6 +56,25 @@ def load(tmp_path):
     return load
 
 
+@pytest.mark.parametrize(("text", "said"), UNFED)
+def test_a_mechanism_whose_column_no_feature_keeps_is_refused(load, text, said):
+    with pytest.raises(ConfigError, match=said):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[features]\nsimilarity = 3\n{MMR}\n{DPP}",
+        f'{MMR}\nof = "category"',
+        f'[features]\naffinity = ["category"]\n{CALIBRATION}',
+        f"{COUNTED.format('click', 'all')}\n{CALIBRATION}",
+    ],
+)
+def test_a_feature_that_keeps_the_column_feeds_the_mechanism(load, text):
+    assert load(text).mechanisms
+
+
 @pytest.mark.parametrize(("text", "said"), REFUSED)
 def test_what_cannot_be_obeyed_is_refused_with_its_key(load, text, said):
     with pytest.raises(ConfigError, match=said):
@@ -71,9 +103,9 @@ def test_a_mechanism_is_part_of_a_candidate(load):
         ("", set()),
         (SPACING, {"categories"}),
         (f'{FLOORS}\n{SPACING}\nof = "provider"\n{ADS}', {"providers", "is_ad", "revenue"}),
-        ('[[mechanisms]]\nkind = "mmr"', {"embeddings"}),
-        ('[[mechanisms]]\nkind = "dpp"\nof = "category"', {"categories"}),
-        ('[[mechanisms]]\nkind = "calibration"', {"categories", "interest"}),
+        (KEEPING + MMR, {"embeddings"}),
+        (f'{DPP}\nof = "category"', {"categories"}),
+        (KEEPING + CALIBRATION, {"categories", "interest"}),
     ],
 )
 def test_a_declaration_says_what_a_slate_must_bring(load, text, columns):

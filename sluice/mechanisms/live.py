@@ -1,0 +1,52 @@
+"""What mechanisms read of a request when it is asked, online and replayed alike.
+
+The one definition of every column: serving answers by it, and what is judged offline is read by it
+from a state that was brought to the request's moment.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sluice.features.readings import categories_of, embeddings_of, interest_of, providers_of
+
+if TYPE_CHECKING:
+    from sluice.features.state import FeatureState, Request
+
+Revenue = Sequence[float | None]
+"""Expected revenue of showing each candidate that is an ad, None for an organic one."""
+
+
+def live_columns(
+    state: "FeatureState",
+    request: "Request",
+    wanted: Collection[str],
+    revenue: Revenue | None = None,
+) -> dict[str, Any]:
+    """The wanted columns of the request's `Slate`, beside its items and scores.
+
+    Args:
+        state: that has counted what was known before the request, and nothing later.
+        request: what is asked.
+        wanted: names of columns.
+        revenue: what the request says of ads; all are organic where it is left out.
+
+    Raises:
+        ConfigError: the state does not keep what is wanted.
+    """
+    found: dict[str, Any] = {}
+    if "providers" in wanted:
+        found["providers"] = providers_of(state, request.item_ids)
+    if "categories" in wanted:
+        found["categories"] = categories_of(state, request.item_ids)
+    if "embeddings" in wanted:
+        found["embeddings"] = embeddings_of(state, request.item_ids)
+    if "interest" in wanted:
+        found["interest"] = interest_of(state, request.user_id, request.ts)
+    offered = [None] * len(request.item_ids) if revenue is None else revenue
+    if "is_ad" in wanted:
+        found["is_ad"] = np.array([each is not None for each in offered], np.bool_)
+    if "revenue" in wanted:
+        found["revenue"] = np.array([each or 0.0 for each in offered], np.float64)
+    return found
