@@ -43,7 +43,7 @@ from sluice.surface import load_surface
 
 SURFACE = Path(__file__).parents[1] / "surfaces" / "for_you.toml"
 DAYS, ROWS_PER_REQUEST = 8, 19.5
-OUT_OF_CORE_DAY, OUT_OF_CORE_ITEMS = 1_000_000, 5000
+OUT_OF_CORE_DAY, OUT_OF_CORE_ITEMS = 1_000_000, 1000
 """Exposures and new items of a day that is folded out of core."""
 ONLINE_PUSHES, ONLINE_EVENTS, ONLINE_REQUESTS = 10, 2000, 50
 READ = {

@@ -55,6 +55,10 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
         slices=found["slices"],
         calibration=found["calibration"],
         churn=found["churn"],
+        # A version that was evaluated before these were measured has none.
+        reliability=found.get("reliability", {}),
+        stakeholders=tuple(found.get("stakeholders", ())),
+        approvers=surface.at_least.approvers,
         waivers=_waivers(workplace, version),
         release=position.release,
     )

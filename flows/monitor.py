@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.candidates import candidate_folder
 from flows.memory import StepName, document, kept, remembered
-from flows.promote import tell
+from flows.promote import baking, tell
 from flows.reporting import step
 from flows.trial import CODE, load_incumbent, micros
 from flows.validate import freeze
@@ -19,6 +19,7 @@ from monitors.dashboard import Rows, Watched, add_run
 from monitors.drift import drift, points
 from monitors.histogram import profile_like, reference_profile
 from registry import promotion
+from registry.bake import bakes_until
 from registry.moves import version_of
 from sluice.data.code import code_digest
 from sluice.data.digest import json_digest
@@ -29,7 +30,7 @@ from sluice.data.tables import Window
 from sluice.errors import NotFound, TooLittleData
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
-from sluice.store.records import Champion, Outcome, Position, State, Version
+from sluice.store.records import Champion, Outcome, Position, Version
 
 _SAMPLE_SEED = 5
 
@@ -140,21 +141,24 @@ def _between(frame: RankingFrame, window: Window) -> RankingFrame:
     return later.split_at(micros(window.end))[0]
 
 
-def settle(workplace: Workplace, arranged: Watch, outcome: Outcome) -> str:
-    """End the champion's probation where the watched window is good; returns its state."""
+def settle(workplace: Workplace, arranged: Watch, outcome: Outcome, at: datetime) -> str:
+    """End the champion's probation where it has baked and the window is good; returns its state."""
     position = workplace.store.get(
         Position, surface=workplace.name, version=arranged.version.number
     )
     if position is None:
         raise NotFound(f"{workplace.name} {arranged.version.number} has no state")
-    if position.state is not State.CHAMPION_PROVISIONAL or outcome is not Outcome.PASS:
+    bake = workplace.surface.at_least.bake_time
+    until = bakes_until(workplace.store, arranged.version, bake)
+    if until is None or at < until or outcome is not Outcome.PASS:
         return str(position.state)
     row = promotion.confirm(
         workplace.store,
         arranged.version,
         actor=workplace.actor,
         reason=f"no drift up to {arranged.watched.end.isoformat()}",
-        at=now(),
+        at=at,
+        bake=bake,
     )
     return row.after
 
@@ -168,7 +172,12 @@ def monitor(
     arranged = arrange(workplace, until)
     found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
     report = document(workplace, found["report"])
-    state = settle(workplace, arranged, Outcome(report["outcome"]))
+    state = settle(workplace, arranged, Outcome(report["outcome"]), now())
     # Last: a move that MLflow missed, after a rollback without it, is told as soon as it can be.
     task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
-    return {**report, "state": state, "document": found["report"]}
+    return {
+        **report,
+        "state": state,
+        "bakes_until": baking(workplace, arranged.version),
+        "document": found["report"],
+    }

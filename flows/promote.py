@@ -10,13 +10,14 @@ from flows.reporting import step
 from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
 from registry.attestation import SignedPointer, Signer
+from registry.bake import bakes_until
 from registry.heads import export_head
 from registry.keys import KeyRing
 from registry.moves import version_of
 from registry.pointer import PointerReceiver
 from registry.relay import relay
 from sluice.errors import Held
-from sluice.store.records import LedgerRow, OutboxRow, Position, State
+from sluice.store.records import LedgerRow, OutboxRow, Position, State, Version
 
 
 def approved_version(workplace: Workplace) -> int:
@@ -50,6 +51,7 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
         version,
         mandatory=workplace.surface.gates.mandatory,
         approvers=workplace.surface.at_least.approvers,
+        bake=workplace.surface.at_least.bake_time,
         judged_against=judged["release"] if judged else None,
         actor=workplace.actor,
         at=now(),
@@ -57,10 +59,22 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
     )
 
 
+def baking(workplace: Workplace, version: Version) -> str | None:
+    """Until when the version has to serve before it is confirmed; None for one that has."""
+    until = bakes_until(workplace.store, version, workplace.surface.at_least.bake_time)
+    return until and until.isoformat(timespec="seconds")
+
+
 def tell(workplace: Workplace) -> int:
     """Carry every champion move that is still in the outbox to the serving pointer and MLflow."""
     receivers = (signed_pointer(workplace), mlflow_mirror(workplace))
     return len(relay(workplace.store, receivers))
+
+
+def tell_reviews(workplace: Workplace) -> tuple[int, ...]:
+    """Let MLflow say what reviewers decided; returns the versions of which it said something else."""
+    needs = workplace.surface.at_least.approvers
+    return mlflow_mirror(workplace).reviewed(workplace.store, workplace.name, needs)
 
 
 def signed_pointer(workplace: Workplace) -> SignedPointer:
@@ -88,10 +102,13 @@ def promote(
         row = task(name="move", cache_policy=NO_CACHE)(move)(workplace, number)
         task(name="export", cache_policy=NO_CACHE)(export)(workplace)
         task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
+        tell_reviews(workplace)
+    until = baking(workplace, version_of(workplace.store, surface, row.version))
     return {
         "version": row.version,
         "release": row.evidence[0],
         "epoch": row.epoch,
         "ledger": row.sequence,
         "state": row.after,
+        "bakes_until": until,
     }

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from registry.keys import KeyRing
+from registry.moves import version_of
 from registry.pointer import PointerReceiver
+from registry.proof import approvals
 from registry.signature import Files, check_signature, signature_path, signed_statement
+from registry.waivers import Waiver, waivers_of
 from sluice.data.atomic import write_atomically
 from sluice.errors import IntegrityError, NotFound, Refused
 from sluice.store.port import Store
-from sluice.store.records import LedgerRow, OutboxRow, Verdict
+from sluice.store.records import OutboxRow, Verdict
 
 MANIFEST = "manifest.json"
 
@@ -89,14 +92,11 @@ def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:
 
 
 def _decisions(store: Store, surface: str, version: int, release: str) -> dict[str, Any]:
-    """What the gates said and who approved, as the store has it."""
+    """What the gates said, who let it on past one, and who approved, as the store has it."""
+    found = version_of(store, surface, version)
     verdicts = store.find(Verdict, surface=surface, version=version)
-    approvals = [
-        row
-        for row in store.find(LedgerRow, surface=surface, version=version, action="approve")
-        if row.evidence[:1] == (release,)
-    ]
-    if not approvals:
+    given = approvals(store, found, release)
+    if not given:
         raise Refused(
             f"release {release[:12]} of {surface} is not approved; it is not signed"
         )
@@ -105,6 +105,7 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
             {"gate": each.gate, "outcome": each.outcome.value, "evidence": each.evidence}
             for each in verdicts
         ],
+        "waivers": [_waiver(each) for each in waivers_of(store, found)],
         "reviews": [
             {
                 "reviewer": row.actor,
@@ -112,6 +113,17 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
                 "ledger": row.sequence,
                 "hash": row.hash,
             }
-            for row in approvals
+            for row in given
         ],
+    }
+
+
+def _waiver(waiver: Waiver) -> dict[str, str]:
+    """Who let it on past a gate; `terms` is the document that the ledger's row names."""
+    return {
+        "gate": waiver.gate,
+        "by": waiver.actor,
+        "reason": waiver.reason,
+        "until": waiver.until.isoformat(),
+        "terms": waiver.document,
     }

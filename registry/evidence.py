@@ -55,15 +55,26 @@ class Evidence:
     """The quality comparison within slices of the requests: `metric`, `outcome`, `worst`, `slices`."""
     calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """By objective, rows with predicted over observed rates; empty without calibrated objectives."""
+    reliability: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """By objective, `predicted` and `observed` rates of bins of equal mass."""
+    stakeholders: tuple[Mapping[str, Any], ...] = ()
+    """Rows of who gains and who pays: party, meaning, candidate, reference and their difference."""
     churn: Mapping[str, float] = field(default_factory=dict[str, float])
     """How alike candidate and champion order the same requests; empty without a champion."""
     waivers: Mapping[str, str] = field(default_factory=dict[str, str])
     """By gate that did not pass, who lets the version on all the same, why and until when."""
+    approvers: int = 1
+    """Different people who have to approve it."""
     release: str | None = None
     """Digest that an approval binds to; None until the candidate is packaged."""
 
     def judgement(self, gate: str) -> Judgement | None:
         return next((found for found in self.judgements if found.gate == gate), None)
+
+    @property
+    def reference(self) -> str:
+        """Whom it is held against: the champion where there is one."""
+        return "champion" if "champion" in self.metrics else "baseline"
 
     @property
     def outcome(self) -> Outcome:

@@ -8,7 +8,7 @@ from registry.evidence import QUESTIONS
 from registry.gates.figures import figure_rows
 from registry.gates.remedies import remedies
 from registry.proof import verdict_of
-from registry.waivers import Waiver, waived
+from registry.waivers import Waiver, lasts, waived
 from sluice.data.digest import json_digest
 from sluice.store.port import Store
 from sluice.store.records import Document, Outcome, Verdict, Version
@@ -60,8 +60,9 @@ def _explained(store: Store, version: Version, gate: str, at: datetime) -> Expla
         said = f"{verdict.reason} Its evidence {verdict.evidence[:12]} is gone or altered."
         changes = ("the evidence has to be there as it was: restore the store",)
         return Explanation(gate, question, str(verdict.outcome), said, changes=changes)
-    waiver = None if verdict.outcome is Outcome.PASS else waived(store, version, verdict)
-    let_on = verdict.outcome is Outcome.PASS or (waiver is not None and waiver.holds(at))
+    passed = verdict.outcome is Outcome.PASS
+    waiver = None if passed else waived(store, version, verdict, at)
+    let_on = passed or (waiver is not None and lasts(store, version, waiver, at))
     return Explanation(
         gate=gate,
         question=question,

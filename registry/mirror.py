@@ -3,7 +3,7 @@
 Whatever is written here can be written again from the store, so every call converges.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +13,16 @@ from typing import Any
 from registry.mlflow_candidate import MirroredCandidate, candidates_model, mirror_candidate
 from registry.mlflow_database import build_tracking, ensure_database
 from registry.mlflow_models import ensure_registered, registered_model, versions_with
+from registry.review_tags import amiss, review_tags
 from registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
 from sluice.errors import Conflict, NotFound, SluiceError
 from sluice.store.port import Store
-from sluice.store.records import Champion, OutboxRow
+from sluice.store.records import Champion, OutboxRow, Version
 
 ALIAS = "champion"
+
+MOVED_BY = "sluice.moved_by"
+"""Tag of a surface's champions: who moved the alias through MLflow with accounts, and when."""
 
 
 class MirrorError(SluiceError):
@@ -41,6 +45,10 @@ class Reconciled:
 
     found: MirroredChampion | None
     expected: MirroredChampion | None
+    moved: bool = False
+    """Whether somebody moved it, rather than that a move has yet to be told."""
+    seen: str | None = None
+    """Whom MLflow with accounts last saw moving it."""
 
     @property
     def mended(self) -> bool:
@@ -108,21 +116,65 @@ class MlflowMirror:
 
     def reconcile(self, store: Store, surface: str) -> Reconciled:
         """Compare the alias with the store; put it back where it was moved, removed or is late."""
-        found = self.champion(surface)
+        found, told = self.champion(surface), self._model_tags(surface)
         serving = store.get(Champion, surface=surface)
         if serving is None:
             if found is not None:
                 self._client.delete_registered_model_alias(surface, ALIAS)
             return Reconciled(found, None)
         expected = MirroredChampion(serving.version, serving.release, serving.epoch)
-        if found != expected:
-            self._point(surface, expected)
-        return Reconciled(found, expected)
+        if found == expected:
+            return Reconciled(found, expected)
+        self._point(surface, expected)
+        # An epoch that was never told is late; any other was moved.
+        late = (_whole(told.get(EPOCH)) or 0) < expected.epoch
+        return Reconciled(found, expected, moved=not late, seen=told.get(MOVED_BY))
+
+    def _model_tags(self, surface: str) -> Mapping[str, str]:
+        model = registered_model(self._client, surface)
+        return {} if model is None else model.tags
+
+    def reviewed(self, store: Store, surface: str, approvers: int) -> tuple[int, ...]:
+        """Let the candidates' versions say what reviewers decided, as the ledger has it.
+
+        A tag that no row backs is taken away: in an MLflow without accounts anybody may set one.
+
+        Returns:
+            Our numbers of the versions that said something else.
+
+        Raises:
+            MirrorError: MLflow cannot be reached, or refuses.
+        """
+        with _as_ours():
+            found = self._client.search_model_versions(
+                f"name = '{candidates_model(surface)}'"
+            )
+            known = {each.number: each for each in store.find(Version, surface=surface)}
+            ours = (
+                (known.get(_whole(each.tags.get(VERSION)) or 0), each) for each in found
+            )
+            return tuple(
+                version.number
+                for version, each in ours
+                if version and self._told(each, review_tags(store, version, approvers))
+            )
+
+    def _told(self, there: Any, backed: Mapping[str, str]) -> bool:
+        wrong = amiss(there.tags, backed)
+        for key, value in wrong:
+            if value is None:
+                self._client.delete_model_version_tag(there.name, there.version, key)
+            else:
+                self._client.set_model_version_tag(there.name, there.version, key, value)
+        return bool(wrong)
 
     def _point(self, surface: str, wanted: MirroredChampion) -> None:
         number = str(self._champion_version(surface, wanted).version)
         self._client.set_registered_model_alias(surface, ALIAS, number)
         self._client.set_model_version_tag(surface, number, EPOCH, str(wanted.epoch))
+        model = registered_model(self._client, surface)
+        if model is not None and MOVED_BY in model.tags:
+            self._client.delete_registered_model_tag(surface, MOVED_BY)
         # Last: until the epoch stands, a redelivery does all of it again.
         self._client.set_registered_model_tag(surface, EPOCH, str(wanted.epoch))
 

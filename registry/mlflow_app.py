@@ -12,10 +12,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from registry.mirror import ALIAS, MOVED_BY
 from registry.mlflow_accounts import Accounts
 from registry.mlflow_candidate import candidates_model
+from registry.moves import version_of
 from registry.review_rules import (
-    REVIEWED,
     Request,
     Who,
     decide,
@@ -23,6 +24,7 @@ from registry.review_rules import (
     ensure_allowed,
     needed,
 )
+from registry.review_tags import REVIEWED, review_tags
 from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
 from sluice.store import open_store
 from sluice.surface import load_surface, surface_path
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _EXPERIMENTS = {"CreateExperiment", "UpdateExperiment"}
+_MOVES = {"SetRegisteredModelAlias", "DeleteRegisteredModelAlias"}
 _ASSISTANT = "/mlflow/assistant"
 
 
@@ -129,6 +132,18 @@ def _judge(desk: Desk, user: str, message: Any) -> None:
     ensure_allowed(request, user, desk.accounts.promoter, surfaces)
     if needed(request, surfaces) is Who.REVIEWER:
         _decide(desk, user, message)
+    if request.alias == ALIAS and request.kind in _MOVES and message.name in surfaces:
+        _note_mover(message.name, user)
+
+
+def _note_mover(surface: str, user: str) -> None:
+    """Only the promoter comes here; should the move be no promotion, it is put back and told of."""
+    from mlflow.entities.model_registry import RegisteredModelTag
+    from mlflow.server.handlers import _get_model_registry_store  # noqa: PLC2701 - as in `_decide`
+
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    tag = RegisteredModelTag(MOVED_BY, f"{user!r} moved it through MLflow at {at}")
+    _get_model_registry_store().set_registered_model_tag(surface, tag)
 
 
 def _request(message: Any) -> Request:
@@ -155,6 +170,7 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
     declared = load_surface(surface_path(desk.surfaces, surface))
     registry: Any = _get_model_registry_store()
     there = registry.get_model_version(message.name, message.version)
+    needs = declared.at_least.approvers
     with open_store(desk.store_url) as store:
         row = decide(
             store,
@@ -164,11 +180,12 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
             reviewer=user,
             reviewers=declared.review.reviewers,
             at=datetime.now(UTC),
-            approvers=declared.at_least.approvers,
+            approvers=needs,
         )
-    # For a reader of MLflow's page; what counts is the row.
-    told = ModelVersionTag(REVIEWED, f"{row.actor}, ledger row {row.sequence}")
-    registry.set_model_version_tag(message.name, message.version, told)
+        told = review_tags(store, version_of(store, surface, row.version), needs)
+    # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.
+    tag = ModelVersionTag(REVIEWED, told[REVIEWED])
+    registry.set_model_version_tag(message.name, message.version, tag)
 
 
 def _ensure_reads() -> None:

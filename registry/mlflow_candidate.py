@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.description import Shown, markdown
 from registry.mlflow_models import ensure_registered, versions_with, with_tags
 from registry.tracking import (
     CONTENT,
     RUN,
     TrackedCandidate,
     metrics,
-    note,
     parameters,
     tags,
     write_model,
@@ -51,10 +51,11 @@ def mirror_candidate(
     experiment = _experiment(client, artifacts, candidate.evidence.surface)
     run = _run(client, experiment, candidate)
     model = _model(client, experiment, run.info.run_id, candidate)
-    version = _version(client, model, candidate)
+    told = markdown(candidate.evidence, Shown(experiment, run.info.run_id))
+    version = _version(client, model, candidate, told)
     if run.data.tags.get(CONTENT) != candidate.content:
-        _describe(client, run, candidate)
-        _describe_version(client, version, candidate)
+        _describe(client, run, candidate, told)
+        _describe_version(client, version, candidate, told)
         # Last, so that a run cut short before this is described again by the next call.
         client.set_tag(run.info.run_id, CONTENT, candidate.content)
     if run.info.status != "FINISHED":
@@ -105,7 +106,7 @@ def _create_model(
     )
 
 
-def _version(client: Any, model: Any, candidate: TrackedCandidate) -> Any:
+def _version(client: Any, model: Any, candidate: TrackedCandidate, told: str) -> Any:
     name = candidates_model(candidate.evidence.surface)
     ensure_registered(client, name, "Every trained version of the surface, for review.")
     there = versions_with(client, name, {RUN: candidate.run})
@@ -119,13 +120,13 @@ def _version(client: Any, model: Any, candidate: TrackedCandidate) -> Any:
         run_id=model.source_run_id,
         model_id=model.model_id,
         tags=tags(candidate),
-        description=note(candidate.evidence),
+        description=told,
     )
 
 
-def _describe(client: Any, run: Any, candidate: TrackedCandidate) -> None:
+def _describe(client: Any, run: Any, candidate: TrackedCandidate, told: str) -> None:
     _log_parameters(client, run, parameters(candidate.declaration))
-    _log_figures(client, run, candidate)
+    _log_figures(client, run, candidate, told)
     client.log_text(run.info.run_id, candidate.page, "evidence.html")
     if candidate.plots:
         _log_plots(client, run.info.run_id, candidate.plots)
@@ -142,17 +143,17 @@ def _log_parameters(client: Any, run: Any, declared: Mapping[str, str]) -> None:
         client.log_batch(run.info.run_id, params=new[first : first + _BATCH])
 
 
-def _log_figures(client: Any, run: Any, candidate: TrackedCandidate) -> None:
+def _log_figures(client: Any, run: Any, candidate: TrackedCandidate, told: str) -> None:
     from mlflow.entities import Metric, RunTag
 
     evidence = candidate.evidence
     # Stamped with the training's time, the same figure logged twice stays one point.
     at = int(evidence.trained_at.timestamp() * 1000)
-    told = {**tags(candidate), "mlflow.note.content": note(evidence)}
+    labels = {**tags(candidate), "mlflow.note.content": told}
     client.log_batch(
         run.info.run_id,
         metrics=[Metric(key, value, at, 0) for key, value in metrics(evidence).items()],
-        tags=[RunTag(key, value) for key, value in told.items()],
+        tags=[RunTag(key, value) for key, value in labels.items()],
     )
 
 
@@ -163,10 +164,12 @@ def _log_plots(client: Any, run_id: str, plots: Mapping[str, bytes]) -> None:
         client.log_artifacts(run_id, folder, "plots")
 
 
-def _describe_version(client: Any, version: Any, candidate: TrackedCandidate) -> None:
+def _describe_version(
+    client: Any, version: Any, candidate: TrackedCandidate, told: str
+) -> None:
     name, number = version.name, str(version.version)
     for key, value in tags(candidate).items() - version.tags.items():
         client.set_model_version_tag(name, number, key, value)
-    client.update_model_version(name, number, note(candidate.evidence))
+    client.update_model_version(name, number, told)
     alias = f"candidate-{candidate.evidence.version}"
     client.set_registered_model_alias(name, alias, number)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 from registry.evidence import Evidence
@@ -10,6 +11,7 @@ from sluice.metrics.comparison import PairedComparison
 TOP_FEATURES = 20
 COLOURS = {"candidate": "#1d4ed8", "champion": "#94a3b8", "baseline": "#d6dde8"}
 _FAR_COLOURS = {"champion": "#1d4ed8", "baseline": "#64748b"}
+_LINES = ("#1d4ed8", "#b45309", "#0f766e", "#7c3aed")
 _STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.edgecolor": "#94a3b8",
@@ -22,12 +24,14 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(evidence: Evidence) -> dict[str, bytes]:
-    """All plots there are figures for, by name: differences, metrics, gains."""
+    """All plots there are figures for, by name: differences, metrics, calibration, gains."""
     plots: dict[str, bytes] = {}
     if any(evidence.comparisons.values()):
         plots["differences"] = differences_plot(evidence.comparisons)
     if any(evidence.metrics.values()):
         plots["metrics"] = metrics_plot(evidence.metrics)
+    if evidence.reliability:
+        plots["calibration"] = calibration_plot(evidence.reliability)
     if evidence.gains:
         plots["gains"] = gains_plot(evidence.gains)
     return plots
@@ -73,6 +77,30 @@ def metrics_plot(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
         )
 
     return _png(paint, height=2.9)
+
+
+def calibration_plot(reliability: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
+    """Reliability: observed over predicted rate, a line an objective; on the diagonal all is kept."""
+
+    def paint(axes: Any) -> None:
+        far = max(
+            (
+                max(*found["predicted"], *found["observed"])
+                for found in reliability.values()
+            ),
+            default=1.0,
+        )
+        axes.plot([0, far], [0, far], color="#0f172a", linewidth=0.9)
+        for (name, found), colour in zip(reliability.items(), cycle(_LINES), strict=False):
+            axes.plot(
+                found["predicted"], found["observed"], "o-", color=colour, label=name,
+                linewidth=1.6, markersize=4,
+            )  # fmt: skip
+        axes.set_xlabel("predicted rate")
+        axes.set_ylabel("observed rate")
+        axes.legend(frameon=False, loc="upper left")
+
+    return _png(paint, height=3.4)
 
 
 def gains_plot(gains: Mapping[str, float]) -> bytes:

@@ -6,8 +6,9 @@ as arguments, from the surface's declaration.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from registry.bake import NO_BAKE, ensure_baked, ensure_may_follow
 from registry.candidacy import gate, package, register, submit
 from registry.moves import made, move_once, named, position_of, version_of
 from registry.proof import ensure_promotable, evidence_of
@@ -52,6 +53,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     at: datetime,
     idempotency_key: str,
     approvers: int = 1,
+    bake: timedelta = NO_BAKE,
 ) -> LedgerRow:
     """Make an approved version the provisional champion.
 
@@ -68,9 +70,11 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
         at: when.
         idempotency_key: of this promotion.
         approvers: different people who must have approved it.
+        bake: how long the champion so far must have served, if it is still provisional.
 
     Raises:
-        Held: evidence is missing, or was gathered against another champion; the message says which.
+        Held: evidence is missing, or was gathered against another champion, or that one bakes; the
+            message says which.
         Refused: the version is not approved.
         Conflict: the champion was moved meanwhile; judge the candidate against the new one.
     """
@@ -78,6 +82,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     if not made(store, idempotency_key):
         ensure_promotable(store, version, mandatory, approvers=approvers, at=at)
         _ensure_judged_against(version, champion, judged_against)
+        ensure_may_follow(store, champion, bake, at)
     before = _serving(store, champion)
     release = position_of(store, version).release or ""
     return move_once(
@@ -101,13 +106,21 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
 
 
 def confirm(
-    store: Store, version: Version, *, actor: str, reason: str, at: datetime
+    store: Store,
+    version: Version,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    bake: timedelta = NO_BAKE,
 ) -> LedgerRow:
     """Make the provisional champion the champion, after its bake.
 
     Raises:
+        Held: it bakes.
         Refused: the version is not the provisional champion.
     """
+    ensure_baked(store, version, bake, at)
     return move_once(
         store,
         Transition(

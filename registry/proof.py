@@ -5,7 +5,7 @@ from datetime import datetime
 
 from registry.gates.judgement import Judgement
 from registry.moves import named, position_of
-from registry.waivers import waived, waivers_of
+from registry.waivers import lasts, waived, waivers_of
 from sluice.data.digest import json_digest
 from sluice.errors import Held
 from sluice.gate_spec import UNWAIVABLE
@@ -105,10 +105,10 @@ def _why_held(store: Store, version: Version, gate: str, at: datetime) -> str | 
     if verdict is None:
         return f"{gate}: inconclusive: there is no verdict"
     if verdict.outcome is not Outcome.PASS:
-        waiver = None if gate in UNWAIVABLE else waived(store, version, verdict)
+        waiver = None if gate in UNWAIVABLE else waived(store, version, verdict, at)
         if waiver is None or person(waiver.actor) in authors(store, version):
             return f"{gate}: {verdict.outcome}: {verdict.reason}"
-        if not waiver.holds(at):
+        if not lasts(store, version, waiver, at):
             return (
                 f"{gate}: {verdict.outcome}: its waiver by {waiver.actor} ended "
                 f"{waiver.until.isoformat()}: {verdict.reason}"

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry.moves import version_of
 from registry.promotion import history
+from registry.proof import approvals
+from registry.waivers import waivers_of
 from sluice.errors import IntegrityError, NotFound
 from sluice.store.port import Store
-from sluice.store.records import LedgerRow, Release
+from sluice.store.records import LedgerRow, Release, Version
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Reign:
     """What began it: promote, or the rollback of the version before it."""
     actor: str
     reason: str
+    approved_by: tuple[str, ...]
+    """Who approved exactly this release, whichever move made it champion."""
+    waived: tuple[str, ...]
+    """Gates that did not pass and were waived, each with the name of who did."""
     evidence: tuple[str, ...]
     """Digests of the documents that the move relied on."""
     before: int | None
@@ -39,10 +46,11 @@ def reigns(store: Store, surface: str) -> tuple[Reign, ...]:
     """
     moves = history(store, surface)
     versions = [_version(store, row) for row in moves]
+    numbers = [version.number for version in versions]
     ends = [row.at for row in moves[1:]]
     return tuple(
         Reign(
-            version=version,
+            version=version.number,
             release=row.evidence[0],
             epoch=row.epoch or 0,
             since=row.at,
@@ -50,12 +58,18 @@ def reigns(store: Store, surface: str) -> tuple[Reign, ...]:
             action=row.action,
             actor=row.actor,
             reason=row.reason,
+            approved_by=tuple(
+                each.actor for each in approvals(store, version, row.evidence[0])
+            ),
+            waived=tuple(
+                f"{each.gate} by {each.actor}" for each in waivers_of(store, version)
+            ),
             evidence=row.evidence[1:],
             before=before,
             sequence=row.sequence,
         )
         for row, version, until, before in zip(
-            moves, versions, [*ends, None], [None, *versions], strict=False
+            moves, versions, [*ends, None], [None, *numbers], strict=False
         )
     )
 
@@ -75,7 +89,7 @@ def reign_at(store: Store, surface: str, at: datetime) -> Reign:
     return found[-1]
 
 
-def _version(store: Store, row: LedgerRow) -> int:
+def _version(store: Store, row: LedgerRow) -> Version:
     # A rollback's row is about the version that leaves; its release says which one came back.
     found = store.get(Release, surface=row.surface, digest=row.evidence[0])
     if found is None:
@@ -83,4 +97,4 @@ def _version(store: Store, row: LedgerRow) -> int:
             f"ledger row {row.sequence} made release {row.evidence[0]} champion of {row.surface}, "
             "but the store has no such release"
         )
-    return found.version
+    return version_of(store, row.surface, found.version)

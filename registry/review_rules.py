@@ -15,16 +15,11 @@ from registry.mirror import ALIAS
 from registry.mlflow_candidate import candidates_model
 from registry.moves import version_of
 from registry.review import approve, ensure_may_review, reject
+from registry.review_tags import REVIEW
 from registry.tracking import RELEASE, VERSION
 from sluice.errors import Conflict, Refused, UserError
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow
-
-REVIEW = "review"
-"""Tag of a candidate's version that approves or rejects it."""
-
-REVIEWED = "sluice.reviewed"
-"""Tag that says who decided, for MLflow keeps no author of the other one."""
 
 _SET_TAG = "SetModelVersionTag"
 _OURS = ("sluice.", "mlflow.")

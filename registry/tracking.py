@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from registry.evidence import Evidence
 from registry.gates.judgement import finite
-from registry.page import markdown
 from sluice.data.digest import json_digest
 from sluice.rankers import load_ranker
 from sluice.rankers.lambdamart import LambdaMart
@@ -23,9 +22,6 @@ RELEASE = "sluice.release"
 EPOCH = "sluice.epoch"
 CONTENT = "sluice.content"
 """Tag with the digest of all that was mirrored, written last."""
-
-_NOTE_LIMIT = 5_000  # characters of a version's description that MLflow's tables hold
-_MORE = "\n\n(shortened; the run's `evidence.html` has all of it)"
 
 
 @dataclass(frozen=True)
@@ -113,12 +109,6 @@ def tags(candidate: TrackedCandidate) -> dict[str, str]:
         "sluice.outcome": str(evidence.outcome),
     }
     return found if evidence.release is None else {**found, RELEASE: evidence.release}
-
-
-def note(evidence: Evidence) -> str:
-    """The Markdown description, shortened to what MLflow's tables hold."""
-    text = markdown(evidence)
-    return text if len(text) <= _NOTE_LIMIT else text[: _NOTE_LIMIT - len(_MORE)] + _MORE
 
 
 def write_model(ranker: Path, into: Path) -> None:

@@ -25,6 +25,8 @@ class Waiver:
     """Digest of the evidence of the verdict that it is about."""
     document: str
     """Digest of its own terms, which the ledger row names."""
+    sequence: int
+    """Of its ledger row."""
 
     def holds(self, at: datetime) -> bool:
         return at < self.until
@@ -35,14 +37,26 @@ def waivers_of(store: Store, version: Version) -> tuple[Waiver, ...]:
     return tuple(found for row in _rows(store, version) for found in _read(store, row))
 
 
-def waived(store: Store, version: Version, verdict: Verdict) -> Waiver | None:
-    """The one about this verdict that lasts longest, expired or not."""
+def waived(store: Store, version: Version, verdict: Verdict, at: datetime) -> Waiver | None:
+    """The one about this verdict that lasts longest; an ended one where none lasts `at` now."""
     about = [
         each
         for each in waivers_of(store, version)
         if (each.gate, each.verdict) == (verdict.gate, verdict.evidence)
     ]
-    return max(about, key=lambda each: each.until, default=None)
+    by_length = sorted(about, key=lambda each: each.until, reverse=True)
+    lasting = (each for each in by_length if lasts(store, version, each, at))
+    return next(lasting, by_length[0] if by_length else None)
+
+
+def lasts(store: Store, version: Version, waiver: Waiver, at: datetime) -> bool:
+    """Whether it counts now, and no row of the surface that was written since says a time past its end.
+
+    So one that has ended stays ended for everybody, also for whose clock was put back.
+    """
+    rows = store.find(LedgerRow, surface=version.surface)
+    since = (row.at for row in rows if row.sequence >= waiver.sequence)
+    return waiver.holds(max(at, *since))
 
 
 def reopened(store: Store, version: Version) -> int:
@@ -68,4 +82,5 @@ def _read(store: Store, row: LedgerRow) -> Iterator[Waiver]:
         until=datetime.fromisoformat(terms["until"]),
         verdict=terms["verdict"],
         document=document.digest,
+        sequence=row.sequence,
     )

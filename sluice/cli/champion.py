@@ -1,27 +1,29 @@
 """`sluice champion`: who serves, who served, and back to the last good one."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import existing_store, settings_at, signed_pointer
-from sluice.cli.output import print_facts, print_json, print_table, show_error, with_home
-from sluice.errors import NotFound, SluiceError
+from sluice.cli.champion_mirror import mirror
+from sluice.cli.installation import existing_store, settings_at, signed_pointer, surface_of
+from sluice.cli.output import print_facts, print_json, print_table, with_home
+from sluice.errors import NotFound
 
 if TYPE_CHECKING:
-    from flows.workplace import Workplace
+    from registry.reigns import Reign
+    from sluice.store.port import Store
 
 TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
-_WATCH_SECONDS = 30.0
-"""An alias that was moved behind the store's back is put back within a minute."""
 
 
 @click.group()
 def champion() -> None:
     """Show the champion, its history and what changed, or roll back."""
+
+
+champion.add_command(mirror)
 
 
 @champion.command()
@@ -36,24 +38,32 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from registry.bake import bakes_until
     from registry.moves import position_of, version_of
     from registry.promotion import champion_of
+    from registry.reigns import reigns
 
-    store = existing_store(settings_at(home))
+    settings = settings_at(home)
+    store = existing_store(settings)
     found = champion_of(store, surface)
     if found is None:
         raise NotFound(f"{surface} has no champion; see `sluice review list {surface}`")
     version = version_of(store, surface, found.version)
+    bake = surface_of(settings, surface).at_least.bake_time
+    until = bakes_until(store, version, bake)
     facts = {
         **asdict(found),
+        "since": reigns(store, surface)[-1].since.isoformat(timespec="seconds"),
         "state": str(position_of(store, version).state),
+        "bakes_until": until and until.isoformat(timespec="seconds"),
         "author": version.author,
         "snapshot": version.snapshot,
     }
     if as_json:
         print_json(facts)
     else:
-        print_facts(f"Champion of {surface}", facts.items())
+        told = [(name.replace("_", " "), value) for name, value in facts.items()]
+        print_facts(f"Champion of {surface}", told)
 
 
 @champion.command()
@@ -67,7 +77,9 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:
       sluice champion history for_you
     """
     from registry.promotion import history as moves
+    from registry.reigns import reigns
 
+    store = existing_store(settings_at(home))
     rows = [
         {
             "epoch": row.epoch,
@@ -77,19 +89,39 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:
             "at": row.at.isoformat(timespec="seconds"),
             "reason": row.reason,
             "release": row.evidence[0],
+            "approved_by": list(reign.approved_by),
             "evidence": list(row.evidence[1:]),
         }
-        for row in moves(existing_store(settings_at(home)), surface)
+        for row, reign in zip(moves(store, surface), reigns(store, surface), strict=True)
     ]
     if as_json:
         print_json({"surface": surface, "history": rows})
         return
-    head = ("epoch", "version", "action", "actor", "at", "reason", "release")
+    if not rows:
+        raise NotFound(
+            f"{surface} never had a champion; see `sluice review list {surface}`"
+        )
+    head = (
+        "epoch",
+        "version",
+        "action",
+        "actor",
+        "approved by",
+        "UTC",
+        "reason",
+        "release",
+    )
     shown = [
-        [row[name] if name != "release" else row[name][:12] for name in head]
+        [
+            row["epoch"], row["version"], row["action"], row["actor"],
+            ", ".join(row["approved_by"]), row["at"][:16].replace("T", " "), row["reason"], row["release"][:12],
+        ]
         for row in rows
-    ]
+    ]  # fmt: skip
     print_table(f"Champions of {surface}", head, shown)
+    click.echo(
+        f"next: sluice champion as-of {surface} TIME, for the evidence of one of them"
+    )
 
 
 @champion.command("as-of")
@@ -108,14 +140,33 @@ def as_of(surface: str, time: datetime, home: Path | None, as_json: bool) -> Non
     from registry.reigns import reign_at
 
     moment = time.replace(tzinfo=UTC)
-    found = reign_at(existing_store(settings_at(home)), surface, moment)
+    store = existing_store(settings_at(home))
+    found = reign_at(store, surface, moment)
     facts = asdict(found)
     if as_json:
         print_json({"surface": surface, "at": moment.isoformat(), **facts})
-    else:
-        print_facts(
-            f"Champion of {surface} at {moment:%Y-%m-%d %H:%M:%S} UTC", facts.items()
-        )
+        return
+    facts |= {
+        "since": found.since.isoformat(timespec="seconds"),
+        "until": found.until.isoformat(timespec="seconds") if found.until else "now",
+        "approved_by": ", ".join(found.approved_by),
+        "waived": ", ".join(found.waived) or "nothing",
+        "evidence": ", ".join(_named(store, found)),
+    }
+    told = [(name.replace("_", " "), value) for name, value in facts.items()]
+    print_facts(f"Champion of {surface} at {moment:%Y-%m-%d %H:%M:%S} UTC", told)
+    click.echo(f"next: sluice gates explain {surface} {found.version}")
+
+
+def _named(store: "Store", found: "Reign") -> list[str]:
+    """What each document of the evidence is, with the head of its digest."""
+    from sluice.store.records import Document
+
+    documents = [(digest, store.get(Document, digest=digest)) for digest in found.evidence]
+    return [
+        f"{each.kind} {digest[:12]}" if each else f"{digest[:12]} is gone"
+        for digest, each in documents
+    ]
 
 
 @champion.command()
@@ -141,6 +192,9 @@ def diff(surface: str, first: int, second: int, home: Path | None, as_json: bool
         print_json(
             {"surface": surface, "first": first, "second": second, "differences": found}
         )
+        return
+    if not found:
+        click.echo(f"nothing sets {surface} {first} apart from {surface} {second}")
         return
     rows = [tuple(row.values()) for row in found]
     head = ("about", "what", f"version {first}", f"version {second}")
@@ -186,69 +240,4 @@ def rollback(
         print_facts(f"{surface} is rolled back", facts.items())
         click.echo(
             f"next: sluice champion mirror {surface}, once MLflow is up, tells it too"
-        )
-
-
-@champion.command()
-@click.argument("surface")
-@with_home
-@click.option("--watch", is_flag=True, help="Do it again every 30 s, until Ctrl-C.")
-def mirror(surface: str, home: Path | None, as_json: bool, watch: bool) -> None:
-    """Tell the serving pointer and MLflow again who serves SURFACE; mends an alias that was moved.
-
-    With --watch it speaks only of what it told or mended, and outlives an MLflow that is down.
-
-    \b
-    Example:
-      sluice champion mirror for_you
-    """
-    from flows.workplace import open_workplace
-    from sluice.cli.programs import until_stopped
-
-    workplace = open_workplace(surface, str(settings_at(home).home))
-    if not watch:
-        _say(_mirrored(workplace), as_json=as_json)
-        return
-    with until_stopped():
-        while True:
-            _mirror_again(workplace, as_json=as_json)
-            time.sleep(_WATCH_SECONDS)
-
-
-def _mirrored(workplace: "Workplace") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from flows.dossier import mlflow_mirror
-    from flows.promote import tell
-    from registry.relay import reconcile
-
-    told = tell(workplace)
-    reconcile(workplace.store, [signed_pointer(workplace.settings, workplace.store)])
-    found = mlflow_mirror(workplace).reconcile(workplace.store, workplace.name)
-    return {
-        "surface": workplace.name,
-        "told": told,
-        "mended": found.mended,
-        **asdict(found),
-    }
-
-
-def _mirror_again(workplace: "Workplace", *, as_json: bool) -> None:
-    try:
-        done = _mirrored(workplace)
-    except SluiceError as error:
-        show_error(error, machine=as_json)
-        return
-    if done["told"] or done["mended"]:
-        _say(done, as_json=as_json)
-
-
-def _say(done: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(done)
-        return
-    click.echo(f"{done['told']} moves told to the serving pointer and MLflow")
-    if done["mended"]:
-        click.echo(
-            f"MLflow's alias said {done['found']}, and is put back to {done['expected']}"
         )

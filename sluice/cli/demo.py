@@ -105,6 +105,7 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
         "evidence_page": packaged["page"] if packaged else retrained.get("page"),
         "ranking": None,
         "drift": None,
+        "bakes_until": None,
     }
     if "promote" in done:
         with step("ranking"):
@@ -113,6 +114,7 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
             )
         found["drift"] = monitor(surface, None, home)
         found["state"] = found["drift"]["state"]
+        found["bakes_until"] = found["drift"]["bakes_until"]
     return found
 
 

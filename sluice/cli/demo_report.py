@@ -109,5 +109,8 @@ def _where(found: dict[str, Any]) -> None:
     ]
     if found["ranking"]:
         rows.append(("ask it", f"sluice serve {surface} --home {home}"))
+    if found["bakes_until"]:
+        confirm = f"sluice run monitor {surface} --home {home}"
+        rows.append(("confirm it", f"{confirm}   # bakes until {found['bakes_until']}"))
     known = [row for row in rows if row[1] is not None]
     print_facts(f"{surface} version {found['version']}: {found['state']}", known)

@@ -50,6 +50,15 @@ def explain(
     print_line(f"{surface} {version} is {state}: {held}", style="bold")
     for each in rows:
         _show(each, why_not=why_not)
+    if why_not and not holding:
+        click.echo(
+            "\nnothing would have to change: every mandatory gate passed or is waived"
+        )
+    if why_not and holding:
+        click.echo(
+            "\na verdict stands: a newer snapshot or a changed declaration makes another version, which is "
+            f"judged anew\nnext: sluice run lifecycle {surface}"
+        )
     if holding and not why_not:
         click.echo(f"\nnext: sluice gates explain {surface} {version} --why-not")
 

@@ -58,6 +58,20 @@ def surface_of(settings: "Settings", name: str) -> "Surface":
     return load_surface(surface_path(settings.surfaces, name))
 
 
+def tell_reviews(settings: "Settings", store: "Store", declared: "Surface") -> str | None:
+    """Let MLflow's pages say what was decided; returns why they do not yet, where they do not."""
+    from registry.mirror import MirrorError, MlflowMirror
+
+    if not settings.mlflow.is_dir():
+        return None
+    mirror = MlflowMirror(settings.mlflow_uri, settings.mlflow / "artifacts")
+    try:
+        mirror.reviewed(store, declared.name, declared.at_least.approvers)
+    except MirrorError as error:
+        return str(error)
+    return None
+
+
 def accounts_of(settings: "Settings") -> "Accounts":
     """The accounts of MLflow's pages; nothing is made before they are asked for something."""
     from registry.mlflow_accounts import Accounts

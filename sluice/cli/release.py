@@ -133,5 +133,17 @@ def _told(claims: dict[str, Any]) -> dict[str, Any]:
     """The claims as a person reads them."""
     gates = [f"{each['gate']} {each['outcome']}" for each in claims["gates"]]
     reviewers = [each["reviewer"] for each in claims["reviews"]]
-    told = {"gates": ", ".join(gates), "reviewed by": ", ".join(reviewers)}
-    return {**claims["provenance"], **told, "signed at": claims["signed_at"]}
+    # A release that was signed before waivers were claimed says nothing of any.
+    waivers = [
+        f"{each['gate']} by {each['by']}: {each['reason']}"
+        for each in claims.get("waivers", ())
+    ]
+    told = {"gates": ", ".join(gates), "waived": "; ".join(waivers) or "nothing"}
+    told["approved by"] = ", ".join(reviewers)
+    evidence = ", ".join(each[:12] for each in claims["provenance"].get("evidence", ()))
+    return {
+        **claims["provenance"],
+        "evidence": evidence,
+        **told,
+        "signed at": claims["signed_at"],
+    }

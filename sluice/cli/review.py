@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
-from sluice.cli.installation import existing_store, settings_at, surface_of
-from sluice.cli.output import print_json, print_table, with_home
+from sluice.cli.installation import existing_store, settings_at, surface_of, tell_reviews
+from sluice.cli.output import NONE, print_json, print_table, with_home
 
 
 @click.group()
@@ -68,16 +68,22 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
     from flows.dossier import gather
     from flows.workplace import open_workplace
     from registry.evidence import approve_command, gate_rows, headline, metric_rows
-    from registry.moves import version_of
+    from registry.moves import position_of, version_of
+    from registry.review_tags import REVIEWED, review_tags
+    from sluice.store.records import State
 
     settings = settings_at(home)
     workplace = open_workplace(surface, str(settings.home))
-    evidence = gather(workplace, version_of(workplace.store, surface, version))
+    store, found = workplace.store, version_of(workplace.store, surface, version)
+    evidence = gather(workplace, found)
     page = workplace.settings.evidence / surface / f"{version}.html"
+    state = position_of(store, found).state
+    needs = workplace.surface.at_least.approvers
+    decided = review_tags(store, found, needs).get(REVIEWED)
     if as_json:
-        print_json(_as_json(evidence, page))
+        print_json(_as_json(evidence, page) | {"state": state, "decided": decided})
         return
-    click.echo(f"{surface} {version}: {headline(evidence)}")
+    click.echo(f"{surface} {version} is {state.replace('_', ' ')}: {headline(evidence)}")
     print_table(
         "Gates",
         ("gate", "verdict", "why"),
@@ -90,9 +96,14 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
         ("metric", *names),
         [(r["metric"], *(r["values"][n] for n in names)) for r in rows],
     )
-    click.echo(f"release {evidence.release}\nthe whole evidence: {page}")
-    if command := approve_command(evidence):
+    click.echo(f"release {evidence.release or NONE}\nthe whole evidence: {page}")
+    click.echo(decided or f"nobody has decided yet; people who have to approve: {needs}")
+    if state == State.IN_REVIEW and (command := approve_command(evidence)):
         click.echo(f"next: {command}")
+    elif state == State.APPROVED:
+        click.echo(f"next: sluice run promote {surface} --version {version}")
+    elif state == State.BLOCKED:
+        click.echo(f"next: sluice gates explain {surface} {version} --why-not")
 
 
 def _as_json(evidence: Any, page: Path) -> dict[str, Any]:
@@ -129,13 +140,15 @@ def approve(
     """
     from registry import review as decisions
     from registry.moves import version_of
+    from registry.proof import approvals
     from sluice.store.records import State
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
+    found = version_of(store, surface, version)
     row = decisions.approve(
         store,
-        version_of(store, surface, version),
+        found,
         reviewer=reviewer,
         reviewers=declared.review.reviewers,
         approvers=declared.at_least.approvers,
@@ -143,13 +156,19 @@ def approve(
         reason=reason,
         at=datetime.now(UTC),
     )
-    _said(row, as_json=as_json)
+    given = [each.actor for each in approvals(store, found, digest)]
+    untold = tell_reviews(settings, store, declared)
+    _said(row, untold, as_json=as_json, approved_by=given)
     if as_json:
         return
     if row.after == State.APPROVED:
         click.echo(f"next: sluice run promote {surface} --version {version}")
     else:
-        click.echo(f"{declared.at_least.approvers} people must approve it")
+        needs = declared.at_least.approvers
+        click.echo(f"{len(given)} of {needs} people approved it: {', '.join(given)}")
+        click.echo(
+            f"next: {needs - len(given)} more of {', '.join(declared.review.reviewers)}"
+        )
 
 
 @review.command()
@@ -172,29 +191,33 @@ def reject(
     from registry.moves import version_of
 
     settings = settings_at(home)
-    store = existing_store(settings)
+    store, declared = existing_store(settings), surface_of(settings, surface)
     row = decisions.reject(
         store,
         version_of(store, surface, version),
         reviewer=reviewer,
-        reviewers=surface_of(settings, surface).review.reviewers,
+        reviewers=declared.review.reviewers,
         reason=reason,
         at=datetime.now(UTC),
     )
-    _said(row, as_json=as_json)
+    _said(row, tell_reviews(settings, store, declared), as_json=as_json)
 
 
-def _said(row: Any, *, as_json: bool) -> None:
+def _said(row: Any, untold: str | None, *, as_json: bool, **more: Any) -> None:
+    """The decision, which stands in the ledger whether MLflow's page shows it already or not."""
     if as_json:
-        print_json(
-            {
-                "surface": row.surface,
-                "version": row.version,
-                "state": row.after,
-                "ledger": row.sequence,
-            }
-        )
-    else:
+        facts = {
+            "state": row.after,
+            "ledger": row.sequence,
+            "mlflow": untold or "told",
+            **more,
+        }
+        print_json({"surface": row.surface, "version": row.version, **facts})
+        return
+    click.echo(
+        f"{row.surface} {row.version} is {row.after} by {row.actor}, ledger row {row.sequence}"
+    )
+    if untold:
         click.echo(
-            f"{row.surface} {row.version} is {row.after} by {row.actor}, ledger row {row.sequence}"
+            f"MLflow does not show it yet ({untold}); later: sluice champion mirror {row.surface}"
         )

@@ -221,7 +221,7 @@ class LedgerRow(Record):
     surface: str
     version: int
     action: str
-    """register, gate, waive, package, submit, approve, reject, promote, confirm, rollback."""
+    """register, gate, waive, package, submit, approve, reject, promote, confirm, rollback, revert."""
     actor: str
     role: str
     reason: str

@@ -115,15 +115,18 @@ def test_a_reviewer_reads_the_evidence_approves_and_sees_the_champion_change(
 ):
     page = candidate(REVIEWER)
     shot(page, "review-candidate")
-    page.get_by_role("link", name="for_you version 2").click()
-    page.get_by_text("Artifacts").click()
-    page.get_by_text("evidence.html").click()
-    page.frame_locator("iframe").get_by_text("All gates passed").first.wait_for()
-    shot(page, "review-evidence")
+    page.get_by_text("Who gains and who pays, against the champion").wait_for()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="the whole evidence").click()
+    evidence = opened.value
+    evidence.frame_locator("iframe").get_by_text("All gates passed").first.wait_for()
+    shot(evidence, "review-evidence")
+    evidence.close()
 
-    page.goto(version_page(ui, "for_you-candidates", 2))
     set_tag(page, "review", "approved: better on every metric")
     page.get_by_role("cell", name="approved: better on every metric").wait_for()
+    page.reload()
+    page.get_by_text("): 1 of 1 needed").wait_for()
     shot(page, "review-approved")
     assert decisions(installation) == [("approve", REVIEWER)]
 

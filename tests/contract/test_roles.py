@@ -8,7 +8,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
 from registry.audit import audit
-from registry.pointer import PointerReceiver
+from registry.pointer import PointerReceiver, read_pointer
 from registry.promotion import champion_of
 from registry.relay import relay
 from sluice.errors import ConfigError, Refused, UserError
@@ -16,7 +16,7 @@ from sluice.store import open_store
 from sluice.store.content import KINDS
 from sluice.store.records import OutboxRow, State
 from sluice.store.roles import RIGHTS, protect_ledger
-from tests.lib.promotions import bring, rollback
+from tests.lib.promotions import bring, release_of, rollback
 
 ROLE = "sluice_app"
 
@@ -99,6 +99,31 @@ def test_the_role_cannot_tamper(application, statement):
     else:
         with pytest.raises(InsufficientPrivilege):
             run(application, statement)
+
+
+OTHERS_WORK = (
+    "UPDATE champion SET version = 1, release = '{first}', last_good_version = NULL",
+    "UPDATE champion SET epoch = epoch + 1",
+    "UPDATE position SET state = 'champion' WHERE version = 1",
+)
+"""What the role must be allowed, for it promotes; done past the promotion machine, it is found."""
+
+
+@pytest.mark.parametrize("statement", OTHERS_WORK)
+def test_a_champion_that_the_role_moves_by_sql_alone_is_found_and_reaches_nobody(
+    application, tmp_path, statement
+):
+    with open_store(application) as store:
+        first = bring(store, State.CHAMPION, "a")
+        bring(store, State.CHAMPION, "b")
+        relay(store, [PointerReceiver(tmp_path)])
+        assert audit(store, pointers=tmp_path) == []
+
+        run(application, statement.format(first=release_of(first)))
+
+        assert audit(store, pointers=tmp_path)
+        relay(store, [PointerReceiver(tmp_path)])
+        assert read_pointer(tmp_path, "feed").version == 2
 
 
 def test_the_owner_could_so_the_test_above_can_fail(owner):

@@ -1,16 +1,24 @@
 """Reviews in MLflow: a real server over HTTP, with an author, a reviewer, an outsider and the promoter."""
 
 import base64
+import json
 import stat
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
+from click.testing import CliRunner
 
+from registry.audit import audit
+from registry.mirror import MlflowMirror
 from registry.mlflow_accounts import ADMIN, Accounts
 from registry.mlflow_app import registry_routes
+from registry.reversion import keep_reversion
 from registry.review_rules import MATRIX, Who
+from sluice.cli import main
 from sluice.cli.installation import accounts_of
 from sluice.errors import Refused
+from sluice.gate_spec import TIERS
 from sluice.store import open_store
 from sluice.store.records import LedgerRow, State
 from tests.lib.promotions import release_of
@@ -26,8 +34,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No path_separator found:DeprecationWarning"),
 ]
 AUTHOR, REVIEWER, OUTSIDER, PROMOTER = PEOPLE.values()
+CRITICAL = 'tier = "critical"\n'
+ALL_GATES = list(TIERS["critical"].gates)
 ALIAS = "/api/2.0/mlflow/registered-models/alias"
-RUNS = ("approved", "rejected", "changed", "asked", "raced")
+RUNS = ("approved", "rejected", "changed", "asked", "raced", "typed", "typed again", "both")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +70,13 @@ def rows(office, version) -> list[tuple[str, str, str]]:
     return [(row.action, row.actor, row.reason) for row in found if row.role == "reviewer"]
 
 
+def ledger(office, version, action):
+    with open_store(office.settings.database_url) as store:
+        return store.find(
+            LedgerRow, surface=version.surface, version=version.number, action=action
+        )
+
+
 def first_run(office) -> str:
     """MLflow's run of the surface's first version."""
     body = {"name": "feed-candidates", "alias": "candidate-1"}
@@ -76,7 +93,10 @@ def test_a_reviewers_tag_is_a_row_of_the_ledger_before_it_is_a_tag(office, versi
     assert told(office.tag(REVIEWER, "approved", version=number)) == (200, "")
     assert rows(office, version) == [("approve", REVIEWER, "")]
     assert office.tags(number)["review"] == "approved"
-    assert office.tags(number)["sluice.reviewed"].startswith(f"{REVIEWER}, ledger row ")
+    (row,) = ledger(office, version, "approve")
+    assert office.tags(number)["sluice.reviewed"] == (
+        f"approved by {REVIEWER} (ledger row {row.sequence}): 1 of 1 needed"
+    )
 
     # Sent again, as by a page that got no answer.
     assert office.tag(REVIEWER, "approved", version=number).status_code == 200
@@ -94,11 +114,80 @@ def test_a_rejection_carries_its_reason_into_the_ledger(office, versions):
     assert rows(office, version) == [("reject", REVIEWER, "stale data")]
 
 
+def typed(office, *arguments):
+    """A command on the office's installation, while its server runs."""
+    surfaces = {"SLUICE_SURFACES": str(office.settings.surfaces)}
+    home = ("--home", str(office.settings.home), "--json")
+    done = CliRunner().invoke(main, [*arguments, *home], env=surfaces)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def test_a_decision_by_command_stands_on_mlflows_page_as_one_made_there(office, versions):
+    version, number = versions["typed"]
+    said = typed(
+        office, "review", "approve", "feed", str(version.number), "--reviewer", REVIEWER,
+        "--digest", release_of(version), "--reason", "better on every slice",
+    )  # fmt: skip
+
+    assert (said["state"], said["mlflow"], said["approved_by"]) == (
+        "approved",
+        "told",
+        ["rita"],
+    )
+    assert office.tags(number)["review"] == "approved: better on every slice"
+    assert office.tags(number)["sluice.reviewed"] == (
+        f"approved by rita (ledger row {said['ledger']}): 1 of 1 needed"
+    )
+
+    version, number = versions["typed again"]
+    typed(office, "review", "reject", "feed", str(version.number), "--reviewer", REVIEWER, "--reason", "stale")  # fmt: skip
+    assert office.tags(number)["review"] == "rejected: stale"
+
+
+def test_who_has_approved_so_far_stands_on_the_page_wherever_they_did(office, versions):
+    """The surface's tier is raised for a moment to one that two people have to approve."""
+    version, number = versions["both"]
+    declared = office.settings.surfaces / "feed.toml"
+    standard = declared.read_text()
+    declared.write_text(
+        CRITICAL + standard + "[gates]\nmandatory = " + json.dumps(ALL_GATES)
+    )
+    try:
+        assert told(office.tag(REVIEWER, "approved: fine", version=number)) == (200, "")
+        assert office.tags(number)["sluice.reviewed"].endswith("1 of 2 needed")
+        said = typed(
+            office, "review", "approve", "feed", str(version.number), "--reviewer", "rob",
+            "--digest", release_of(version),
+        )  # fmt: skip
+    finally:
+        declared.write_text(standard)
+
+    assert said["approved_by"] == ["rita", "rob"]
+    first, second = ledger(office, version, "approve")
+    assert office.tags(number)["sluice.reviewed"] == (
+        f"approved by rita (ledger row {first.sequence}) and rob (ledger row {second.sequence}): "
+        "2 of 2 needed"
+    )
+
+
+def test_a_tag_that_the_ledger_does_not_back_is_taken_away(office, versions):
+    """As anybody sets one in an MLflow without accounts, whose database this is."""
+    _, number = versions["asked"]
+    mirror = MlflowMirror(office.settings.mlflow_uri, office.settings.mlflow / "artifacts")
+    mirror._client.set_model_version_tag("feed-candidates", number, "review", "approved")
+
+    with open_store(office.settings.database_url) as store:
+        assert versions["asked"][0].number in mirror.reviewed(store, "feed", 1)
+        assert mirror.reviewed(store, "feed", 1) == ()
+    assert "review" not in office.tags(number)
+
+
 @pytest.mark.parametrize(
     ("who", "status", "why"),
     [
         (AUTHOR, 403, "made version"),
-        (OUTSIDER, 403, "is no reviewer of feed; reviewers: ann, rita"),
+        (OUTSIDER, 403, "is no reviewer of feed; reviewers: ann, rita, rob"),
         (PROMOTER, 403, "is no reviewer of feed"),
         (ADMIN, 403, "is no reviewer of feed"),
     ],
@@ -119,7 +208,7 @@ def test_a_version_that_is_not_in_review_is_not_reviewed(office, versions):
     status, why = told(office.tag(REVIEWER, "rejected: late", version=number))
 
     assert (status, "is champion; reject needs in_review" in why) == (409, True), why
-    assert "review" not in office.tags(number)
+    assert office.tags(number).get("review") != "rejected: late"
 
 
 def test_evidence_of_another_release_is_not_approved(office, versions):
@@ -232,6 +321,30 @@ def test_the_alias_champion_is_moved_by_the_promoter_alone(office, versions):
     }
 
     assert answers == {who: 200 if who == PROMOTER else 403 for who in office.passwords}
+
+
+def test_who_moved_the_alias_is_seen_and_stands_in_the_ledger_with_the_move_put_back(
+    office, versions
+):
+    """The promoter's own account, used by hand: the one way that MLflow lets through."""
+    version, _ = versions["served"]
+    crowned(office.settings, version)
+    mirror = MlflowMirror(office.settings.mlflow_uri, office.settings.mlflow / "artifacts")
+    with open_store(office.settings.database_url) as store:
+        mirror.reconcile(store, "feed")
+        gone = office.ask(PROMOTER, "DELETE", ALIAS, name="feed", alias="champion")
+        found = mirror.reconcile(store, "feed")
+        row = keep_reversion(store, "feed", found, actor="watch", at=datetime.now(UTC))
+        after = mirror.reconcile(store, "feed")
+
+        assert gone.status_code == 200, gone.text
+        assert (found.moved, after.mended) == (True, False)
+        assert f"'{PROMOTER}' moved it through MLflow at " in row.reason
+        assert (
+            keep_reversion(store, "feed", after, actor="watch", at=datetime.now(UTC))
+            is None
+        )
+        assert audit(store) == []
 
 
 def test_graphql_reads_and_never_writes(office):

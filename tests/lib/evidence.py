@@ -93,3 +93,42 @@ def an_evidence(**changes: Any) -> Evidence:
         release=RELEASE,
     )
     return replace(complete, **changes)
+
+
+def closely_looked_at(**changes: Any) -> Evidence:
+    """An evidence with slices, calibration, churn and what each party gets."""
+    bounds = {"difference": 0.03, "low": 0.021, "high": 0.039, "confidence": 0.95}
+    worse = {"difference": -0.04, "low": -0.06, "high": -0.02, "confidence": 0.95}
+    ratio = {
+        "ratio": 1.02, "low": 0.97, "high": 1.08, "confidence": 0.95, "normalized_entropy": 0.91,
+    }  # fmt: skip
+    found: dict[str, Any] = {
+        "slices": {
+            "metric": "ndcg@10",
+            "outcome": "fail",
+            "worst": "hour=00-05",
+            "slices": [
+                _a_slice("hour=06-11", "pass", bounds),
+                _a_slice("hour=00-05", "fail", worse),
+            ],
+        },
+        "calibration": {
+            "click": [{"name": "all", "calibration": ratio, "decision": {"outcome": "pass"}}]
+        },
+        "reliability": {"click": {"predicted": [0.02, 0.1], "observed": [0.03, 0.09]}},
+        "churn": {"overlap@10": 0.81},
+        "stakeholders": (
+            {"party": "users", "meaning": "nDCG@10", "better": "higher", "candidate": 0.64,
+             "reference": 0.61, **bounds},
+        ),
+    }  # fmt: skip
+    return an_evidence(**{**found, **changes})
+
+
+def _a_slice(name: str, outcome: str, comparison: dict[str, float]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "comparison": {**comparison, "requests": 900},
+        "adjusted": 0.01,
+        "decision": {"outcome": outcome, "reason": "as measured", "threshold": -0.03},
+    }

@@ -34,6 +34,7 @@ SECONDS = 240
 SURFACE = """
 name = "for_you"
 owner = "ranking-team"
+tier = "experimental"     # without a bake: a story is told in a minute
 
 [data]
 min_requests = 100

@@ -29,7 +29,7 @@ name = "{name}"
 owner = "ranking-team"
 
 [review]
-reviewers = ["rita", "ann"]
+reviewers = ["rita", "ann", "rob"]
 """
 PEOPLE = {
     "author": "ann",
@@ -68,13 +68,14 @@ class Office:
         return {tag["key"]: tag["value"] for tag in found["model_version"].get("tags", [])}
 
 
-def a_home(folder: Path, *surfaces: str) -> Settings:
-    """An installation with these surfaces and nothing in it."""
+def a_home(folder: Path, *surfaces: str, database_url: str = "") -> Settings:
+    """An installation with these surfaces and nothing in it; its store in SQLite if none is named."""
     declared = folder / "surfaces"
     declared.mkdir(parents=True)
     for name in surfaces:
         (declared / f"{name}.toml").write_text(SURFACE.format(name=name))
-    return load_settings({"SLUICE_SURFACES": str(declared)}, folder / "home")
+    named = {"SLUICE_SURFACES": str(declared), "SLUICE_DATABASE_URL": database_url}
+    return load_settings(named, folder / "home")
 
 
 def a_mirrored(

@@ -70,7 +70,6 @@ REFUSED = [
     ("tier = 'critical'", "(file)", "tier critical must name slices, churn, freshness, coverage"),
     ("[gates]\nmandatory = ['quality']", "(file)", "must name data, leakage, replay"),
     ("tier = 'vital'", "tier", "'critical'"),
-    ("[monitors]\nwindow = '30m'", "(file)", "watches 1h or more"),
     ("[gates.quality]\nrule = 'equivalence'\nmargin = 0.0", "gates.quality", "can never be shown"),
     ("[gates.slices]\ndimensions = []", "gates.slices.dimensions", "at least 1 item"),
     ("[gates.slices]\ndimensions = ['mood']", "gates.slices.dimensions.0", "'activity'"),

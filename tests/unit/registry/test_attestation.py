@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from registry import promotion
 from registry.attestation import SignedPointer, Signer
 from registry.keys import KeyRing
 from registry.pointer import PointerReceiver, read_pointer
@@ -15,9 +17,9 @@ from serving.custody import check_bytes
 from serving.trust import signed_files
 from sluice.errors import Refused
 from sluice.store.memory import MemoryStore
-from sluice.store.records import LedgerRow, State, Version
+from sluice.store.records import LedgerRow, Outcome, State, Version
 from tests.lib import promotions
-from tests.lib.promotions import bring, confirm, promote, rollback
+from tests.lib.promotions import bring, confirm, judged, promote, rollback
 from tests.lib.releases import small_release
 from tests.lib.stores import T0
 
@@ -85,7 +87,30 @@ def test_a_promotion_signs_what_decided_it_and_then_points(room):
     assert claims["reviews"] == [
         {"reviewer": "rita", "at": approval.at.isoformat(), "ledger": approval.sequence, "hash": approval.hash}
     ]  # fmt: skip
+    assert claims["waivers"] == []
     assert claims["signed_at"] == T0.isoformat()
+
+
+def test_the_signature_says_who_waived_what_why_and_until_when(room):
+    version = bring(room.store, State.CANDIDATE, "a")
+    gates = [*judged("data", "leakage"), *judged("quality", outcome=Outcome.FAIL)]
+    given = {"mandatory": promotions.MANDATORY, **promotions.BY_FLOW}
+    promotion.gate(room.store, version, gates, **given)
+    until = T0 + timedelta(days=2)
+    row = promotion.waive(
+        room.store, version, "quality", actor="rita", reviewers=promotions.REVIEWERS,
+        reason="a thin week", until=until, at=T0,
+    )  # fmt: skip
+    promotion.gate(room.store, version, (), **given)
+    for step in (promotions.package, promotions.submit, promotions.approve, promote):
+        step(room.store, version)
+    relay(room.store, [room.receiver])
+
+    claims = room.signed(room.releases[1]).claims
+    assert {each["gate"]: each["outcome"] for each in claims["gates"]}["quality"] == "fail"
+    assert claims["waivers"] == [
+        {"gate": "quality", "by": "rita", "reason": "a thin week", "until": until.isoformat(), "terms": row.evidence[0]}
+    ]  # fmt: skip
 
 
 def test_a_second_telling_leaves_the_signature_as_it_is(room):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -266,63 +265,6 @@ def test_a_version_that_was_not_approved_is_held(store, reached):
     with pytest.raises(Held, match="cannot serve"):
         lib.promote(store, bring(store, reached))
     assert store.find(Champion) == store.find(OutboxRow) == ()
-
-
-def forget(store, kind, **equals):
-    for record in store.find(kind, **equals):
-        del store._records[kind][tuple(getattr(record, name) for name in record.key)]
-
-
-def alter(store, kind, record, **changes):
-    forget(store, kind, **{name: getattr(record, name) for name in record.key})
-    store._write(replace(record, **changes))
-
-
-def test_every_single_piece_of_evidence_is_needed(store):
-    """Removing or altering any one of them holds an approved version."""
-
-    def of_quality(kind):
-        verdict = store.find(Verdict, gate="quality")[0]
-        return verdict if kind is Verdict else store.get(Document, digest=verdict.evidence)
-
-    def approval():
-        return store.find(LedgerRow, action="approve")[0]
-
-    removals = {
-        **{
-            f"verdict of {gate}": lambda gate=gate: forget(store, Verdict, gate=gate)
-            for gate in MANDATORY
-        },
-        "failed": lambda: alter(store, Verdict, of_quality(Verdict), outcome=Outcome.FAIL),
-        "unsure": lambda: alter(
-            store, Verdict, of_quality(Verdict), outcome=Outcome.INCONCLUSIVE
-        ),
-        "evidence": lambda: forget(store, Document, digest=of_quality(Document).digest),
-        "altered evidence": lambda: alter(
-            store, Document, of_quality(Document), body={"auc": 1.0}
-        ),
-        "release": lambda: forget(store, Release),
-        "release of another": lambda: alter(
-            store, Release, store.find(Release)[0], version=9
-        ),
-        "approval": lambda: forget(store, LedgerRow, action="approve"),
-        "approval by the author": lambda: alter(store, LedgerRow, approval(), actor="Ann"),
-        "approval of other bytes": lambda: alter(
-            store, LedgerRow, approval(), evidence=("f" * 64,)
-        ),
-    }
-    version = bring(store, State.APPROVED)
-    whole = {kind: dict(records) for kind, records in store._records.items()}
-    blocked = []
-    for name, remove in removals.items():
-        remove()
-        with pytest.raises(Held):
-            lib.promote(store, version)
-        blocked.append(name)
-        store._records = {kind: dict(records) for kind, records in whole.items()}
-
-    assert blocked == list(removals)
-    assert lib.promote(store, version).epoch == 1
 
 
 def promote_by(store, version, **changes):

@@ -14,7 +14,7 @@ from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, LedgerRow, Outcome, State
 from tests.lib import promotions as lib
 from tests.lib.promotions import BY_FLOW, MANDATORY, REVIEWERS, bring, judged
-from tests.lib.stores import T0
+from tests.lib.stores import T0, a_draft
 
 SOON = T0 + timedelta(days=7)
 WITH_SLICES = (*MANDATORY[:-1], "slices", "replay")
@@ -201,3 +201,23 @@ def test_an_explanation_names_the_waiver_and_what_holds(store, blocked):
     assert held(SOON) == {"slices", "replay"}
     [slices] = [each for each in explain(store, blocked, WITH_SLICES, T0) if each.waiver]
     assert slices.waiver.reason == "night is new"
+
+
+def test_a_waiver_that_has_ended_does_not_come_back_when_a_clock_is_put_back(
+    store, blocked
+):
+    waive(store, blocked)
+    judge(store, blocked)
+    lib.package(store, blocked)
+    submit(store, blocked)
+    lib.approve(store, blocked)
+    promotion.register(store, a_draft("another"), actor="ann", at=SOON)
+
+    with pytest.raises(Held, match="its waiver by rita ended"):
+        promote(store, blocked)
+    held = [each.gate for each in explain(store, blocked, WITH_SLICES, T0) if each.holds]
+    assert held == ["slices"]
+
+    # One that is given after that counts, though it ends before the moment that was written down.
+    waive(store, blocked, until=SOON - timedelta(days=1))
+    assert promote(store, blocked).action == "promote"

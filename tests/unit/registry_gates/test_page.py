@@ -3,10 +3,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from registry.description import markdown
 from registry.gates.judgement import Judgement
-from registry.page import markdown, page
+from registry.page import page
 from sluice.store.records import Outcome
-from tests.lib.evidence import RELEASE, a_comparison, an_evidence
+from tests.lib.evidence import RELEASE, a_comparison, an_evidence, closely_looked_at
 
 HOSTILE = "<script>alert('x')</script>\"'&|[a](javascript:b)`"
 PNG = b"\x89PNG\r\n"
@@ -121,6 +122,21 @@ def test_a_page_says_who_what_when_and_how_to_decide():
         assert words in said
 
 
+def test_a_page_shows_slices_calibration_and_who_gains_and_who_pays():
+    html = page(closely_looked_at(approvers=2), {"calibration": PNG})
+    said = text(html)
+
+    for words in (
+        "hour=00-05 900 -0.0400",
+        "click all 1.0200",
+        "users nDCG@10 higher is better 0.6400 0.6100 +0.0300",
+        "2 different people have to approve",
+    ):
+        assert words in said
+    assert 'alt="Rows in bins of equal mass' in html
+    assert "promises no probability" in text(page(an_evidence(), {}))
+
+
 def test_a_held_candidate_offers_no_approval():
     said = text(page(an_evidence(judgements=()), {}))
 
@@ -163,4 +179,4 @@ def test_markdown_has_a_row_for_each_gate_and_metric_and_the_command():
         == 4
     )
     assert {line.count("|") for line in lines if line.startswith("| auc")} == {7}
-    assert lines[-2].endswith(RELEASE)
+    assert any(line.endswith(f"--digest {RELEASE}") for line in lines)

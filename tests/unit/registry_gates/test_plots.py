@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from registry.plots import draw, top_gains
-from tests.lib.evidence import a_comparison, an_evidence
+from tests.lib.evidence import a_comparison, an_evidence, closely_looked_at
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -19,6 +19,13 @@ def test_every_plot_is_a_png_without_the_name_of_the_software():
     assert set(plots) == {"differences", "metrics", "gains"}
     assert all(png.startswith(PNG) for png in plots.values())
     assert not any(b"Software" in png for png in plots.values())
+
+
+def test_promised_probabilities_are_drawn_against_what_came():
+    plots = draw(closely_looked_at())
+
+    assert plots["calibration"].startswith(PNG)
+    assert plots["calibration"] == draw(closely_looked_at())["calibration"]
 
 
 def test_the_same_figures_give_the_same_bytes():

@@ -1,9 +1,7 @@
 import re
 from dataclasses import replace
 
-from registry.gates.judgement import Judgement
-from registry.tracking import metrics, note, parameters, tags
-from sluice.store.records import Outcome
+from registry.tracking import metrics, parameters, tags
 from tests.lib.evidence import RELEASE, a_comparison, an_evidence
 from tests.lib.tracked import DECLARATION, a_candidate, a_ranker
 
@@ -54,12 +52,3 @@ def test_tags_name_the_release_once_there_is_one(tmp_path):
     assert "sluice.release" not in tags(unpackaged)
     assert packaged.content != unpackaged.content
     assert replace(packaged).content == packaged.content
-
-
-def test_a_description_too_long_for_mlflow_says_where_the_rest_is():
-    long = Judgement("data", Outcome.FAIL, "x" * 9_000, {})
-
-    text = note(an_evidence(judgements=(long,)))
-
-    assert len(text) == 5_000
-    assert text.endswith("has all of it)")

@@ -1,0 +1,49 @@
+"""What is remembered of an alias that somebody moved behind the store's back: a row of the ledger."""
+
+from datetime import datetime
+
+from registry.mirror import MirroredChampion, Reconciled
+from registry.moves import position_of, version_of
+from sluice.store.port import Store
+from sluice.store.records import LedgerRow, Transition
+
+
+def keep_reversion(
+    store: Store, surface: str, reconciled: Reconciled, *, actor: str, at: datetime
+) -> LedgerRow | None:
+    """Write down that the alias was put back, and whom MLflow saw moving it.
+
+    One that was only late, because MLflow was down, is none of anybody's doing and leaves no row.
+    The version stays where it is: this is no move of the machine.
+    """
+    expected = reconciled.expected
+    if not reconciled.moved or expected is None or expected.version is None:
+        return None
+    version = version_of(store, surface, expected.version)
+    state = position_of(store, version).state
+    return store.transition(
+        Transition(
+            surface=surface,
+            version=version.number,
+            action="revert",
+            expected=state,
+            after=state,
+            actor=actor,
+            role="mirror",
+            reason=_told(reconciled.found, reconciled.seen),
+            idempotency_key=f"revert:{surface}:{expected.epoch}:{at.isoformat()}",
+            at=at,
+            evidence=(expected.release or "",),
+        )
+    )
+
+
+def _told(found: MirroredChampion | None, seen: str | None) -> str:
+    if found is None:
+        said = "was gone"
+    elif found.version is None:
+        said = "stood on a version that Sluice did not make"
+    else:
+        said = f"said version {found.version}, release {found.release}, epoch {found.epoch}"
+    who = seen or "nobody was seen doing it: not through MLflow with accounts"
+    return f"MLflow's alias {said} and was put back; {who}"

@@ -1,0 +1,22 @@
+"""How figures and moments are written for a reader of the evidence."""
+
+from datetime import datetime
+
+from registry.gates.judgement import finite
+
+NONE = "–"
+"""Stands for a figure that there is not."""
+
+
+def figure(value: float | None) -> str:
+    known = finite(value)
+    return NONE if known is None else f"{known:.4f}"
+
+
+def signed(value: float | None) -> str:
+    known = finite(value)
+    return NONE if known is None else f"{known:+.4f}"
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

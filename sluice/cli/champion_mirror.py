@@ -1,0 +1,98 @@
+"""`sluice champion mirror`: tell the serving pointer and MLflow again, and mend what was moved."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sluice.cli.installation import settings_at, signed_pointer
+from sluice.cli.output import print_json, show_error, with_home
+from sluice.errors import SluiceError
+
+if TYPE_CHECKING:
+    from flows.workplace import Workplace
+
+_WATCH_SECONDS = 30.0
+"""An alias that was moved behind the store's back is put back within a minute."""
+
+
+@click.command()
+@click.argument("surface")
+@with_home
+@click.option("--watch", is_flag=True, help="Do it again every 30 s, until Ctrl-C.")
+def mirror(surface: str, home: Path | None, as_json: bool, watch: bool) -> None:
+    """Tell the serving pointer and MLflow again who serves SURFACE; mends an alias that was moved.
+
+    With --watch it speaks only of what it told or mended, and outlives an MLflow that is down.
+
+    \b
+    Example:
+      sluice champion mirror for_you
+    """
+    from flows.workplace import open_workplace
+    from sluice.cli.programs import until_stopped
+
+    workplace = open_workplace(surface, str(settings_at(home).home))
+    if not watch:
+        _say(_mirrored(workplace), as_json=as_json)
+        return
+    with until_stopped():
+        while True:
+            _mirror_again(workplace, as_json=as_json)
+            time.sleep(_WATCH_SECONDS)
+
+
+def _mirrored(workplace: "Workplace") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from flows.dossier import mlflow_mirror
+    from flows.promote import tell, tell_reviews
+    from registry.relay import reconcile
+    from registry.reversion import keep_reversion
+
+    told = tell(workplace)
+    reconcile(workplace.store, [signed_pointer(workplace.settings, workplace.store)])
+    found = mlflow_mirror(workplace).reconcile(workplace.store, workplace.name)
+    row = keep_reversion(
+        workplace.store, workplace.name, found, actor=workplace.actor, at=datetime.now(UTC)
+    )
+    return {
+        "surface": workplace.name,
+        "told": told,
+        "reviews": list(tell_reviews(workplace)),
+        "ledger": row.sequence if row else None,
+        "mended": found.mended,
+        **asdict(found),
+    }
+
+
+def _mirror_again(workplace: "Workplace", *, as_json: bool) -> None:
+    try:
+        done = _mirrored(workplace)
+    except SluiceError as error:
+        show_error(error, machine=as_json)
+        return
+    if done["told"] or done["mended"] or done["reviews"]:
+        _say(done, as_json=as_json)
+
+
+def _say(done: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    click.echo(f"{done['told']} moves told to the serving pointer and MLflow")
+    if done["mended"]:
+        click.echo(
+            f"MLflow's alias said {done['found']}, and is put back to {done['expected']}"
+        )
+    if done["ledger"]:
+        click.echo(
+            f"moved by {done['seen'] or 'nobody that was seen'}; ledger row {done['ledger']}"
+        )
+    if done["reviews"]:
+        versions = ", ".join(str(each) for each in done["reviews"])
+        click.echo(
+            f"MLflow says of version {versions} again what the ledger says of its review"
+        )

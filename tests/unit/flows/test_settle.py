@@ -1,0 +1,43 @@
+"""What a watched window does to a champion that is still provisional."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from flows.monitor import settle
+from sluice.gate_spec import TIERS
+from sluice.store.memory import MemoryStore
+from sluice.store.records import LedgerRow, Outcome, State
+from tests.lib.promotions import BY_FLOW, bring
+
+HOUR = timedelta(hours=1)
+PROMOTED = BY_FLOW["at"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "after", "state"),
+    [
+        (Outcome.PASS, HOUR, State.CHAMPION),
+        (Outcome.PASS, HOUR / 2, State.CHAMPION_PROVISIONAL),
+        (Outcome.FAIL, HOUR, State.CHAMPION_PROVISIONAL),
+        (Outcome.INCONCLUSIVE, HOUR, State.CHAMPION_PROVISIONAL),
+    ],
+)
+def test_a_monitor_confirms_what_has_baked_over_a_good_window_and_nothing_else(
+    outcome, after, state
+):
+    store = MemoryStore()
+    baking = bring(store, State.CHAMPION_PROVISIONAL)
+    workplace = SimpleNamespace(
+        store=store,
+        name="feed",
+        actor="flow",
+        surface=SimpleNamespace(at_least=TIERS["standard"]),
+    )
+    watched = SimpleNamespace(end=PROMOTED)
+    arranged = SimpleNamespace(version=baking, watched=watched)
+
+    assert settle(workplace, arranged, outcome, PROMOTED + after) == state
+    confirmed = store.find(LedgerRow, action="confirm", version=1)
+    assert len(confirmed) == (state is State.CHAMPION)
