@@ -1,18 +1,25 @@
-"""The lifecycle: validate, retrain, package and submit to review; promote what is approved by then."""
+"""The lifecycle: validate, retrain, package and submit to review; promote what is approved by then.
+
+The champion that was promoted before is confirmed first, where it has baked.
+"""
 
 from datetime import datetime
 from typing import Any
 
 from prefect import flow
 
+from flows.monitor import monitor
 from flows.package import package
 from flows.promote import promote
 from flows.retrain import retrain
 from flows.validate import validate
-from flows.workplace import now, open_workplace
+from flows.workplace import Workplace, now, open_workplace
+from registry.bake import has_baked
 from registry.moves import position_of, version_of
+from registry.promotion import champion_of
 from registry.review import approve
-from sluice.store.records import State
+from sluice.errors import TooLittleData
+from sluice.store.records import Outcome, State, Version
 
 SERVED = frozenset(
     {State.CHAMPION_PROVISIONAL, State.CHAMPION, State.RETIRED, State.ROLLED_BACK}
@@ -46,7 +53,10 @@ def lifecycle(
         return found
     if approve_as is not None:
         approve_for(surface, number, approve_as, home)
-    if standing(surface, number, home) in {State.APPROVED, *SERVED}:
+    stands = standing(surface, number, home)
+    if stands is State.APPROVED and (watched := settled(surface, until, home)):
+        found["monitor"] = watched
+    if stands in {State.APPROVED, *SERVED}:
         found["promote"] = promote(surface, number, home)
     return found
 
@@ -55,6 +65,39 @@ def standing(surface: str, number: int, home: str | None) -> State:
     """Where the version stands now."""
     store = open_workplace(surface, home).store
     return position_of(store, version_of(store, surface, number)).state
+
+
+def settled(
+    surface: str, until: datetime | None, home: str | None
+) -> dict[str, Any] | None:
+    """Let the monitor confirm a champion that has baked, before another takes its place.
+
+    Confirmed, it is the last good version that a rollback goes back to. Over a bad window, or one too
+    short to tell, it is not: then the last good version before it stays, and its successor is not held.
+
+    Returns:
+        What the monitor found; None where no champion waits to be confirmed.
+    """
+    if baked_champion(open_workplace(surface, home), now()) is None:
+        return None
+    try:
+        return monitor(surface, until, home)
+    except TooLittleData as error:
+        return {
+            "outcome": Outcome.INCONCLUSIVE.value,
+            "reason": str(error),
+            "state": State.CHAMPION_PROVISIONAL.value,
+        }
+
+
+def baked_champion(workplace: Workplace, at: datetime) -> Version | None:
+    """The champion, where it has baked and nothing confirmed it yet."""
+    store, bake = workplace.store, workplace.surface.at_least.bake_time
+    champion = champion_of(store, workplace.name)
+    if champion is None:
+        return None
+    version = version_of(store, workplace.name, champion.version)
+    return version if has_baked(store, version, bake, at) else None
 
 
 def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> None:

@@ -19,7 +19,7 @@ from monitors.dashboard import Rows, Watched, add_run
 from monitors.drift import drift, points
 from monitors.histogram import profile_like, reference_profile
 from registry import promotion
-from registry.bake import bakes_until
+from registry.bake import has_baked
 from registry.moves import version_of
 from sluice.data.code import code_digest
 from sluice.data.digest import json_digest
@@ -149,8 +149,8 @@ def settle(workplace: Workplace, arranged: Watch, outcome: Outcome, at: datetime
     if position is None:
         raise NotFound(f"{workplace.name} {arranged.version.number} has no state")
     bake = workplace.surface.at_least.bake_time
-    until = bakes_until(workplace.store, arranged.version, bake)
-    if until is None or at < until or outcome is not Outcome.PASS:
+    baked = has_baked(workplace.store, arranged.version, bake, at)
+    if not baked or outcome is not Outcome.PASS:
         return str(position.state)
     row = promotion.confirm(
         workplace.store,

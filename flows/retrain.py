@@ -17,7 +17,9 @@ from flows.memory import StepName, kept, remembered
 from flows.reporting import step
 from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
+from registry.attestation import COMMIT_STEP
 from sluice.data.code import code_digest
+from sluice.data.commit import running_commit
 from sluice.data.digest import json_digest
 from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.errors import IntegrityError
@@ -63,6 +65,15 @@ class Retraining:
             lambda: {"run": self.run, "evaluation": self._evaluate(model)},
         )
         return outcome["evaluation"]
+
+    def note_commit(self) -> None:
+        """Keep the commit of the first to train this, for the signature; nothing depends on it."""
+        name = StepName("retrain", COMMIT_STEP, self.snapshot.digest, (self.run,))
+        remembered(
+            self.workplace,
+            name,
+            lambda: {"run": self.run, "commit": asdict(running_commit())},
+        )
 
     def _train(self) -> dict[str, Any]:
         spec = trial.fit_digest(self.workplace.surface)
@@ -160,6 +171,8 @@ def _incumbent(workplace: Workplace) -> trial.Incumbent | None:
 def register(retraining: Retraining, trained: dict[str, Any]) -> Version:
     """Number the candidate, or find the number it got before."""
     workplace = retraining.workplace
+    # Before there is a version: none is ever signed without it.
+    retraining.note_commit()
     # Kept as a document, so that two versions can be compared by what was declared.
     spec = kept(workplace, "declaration", workplace.surface.declaration)
     draft = Draft(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ from registry.proof import approvals
 from registry.signature import Files, check_signature, signature_path, signed_statement
 from registry.waivers import Waiver, waivers_of
 from sluice.data.atomic import write_atomically
+from sluice.data.commit import Commit
 from sluice.errors import IntegrityError, NotFound, Refused
 from sluice.store.port import Store
-from sluice.store.records import OutboxRow, Verdict
+from sluice.store.records import OutboxRow, Step, Verdict, Version
 
 MANIFEST = "manifest.json"
+COMMIT_STEP = "commit"
+"""The step of training that remembers which commit the code was of, by the version's run."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:
 
 
 def _decisions(store: Store, surface: str, version: int, release: str) -> dict[str, Any]:
-    """What the gates said, who let it on past one, and who approved, as the store has it."""
+    """Whose code it is, what the gates said, who let it on past one, who approved: as the store has it."""
     found = version_of(store, surface, version)
     verdicts = store.find(Verdict, surface=surface, version=version)
     given = approvals(store, found, release)
@@ -101,6 +104,7 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
             f"release {release[:12]} of {surface} is not approved; it is not signed"
         )
     return {
+        "commit": asdict(_trained_by(store, found)),
         "gates": [
             {"gate": each.gate, "outcome": each.outcome.value, "evidence": each.evidence}
             for each in verdicts
@@ -116,6 +120,15 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
             for row in given
         ],
     }
+
+
+def _trained_by(store: Store, version: Version) -> Commit:
+    """The commit of the code that trained it, which need not be that of the code that signs."""
+    steps = store.find(
+        Step, surface=version.surface, step=COMMIT_STEP, snapshot=version.snapshot
+    )
+    noted = [step.outcome["commit"] for step in steps if step.outcome["run"] == version.run]
+    return Commit(**noted[0]) if noted else Commit(None, "not noted when it was trained")
 
 
 def _waiver(waiver: Waiver) -> dict[str, str]:

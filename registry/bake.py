@@ -27,6 +27,12 @@ def bakes_until(store: Store, version: Version, bake: timedelta) -> datetime | N
     return rows[-1].at + bake
 
 
+def has_baked(store: Store, version: Version, bake: timedelta, at: datetime) -> bool:
+    """Whether it is the provisional champion and has served long enough to be confirmed."""
+    until = bakes_until(store, version, bake)
+    return until is not None and at >= until
+
+
 def ensure_baked(store: Store, version: Version, bake: timedelta, at: datetime) -> None:
     """Let a version pass that is no longer baking.
 

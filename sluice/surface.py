@@ -33,6 +33,7 @@ T = TypeVar("T")
 _NAME = r"[a-z][a-z0-9_]{0,62}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
 Person = Annotated[str, Field(pattern=r"\S")]
+Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -139,9 +140,10 @@ class MonitorSpec(_Declared):
 
 
 class ScheduleSpec(_Declared):
-    """When Prefect runs the lifecycle."""
+    """When Prefect runs the lifecycle, and when the monitor that confirms what has baked."""
 
-    cron: str = Field(default="0 3 * * *", pattern=r"^\S+( \S+){4}$")
+    cron: Cron = "0 3 * * *"
+    monitor: Cron = "30 * * * *"
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 

@@ -126,7 +126,9 @@ def _surfaces(settings: "Settings") -> Iterator[Finding]:
         return (
             f"{len(names)} features, {surface.ranker.family} against {surface.ranker.baseline}, "
             f"gates {', '.join(surface.gates.mandatory)}, "
-            f"reviewers {', '.join(surface.review.reviewers)}"
+            f"reviewers {', '.join(surface.review.reviewers)}, "
+            f"lifecycle at {surface.schedule.cron}, monitor at {surface.schedule.monitor} "
+            f"{surface.schedule.timezone}"
         )
 
     files = sorted(settings.surfaces.glob("*.toml"))

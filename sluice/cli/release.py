@@ -8,6 +8,7 @@ import click
 
 from sluice.cli.installation import settings_at
 from sluice.cli.output import print_facts, print_json, print_table, with_home
+from sluice.data.commit import Commit
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -143,7 +144,13 @@ def _told(claims: dict[str, Any]) -> dict[str, Any]:
     evidence = ", ".join(each[:12] for each in claims["provenance"].get("evidence", ()))
     return {
         **claims["provenance"],
+        "commit": str(_commit(claims)),
         "evidence": evidence,
         **told,
         "signed at": claims["signed_at"],
     }
+
+
+def _commit(claims: dict[str, Any]) -> Commit:
+    noted = claims.get("commit")
+    return Commit(**noted) if noted else Commit(None, "signed before commits were claimed")

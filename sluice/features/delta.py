@@ -121,16 +121,17 @@ def _pass_by(state: FeatureState, until: int) -> None:
 
 
 def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
-    memory, queue = _with_room_for(later, earlier.known.memory), _moved(earlier.known.queue)
-    before = earlier.known._replace(memory=memory, queue=queue)
-    if later.clock != NEVER:
-        for known in (before, later.known):
-            kernel.place_windows(known, later.plan.program, later.clock)
-    for number in range(len(later.plan.rows.keys)):
-        add_rows(memory, later.known.memory, later.plan.program, number)
+    rows, program, clock = later.plan.rows, later.plan.program, later.clock
+    if clock != NEVER:
+        for state in (earlier, later):
+            kernel.place_windows(state.known, program, clock)
+    memory = _with_room_for(earlier, later.known.memory)
+    for number in range(len(rows.keys)):
+        add_rows(memory, later.known.memory, program, number)
     told = table_rows(later.known.memory, 0)[:, :_FACTS]
     table_rows(memory, 0)[: len(told), :_FACTS] = told
-    oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, later.clock))
+    queue = earlier.known.queue
+    oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, clock))
     joined = _one_after_the_other(queue, oldest, later.known.queue)
     twin = FeatureState.empty(later.spec, later.context)
     twin.ids = later.ids
@@ -139,17 +140,14 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     return twin
 
 
-def _with_room_for(later: FeatureState, memory: Memory) -> Memory:
-    rows, tables = later.plan.rows, later.known.memory.tables
+def _with_room_for(earlier: FeatureState, later: Memory) -> Memory:
+    """The earlier stretch's memory elsewhere, with room for the keys of both and as many again."""
+    rows, memory = earlier.plan.rows, earlier.known.memory
     pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
-    return with_room(
-        copied(memory), rows, np.where(pairs, tables[:, USED], tables[:, ROOM])
-    )
-
-
-def _moved(queue: Queue) -> Queue:
-    """The queue, whose windows may be moved without moving those of the other."""
-    return queue._replace(expired=queue.expired.copy())
+    more = np.where(pairs, 2 * later.tables[:, USED], later.tables[:, ROOM])
+    # Idle where the earlier ends: a key that was still remembered there may go on in the later.
+    roomy = with_room(memory, rows, more, earlier.idle_before)
+    return copied(memory) if roomy is memory else roomy
 
 
 def _one_after_the_other(earlier: Queue, oldest: list[int], later: Queue) -> Queue:

@@ -138,7 +138,7 @@ class FeatureState:
         facts, vectors = with_facts(known.facts, known.vectors, items, self.ids)
         waiting = queue.first[1:] - queue.applied
         self.known = Known(
-            memory=with_room(known.memory, rows, self._coming(waiting), self._idle_before),
+            memory=with_room(known.memory, rows, self._coming(waiting), self.idle_before),
             people=with_people(known.people, len(self.ids.items), len(self.ids.users)),
             queue=queue,
             facts=facts,
@@ -235,7 +235,7 @@ class FeatureState:
         queue = joined_queue(known.queue, nothing, rows.kinds, oldest, self.ids)
         memory = known.memory
         if self.plan.program.horizon:
-            memory = without_idle(memory, rows, self._idle_before)
+            memory = without_idle(memory, rows, self.idle_before)
         self.known = known._replace(queue=queue, memory=memory)
 
     def _expire(self) -> None:
@@ -244,7 +244,7 @@ class FeatureState:
             kernel.place_windows(self.known, self.plan.program, self.clock)
 
     @property
-    def _idle_before(self) -> int:
+    def idle_before(self) -> int:
         """µs; pairs without an event since are forgotten. Their events have left every window."""
         horizon = self.plan.program.horizon
         return self.clock - horizon if horizon and self.clock != NEVER else BEGINNING

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sluice.data.commit import Commit, running_commit
 from sluice.store.records import State
 from tests.lib.installations import (
     files,
@@ -75,6 +76,7 @@ def test_the_promoted_release_is_signed_and_the_ledger_s_head_exported(told):
     assert [each["reviewer"] for each in verified["claims"]["reviews"]] == ["demo-reviewer"]
     assert {each["outcome"] for each in verified["claims"]["gates"]} == {"pass"}
     assert verified["claims"]["provenance"]["version"] == told.promoted["version"]
+    assert Commit(**verified["claims"]["commit"]).found == running_commit().found
     assert f"{told.promoted['ledger']:09d}" in {head.name[:9] for head in heads}
     assert (audited["exported_heads"] > 0, audited["problems"]) == (True, [])
 

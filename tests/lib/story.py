@@ -99,9 +99,9 @@ def left_in(installation: Installation) -> Left:
         mlflow_rows=mlflow_rows(installation),
         files=files(installation, *ADDRESSED),
         dashboards=list(files(installation, "evidently")),
-        # How long the replay took is evidence too, and never the same.
+        # How long the replay took is evidence too, and never the same; nor need the commit be.
         steps={
-            each.key_digest: each.step == "replay" or each.outcome
+            each.key_digest: each.step in {"replay", "commit"} or each.outcome
             for each in stored["Step"]
         },
         verdicts=[

@@ -86,6 +86,7 @@ REFUSED = [
     ("[monitors]\nmax_drifted_share = -0.1", "monitors.max_drifted_share", "equal to 0"),
     ("[monitors]\nmin_rows = 0", "monitors.min_rows", "greater than or equal to 1"),
     ("[schedule]\ncron = 'daily'", "schedule.cron", "pattern"),
+    ("[schedule]\nmonitor = '1h'", "schedule.monitor", "pattern"),
     ("[schedule]\ntimezone = 'Mars/Olympus'", "schedule.timezone", "no time zone"),
     ("[schedule]\ntimezone = '../../etc/passwd'", "schedule.timezone", "no time zone"),
 ]  # fmt: skip
@@ -231,7 +232,9 @@ def test_digests_follow_what_they_are_about():
     same = Surface.model_validate(tomllib.loads(SHIPPED.read_text()))
     other_gate = Surface.model_validate({**declared, "gates": {"replay": {"requests": 7}}})
     other_seed = Surface.model_validate({**declared, "ranker": {"seed": 8}})
-    other_cron = Surface.model_validate({**declared, "schedule": {"cron": "0 4 * * *"}})
+    other_cron = Surface.model_validate(
+        {**declared, "schedule": {"cron": "0 4 * * *", "monitor": "0 * * * *"}}
+    )
 
     assert digests(same) == digests(surface) == digests(other_cron)
     assert changed(surface, other_gate) == (False, True, False)

@@ -1,19 +1,29 @@
 """What Prefect is told of a surface's schedule."""
 
-from flows.schedule import deployment
+from flows.schedule import FLOWS, deployments
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
 
 
-def test_a_deployment_is_the_surface_at_its_own_times():
+def test_lifecycle_and_monitor_are_served_each_at_its_own_times():
     surface = Surface(
         name="feed",
         owner="ann",
         review=ReviewSpec(reviewers=("rita",)),
-        schedule=ScheduleSpec(cron="15 4 * * *"),
+        schedule=ScheduleSpec(cron="15 4 * * *", monitor="*/10 * * * *"),
     )
-    told = deployment(surface, "/home/of/feed")
+    told = deployments(surface, "/home/of/feed")
 
-    assert told["name"] == "feed"
-    assert told["cron"] == "15 4 * * *"
-    assert told["parameters"] == {"surface": "feed", "home": "/home/of/feed"}
-    assert told["limit"] == 1
+    assert set(told) == {flow.name for flow in FLOWS}
+    assert {flow: each["cron"] for flow, each in told.items()} == {
+        "lifecycle": "15 4 * * *",
+        "monitor": "*/10 * * * *",
+    }
+    for each in told.values():
+        assert each["name"] == "feed"
+        assert each["parameters"] == {"surface": "feed", "home": "/home/of/feed"}
+        assert each["concurrency_limit"] == 1
+
+
+def test_what_is_promoted_is_confirmed_within_two_hours_where_nothing_is_declared():
+    """An hour's bake of the standard tier, and a monitor every hour."""
+    assert ScheduleSpec().monitor == "30 * * * *"

@@ -1,10 +1,11 @@
-"""What a watched window does to a champion that is still provisional."""
+"""What a watched window does to a champion that is still provisional, and when one is watched."""
 
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from flows.lifecycle import baked_champion
 from flows.monitor import settle
 from sluice.gate_spec import TIERS
 from sluice.store.memory import MemoryStore
@@ -13,6 +14,11 @@ from tests.lib.promotions import BY_FLOW, bring
 
 HOUR = timedelta(hours=1)
 PROMOTED = BY_FLOW["at"]
+
+
+def room(store):
+    surface = SimpleNamespace(at_least=TIERS["standard"])
+    return SimpleNamespace(store=store, name="feed", actor="flow", surface=surface)
 
 
 @pytest.mark.parametrize(
@@ -29,15 +35,30 @@ def test_a_monitor_confirms_what_has_baked_over_a_good_window_and_nothing_else(
 ):
     store = MemoryStore()
     baking = bring(store, State.CHAMPION_PROVISIONAL)
-    workplace = SimpleNamespace(
-        store=store,
-        name="feed",
-        actor="flow",
-        surface=SimpleNamespace(at_least=TIERS["standard"]),
-    )
+    workplace = room(store)
     watched = SimpleNamespace(end=PROMOTED)
     arranged = SimpleNamespace(version=baking, watched=watched)
 
     assert settle(workplace, arranged, outcome, PROMOTED + after) == state
     confirmed = store.find(LedgerRow, action="confirm", version=1)
     assert len(confirmed) == (state is State.CHAMPION)
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "waits"),
+    [
+        (State.CHAMPION_PROVISIONAL, HOUR, True),
+        (State.CHAMPION_PROVISIONAL, HOUR * 24, True),
+        (State.CHAMPION_PROVISIONAL, HOUR / 2, False),
+        (State.CHAMPION, HOUR, False),
+        (State.APPROVED, HOUR, False),
+    ],
+)
+def test_before_another_follows_only_a_baked_unconfirmed_champion_is_watched(
+    state, after, waits
+):
+    store = MemoryStore()
+    version = bring(store, state)
+
+    found = baked_champion(room(store), PROMOTED + after)
+    assert found == (version if waits else None)

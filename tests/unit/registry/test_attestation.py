@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry import promotion
-from registry.attestation import SignedPointer, Signer
+from registry.attestation import COMMIT_STEP, SignedPointer, Signer
 from registry.keys import KeyRing
 from registry.pointer import PointerReceiver, read_pointer
 from registry.relay import DeliveryError, reconcile, relay
@@ -17,7 +17,7 @@ from serving.custody import check_bytes
 from serving.trust import signed_files
 from sluice.errors import Refused
 from sluice.store.memory import MemoryStore
-from sluice.store.records import LedgerRow, Outcome, State, Version
+from sluice.store.records import LedgerRow, Outcome, State, Step, Version
 from tests.lib import promotions
 from tests.lib.promotions import bring, confirm, judged, promote, rollback
 from tests.lib.releases import small_release
@@ -111,6 +111,36 @@ def test_the_signature_says_who_waived_what_why_and_until_when(room):
     assert claims["waivers"] == [
         {"gate": "quality", "by": "rita", "reason": "a thin week", "until": until.isoformat(), "terms": row.evidence[0]}
     ]  # fmt: skip
+
+
+COMMIT = {"id": "ab" * 20, "found": "its git work tree", "dirty": False}
+
+
+def note(room, version, run, key="k"):
+    outcome = {"run": run, "commit": COMMIT}
+    step = Step(
+        key, "retrain", COMMIT_STEP, version.surface, version.snapshot, outcome, 0.0, T0
+    )
+    room.store.put(step)
+
+
+def test_the_signature_names_the_commit_that_trained_it(room):
+    version = room.approved("a")
+    note(room, version, version.run)
+    promote(room.store, version)
+    relay(room.store, [room.receiver])
+
+    assert room.signed(room.releases[1]).claims["commit"] == COMMIT
+
+
+def test_where_no_commit_was_noted_the_signature_says_so(room):
+    version = room.approved("a")
+    note(room, version, "the run of another version")
+    promote(room.store, version)
+    relay(room.store, [room.receiver])
+
+    commit = room.signed(room.releases[1]).claims["commit"]
+    assert (commit["id"], commit["found"]) == (None, "not noted when it was trained")
 
 
 def test_a_second_telling_leaves_the_signature_as_it_is(room):

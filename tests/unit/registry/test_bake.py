@@ -79,6 +79,17 @@ def test_after_the_bake_the_next_one_may_follow_and_the_unconfirmed_is_not_last_
     assert (champion.version, champion.last_good_version) == (3, 1)
 
 
+def test_a_baked_champion_that_is_confirmed_first_is_the_last_good_one(store, baking):
+    following = bring(store, State.APPROVED, "c")
+    confirm(store, baking, PROMOTED + HOUR)
+    promote(store, following, PROMOTED + HOUR)
+
+    champion = promotion.champion_of(store, "feed")
+    assert (champion.version, champion.last_good_version) == (3, 2)
+    lib.rollback(store)
+    assert promotion.champion_of(store, "feed").version == 2
+
+
 def test_a_rollback_ends_a_bake_at_once(store, baking):
     lib.rollback(store)
 

@@ -1,0 +1,123 @@
+"""A surface's own times, served over a real Prefect: what was promoted is confirmed by nobody's hand."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.processes import tree, wait_gone
+from sluice.store.records import State
+from tests.lib.installations import Installation, day, records
+from tests.lib.opened_ui import Open, started
+from tests.lib.story import approval
+
+# One worker, in this order: each test goes on where the one before it left the installation.
+pytestmark = [pytest.mark.integration]
+
+THIRD = day(5)
+MINUTELY = '[schedule]\ncron = "0 3 1 1 *"\nmonitor = "* * * * *"\n'
+SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def installation(story, second, prefect_url, tmp_path_factory) -> Installation:
+    """A copy in which version 1 is champion, and version 2 of a day later is provisional."""
+    assert second["retrain"]["version"] == 2
+    folder = tmp_path_factory.mktemp("scheduled")
+    shutil.copytree(story.installation.home, folder / "home")
+    shutil.copytree(story.installation.surfaces, folder / "surfaces")
+    with (folder / "surfaces" / "for_you.toml").open("a") as declared:
+        declared.write(MINUTELY)
+    copy = replace(
+        story.installation, home=folder / "home", surfaces=folder / "surfaces",
+        environ={"PREFECT_API_URL": prefect_url},
+    )  # fmt: skip
+    promoted = approved(copy, 2) and copy.must("run", "promote", "for_you")
+    assert promoted["state"] == State.CHAMPION_PROVISIONAL
+    return copy
+
+
+def approved(installation: Installation, version: int) -> dict[str, Any]:
+    waiting = installation.must("review", "list", "for_you")
+    return installation.must(
+        "review", "approve", "for_you", str(version), *approval(waiting)
+    )
+
+
+def champion(installation: Installation) -> dict[str, Any]:
+    return installation.must("champion", "show", "for_you")
+
+
+def moves(installation: Installation) -> list[tuple[int, str]]:
+    ledger = records(installation)["LedgerRow"]
+    return [
+        (row.version, row.action)
+        for row in ledger
+        if row.action in {"promote", "confirm", "rollback"}
+    ]
+
+
+def test_before_a_lifecycle_promotes_it_confirms_the_champion_that_has_baked(installation):
+    lifecycle = ("run", "lifecycle", "for_you", "--until", THIRD)
+    submitted = installation.must(*lifecycle)
+    assert submitted["package"]["state"] == State.IN_REVIEW
+    assert "monitor" not in submitted
+    approved(installation, 3)
+    promoted = installation.must(*lifecycle)
+
+    assert promoted["monitor"]["state"] == State.CHAMPION
+    assert moves(installation)[-3:] == [(2, "promote"), (2, "confirm"), (3, "promote")]
+    (stored,) = records(installation)["Champion"]
+    assert (stored.version, stored.last_good_version) == (3, 2)
+    assert "monitor" not in installation.must(*lifecycle)
+
+
+@pytest.fixture(scope="module")
+def prefect(installation) -> Iterator[Open]:
+    """With a scheduler, which the API of a single command does not have."""
+    opened = started(installation)
+    yield opened
+    os.kill(opened.process.pid, signal.SIGTERM)
+    opened.process.communicate(timeout=60)
+
+
+def asked(api: str, kind: str) -> list[dict[str, Any]]:
+    return httpx.post(f"{api}/{kind}/filter", json={}, trust_env=False).json()
+
+
+def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect):
+    assert champion(installation)["state"] == State.CHAMPION_PROVISIONAL
+    api = f"{prefect.urls['prefect']}/api"
+    kept = replace(installation, environ={"PREFECT_API_URL": api})
+    served = kept.start("run", "lifecycle", "for_you", "--schedule")
+    family = tree(served.pid)
+    until = time.monotonic() + SECONDS
+    while (3, "confirm") not in moves(installation) and time.monotonic() < until:
+        assert served.poll() is None, served.communicate()
+        time.sleep(1)
+    declared = {
+        each["entrypoint"].rpartition(":")[2]: (
+            each["name"],
+            each["schedules"][0]["schedule"]["cron"],
+            each["global_concurrency_limit"]["limit"],
+        )
+        for each in asked(api, "deployments")
+    }
+    family = (*family, *tree(served.pid))
+    served.send_signal(signal.SIGTERM)
+    out, _ = served.communicate(timeout=60)
+
+    assert moves(installation)[-1] == (3, "confirm")
+    assert champion(installation)["state"] == State.CHAMPION
+    assert declared == {
+        "lifecycle": ("for_you", "0 3 1 1 *", 1),
+        "monitor": ("for_you", "* * * * *", 1),
+    }
+    assert out.startswith("for_you: lifecycle at 0 3 1 1 *, monitor at * * * * * UTC")
+    assert wait_gone(family, 30)
