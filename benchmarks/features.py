@@ -43,8 +43,10 @@ from sluice.surface import load_surface
 
 SURFACE = Path(__file__).parents[1] / "surfaces" / "for_you.toml"
 DAYS, ROWS_PER_REQUEST = 8, 19.5
-OUT_OF_CORE_DAY, OUT_OF_CORE_ITEMS = 1_000_000, 1000
+OUT_OF_CORE_DAY, OUT_OF_CORE_ITEMS = 500_000, 1000
 """Exposures and new items of a day that is folded out of core."""
+GROWN_FROM = 4
+"""Days folded out of core before growth is measured: 2 M exposures, and the horizon passed."""
 ONLINE_PUSHES, ONLINE_EVENTS, ONLINE_REQUESTS = 10, 2000, 50
 READ = {
     "exposures": ("request_id", "user_id", "ts", "item_id", "position"),
@@ -80,7 +82,7 @@ def feed_config(rows: int) -> FeedConfig:
 def long_feed(rows: int) -> FeedConfig:
     """A feed of about that many exposures, of which every day has as many as the others."""
     return FeedConfig(
-        days=max(round(rows / OUT_OF_CORE_DAY), 2),
+        days=max(round(rows / OUT_OF_CORE_DAY), GROWN_FROM + 1),
         requests_per_day=round(OUT_OF_CORE_DAY / ROWS_PER_REQUEST),
         users=max(rows // 100, 100),
         items_per_day=OUT_OF_CORE_ITEMS,
@@ -210,8 +212,9 @@ def fold_days(rows: int) -> dict[str, float]:
         "rows": folded[-1],
         "fold_cpu_s": spent[-1],
         "times_the_scan": spent[-1] / scanned,
-        "growth": math.log(spent[-1] / spent[2]) / math.log(folded[-1] / folded[2]),
-        "grown_from": folded[2],
+        "growth": math.log(spent[-1] / spent[GROWN_FROM])
+        / math.log(folded[-1] / folded[GROWN_FROM]),
+        "grown_from": folded[GROWN_FROM],
         "peak_mb": peak,
     }
 

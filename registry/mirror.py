@@ -115,8 +115,20 @@ class MlflowMirror:
         )
 
     def reconcile(self, store: Store, surface: str) -> Reconciled:
-        """Compare the alias with the store; put it back where it was moved, removed or is late."""
-        found, told = self.champion(surface), self._model_tags(surface)
+        """Compare the alias with the store; put it back where it was moved, removed or is late.
+
+        Raises:
+            NotFound: the champion's candidate was never mirrored.
+            MirrorError: MLflow cannot be reached, or refuses.
+        """
+        with _as_ours():
+            return self._reconciled(store, surface)
+
+    def _reconciled(self, store: Store, surface: str) -> Reconciled:
+        # The tags before the alias: read after it, the epoch that another watcher tells in between
+        # would make an alias that was only late look like one that somebody moved.
+        told = self._model_tags(surface)
+        found = self.champion(surface)
         serving = store.get(Champion, surface=surface)
         if serving is None:
             if found is not None:

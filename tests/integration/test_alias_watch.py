@@ -11,6 +11,7 @@ import pytest
 
 from registry.mirror import ALIAS, MlflowMirror
 from sluice.settings import load_settings
+from tests.lib.installations import records
 
 pytestmark = [
     pytest.mark.integration,
@@ -47,4 +48,9 @@ def test_an_alias_that_was_removed_is_back_within_a_minute(installation):
         out, err = watching.communicate(timeout=30)
 
     assert (watching.returncode, err) == (0, "")
-    assert json.loads(out)["mended"] is True
+    told = json.loads(out)
+    assert (told["mended"], told["moved"], told["seen"]) == (True, True, None)
+    row = records(installation)["LedgerRow"][-1]
+    assert (row.sequence, row.action, row.before) == (told["ledger"], "revert", row.after)
+    assert "alias was gone and was put back; nobody was seen" in row.reason
+    assert installation.must("audit", "verify")["problems"] == []

@@ -1,97 +1,191 @@
-"""A process that is killed at a chosen point of its work on a store and on files.
+"""A process that is killed at a named point of a promotion, of a rollback or of a server's switch.
 
-No hook stands in the code under test: the points are what SQLAlchemy's events and the
-interpreter's audit events show of it. A point is a statement of a writing transaction, its BEGIN,
-its COMMIT, what comes after it, and every file that is opened or renamed below a folder.
+No hook stands in the code under test. A point is what SQLAlchemy's events show of the store, or what
+is seen around a function that is wrapped in the doomed process alone: a file's write, its rename and
+the sync of its folder, a call of MLflow's client, the server's own step from one release to the next.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Callable
-from multiprocessing import get_context
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import event
 
 from sluice.store.engine import WRITES
 from sluice.store.sql import SqlStore
+from tests.lib.crash_points import Point
 
-Work = Callable[[SqlStore], object]
-FORK = get_context("fork")
+_STATEMENTS = {
+    "INSERT INTO ledger": (Point.LEDGER,),
+    "UPDATE position": (Point.STATE, Point.OTHER),
+    "UPDATE champion": (Point.CHAMPION,),
+    "INSERT INTO outbox": (Point.OUTBOX,),
+    "UPDATE outbox": (Point.ACK,),
+}
 
 
-class Points:
-    """Counts the points it meets and kills its own process at the given one."""
+@dataclass(frozen=True)
+class Folders:
+    """Where the files lie whose writes are points."""
 
-    def __init__(self, fatal: int) -> None:
-        self.fatal = fatal
-        self.met: list[str] = []
-        self.committed = False
+    heads: Path
+    signatures: Path
+    pointers: Path
 
-    def meet(self, name: str) -> None:
-        self.met.append(name)
-        if len(self.met) == self.fatal:
+    def steps(self, file: Path) -> dict[str, Point]:
+        """The points of writing this file, by `torn`, `unnamed`, `named` and `synced`."""
+        known = {
+            self.heads: "HEAD",
+            self.signatures: "SIGNATURE",
+            self.pointers: "POINTER",
+        }
+        kind = known.get(file.parent)
+        moments = ("TORN", "UNNAMED", "NAMED", "SYNCED")
+        names = {moment.lower(): f"{kind}_{moment}" for moment in moments}
+        return {
+            moment: Point[name]
+            for moment, name in names.items()
+            if name in Point.__members__
+        }
+
+
+@dataclass
+class Trap:
+    """Kills its own process where it first comes to the fatal point after it is armed."""
+
+    fatal: StrEnum | None
+    armed: bool = False
+    met: list[StrEnum] = field(default_factory=list)
+    _wrote: str = ""
+
+    def meet(self, point: StrEnum | None) -> None:
+        if not self.armed or point is None or point in self.met:
+            return
+        self.met.append(point)
+        if point is self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def watch(self, store: SqlStore, folder: Path) -> None:
-        event.listen(store._engine, "begin", self._begin, insert=True)
-        event.listen(store._engine, "before_cursor_execute", self._execute)
-        event.listen(store._engine, "commit", self._commit)
-        event.listen(store._engine, "checkin", self._checkin)
-        sys.addaudithook(lambda name, arguments: self._file(name, arguments, str(folder)))
+    def watch_store(self, store: SqlStore) -> None:
+        from sluice.store import change
+
+        engine = store._engine
+        event.listen(engine, "begin", self._begin, insert=True)
+        event.listen(engine, "before_cursor_execute", self._execute)
+        event.listen(engine, "commit", self._commit)
+        event.listen(engine, "checkin", self._checkin)
+        self.around(SqlStore, "transition", before=Point.READ)
+        self.around(change, "answered", before=Point.LEASE)
+
+    def watch_files(self, folders: Folders) -> None:
+        from sluice.data import atomic
+
+        self._write_in_halves(folders)
+        rename, sync = os.replace, atomic.sync_folder
+
+        def replace(source: Any, target: Any) -> None:
+            steps = folders.steps(Path(target))
+            self.meet(steps.get("unnamed"))
+            rename(source, target)
+            self.meet(steps.get("named"))
+
+        def sync_folder(folder: Path) -> None:
+            sync(folder)
+            self.meet(folders.steps(folder / "any").get("synced"))
+
+        os.replace, atomic.sync_folder = replace, sync_folder
+
+    def watch_receivers(self) -> None:
+        from mlflow.tracking import MlflowClient
+
+        from registry import attestation
+        from serving.ranking_server import RankingServer
+
+        self.around(attestation, "_listed", before=Point.RELEASE)
+        self.around(attestation.PointerReceiver, "deliver", before=Point.SIGNED)
+        self.around(MlflowClient, "create_model_version", before=Point.COPY)
+        alias = "set_registered_model_alias"
+        self.around(MlflowClient, alias, before=Point.ALIAS, after=Point.ALIASED)
+        self.around(RankingServer, "_take", before=Point.SWITCH, after=Point.SWITCHED)
+
+    def around(
+        self,
+        owner: Any,
+        name: str,
+        *,
+        before: StrEnum | None = None,
+        after: StrEnum | None = None,
+    ) -> None:
+        plain = getattr(owner, name)
+
+        @wraps(plain)
+        def watched(*arguments, **named):
+            self.meet(before)
+            done = plain(*arguments, **named)
+            self.meet(after)
+            return done
+
+        setattr(owner, name, watched)
+
+    def _write_in_halves(self, folders: Folders) -> None:
+        plain = os.fdopen
+
+        def fdopen(handle: int, *rest: Any) -> Any:
+            path = Path(f"/proc/self/fd/{handle}").readlink()
+            torn = folders.steps(path).get("torn")
+            file = plain(handle, *rest)
+            return _Halves(file, lambda: self.meet(torn)) if torn else file
+
+        os.fdopen = fdopen
 
     def _begin(self, connection):
         if _writes(connection):
-            self.meet("before BEGIN")
+            self.meet(Point.BEGIN)
 
     def _execute(self, connection, cursor, statement, *rest):
-        if _writes(connection):
-            self.meet(f"before {' '.join(statement.split()[:3])}")
+        self._wrote = " ".join(statement.split()[:3])
+        kind = next((key for key in _STATEMENTS if self._wrote.startswith(key)), None)
+        if _writes(connection) and kind:
+            points = _STATEMENTS[kind]
+            self.meet(next((point for point in points if point not in self.met), None))
 
     def _commit(self, connection):
         if _writes(connection):
-            self.committed = True
-            self.meet("before COMMIT")
+            self.meet(Point.COMMIT)
 
     def _checkin(self, *rest):
-        if self.committed:
-            self.committed = False
-            self.meet("after COMMIT")
+        if Point.ACK in self.met:
+            self.meet(Point.ACKED)
+        elif Point.COMMIT in self.met:
+            self.meet(Point.COMMITTED)
 
-    def _file(self, name, arguments, folder):
-        if name in {"open", "os.rename"} and str(arguments[0]).startswith(folder):
-            self.meet(f"before {name} of {Path(str(arguments[0])).name[:11]}")
+
+class _Halves:
+    """A file that is written in two halves, with a moment between them."""
+
+    def __init__(self, file: Any, between: Callable[[], None]) -> None:
+        self._file, self._between = file, between
+
+    def write(self, content: bytes) -> None:
+        half = len(content) // 2
+        self._file.write(content[:half])
+        self._file.flush()
+        self._between()
+        self._file.write(content[half:])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> "_Halves":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
 def _writes(connection) -> bool:
     return bool(connection.get_execution_options().get(WRITES))
-
-
-def points_of(kind: type[SqlStore], url: str, folder: Path, work: Work) -> list[str]:
-    """Do the work in a child and list the points it met."""
-    names = FORK.SimpleQueue()
-    child = FORK.Process(target=_work, args=(kind, url, folder, work, 0, names))
-    child.start()
-    met = names.get()
-    child.join()
-    assert child.exitcode == 0
-    return met
-
-
-def kill_at(point: int, kind: type[SqlStore], url: str, folder: Path, work: Work) -> None:
-    """Do the work in a child that dies by SIGKILL at that point, counted from 1."""
-    child = FORK.Process(target=_work, args=(kind, url, folder, work, point, None))
-    child.start()
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
-
-
-def _work(kind, url, folder, work, fatal, names) -> None:
-    store = kind.open(url)
-    points = Points(fatal)
-    points.watch(store, folder)
-    work(store)
-    points.meet("at the end")
-    if names is not None:
-        names.put(points.met)
