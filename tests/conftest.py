@@ -6,9 +6,9 @@ from hypothesis import settings
 
 from sluice.settings import SAFE_DEFAULTS, TELEMETRY_OFF
 from tests.lib.store_fixtures import postgres
-from tests.lib.story import prefect_url, second, story
+from tests.lib.story import day_later, prefect_url, second, story
 
-__all__ = ["postgres", "prefect_url", "second", "story"]
+__all__ = ["day_later", "postgres", "prefect_url", "second", "story"]
 
 # Prefect and MLflow read these when they are imported, so they are set before any test is.
 os.environ.update(TELEMETRY_OFF | SAFE_DEFAULTS)

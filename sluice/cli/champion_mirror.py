@@ -1,6 +1,5 @@
 """`sluice champion mirror`: tell the serving pointer and MLflow again, and mend what was moved."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,16 +31,17 @@ def mirror(surface: str, home: Path | None, as_json: bool, watch: bool) -> None:
       sluice champion mirror for_you
     """
     from flows.workplace import open_workplace
-    from sluice.cli.programs import until_stopped
+    from sluice.cli.programs import asked_to_stop
 
     workplace = open_workplace(surface, str(settings_at(home).home))
     if not watch:
         _say(_mirrored(workplace), as_json=as_json)
         return
-    with until_stopped():
-        while True:
+    # Never between putting an alias back and writing down that it was.
+    with asked_to_stop() as asked:
+        while not asked.is_set():
             _mirror_again(workplace, as_json=as_json)
-            time.sleep(_WATCH_SECONDS)
+            asked.wait(_WATCH_SECONDS)
 
 
 def _mirrored(workplace: "Workplace") -> dict[str, Any]:

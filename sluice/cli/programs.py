@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from serving.processes import end_sessions
@@ -70,6 +71,24 @@ def until_stopped() -> Iterator[None]:
     try:
         with suppress(KeyboardInterrupt):
             yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Event]:
+    """An event that Ctrl-C, SIGTERM or a closed terminal sets, for what must not end halfway."""
+    asked = Event()
+
+    def ask(number: int, frame: object) -> None:
+        del number, frame
+        asked.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

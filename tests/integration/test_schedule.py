@@ -26,11 +26,11 @@ SECONDS = 240
 
 
 @pytest.fixture(scope="module")
-def installation(story, second, prefect_url, tmp_path_factory) -> Installation:
+def installation(story, second, day_later, prefect_url, tmp_path_factory) -> Installation:
     """A copy in which version 1 is champion, and version 2 of a day later is provisional."""
     assert second["retrain"]["version"] == 2
     folder = tmp_path_factory.mktemp("scheduled")
-    shutil.copytree(story.installation.home, folder / "home")
+    shutil.copytree(day_later, folder / "home")
     shutil.copytree(story.installation.surfaces, folder / "surfaces")
     with (folder / "surfaces" / "for_you.toml").open("a") as declared:
         declared.write(MINUTELY)

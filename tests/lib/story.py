@@ -4,8 +4,10 @@ Told once for all tests of a session, which may go on with it but find what it f
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,8 @@ from tests.lib.installations import (
 
 FIRST, SECOND = day(3), day(4)
 """Ends of the windows of the first lifecycle, and of the one a day later."""
+DAY_LATER = "a day later"
+"""Folder of the copy of a home, beside it."""
 KEPT = (
     "log",
     "snapshots",
@@ -136,4 +140,14 @@ def story(tmp_path_factory) -> Story:
 @pytest.fixture(scope="session")
 def second(story) -> dict[str, Any]:
     """What a lifecycle a day later said; its version waits for a reviewer."""
-    return story.installation.must("run", "lifecycle", "for_you", "--until", SECOND)
+    home = story.installation.home
+    told = story.installation.must("run", "lifecycle", "for_you", "--until", SECOND)
+    shutil.copytree(home, home.with_name(DAY_LATER))
+    return told
+
+
+@pytest.fixture(scope="session")
+def day_later(story, second) -> Path:
+    """The home as `second` left it; other tests go on in the story's own. Copy it before a change."""
+    del second
+    return story.installation.home.with_name(DAY_LATER)

@@ -12,8 +12,8 @@ from tests.lib.promotion_machine import Promotions, SqlPromotions, broken, sized
 
 EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "200"))
 STEPS = int(os.environ.get("FAULTS_STEPS", "30"))
-ENOUGH = 200
-"""Examples in which each mutant shows."""
+ENOUGH = 2000
+"""Examples of which one shows each mutant: most within a hundred, and the search ends with it."""
 
 Promotions.TestCase.settings = sized(EXAMPLES, STEPS)
 SqlPromotions.TestCase.settings = sized(EXAMPLES // 20, STEPS)
