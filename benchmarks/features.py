@@ -199,6 +199,8 @@ def fold_days(rows: int) -> dict[str, float]:
         writer = get_context("spawn").Process(target=write_days, args=(Path(name), rows))
         writer.start()
         writer.join()
+        if writer.exitcode:
+            raise SystemExit(f"the feed could not be written: exit code {writer.exitcode}")
         days = sorted(Path(name).iterdir())
         replay(spec, FeedbackKind.CLICK, generate(feed_config(2000)).tables)  # compiles
         folded, spent, begin = [0], [0.0], time.process_time()

@@ -10,7 +10,7 @@ import numpy as np
 
 from sluice.features.aging import clicks_known, day_start, decay
 from sluice.features.compiled import compiled
-from sluice.features.counters import EXPOSURE, NEVER, RING, Known, Scratch
+from sluice.features.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.derived import derive
 from sluice.features.memory import FREE, find, home, pair_key, place
 from sluice.features.program import (
@@ -32,6 +32,7 @@ from sluice.features.rows import (
     FIRST,
     ITEM,
     LAST,
+    NEVER,
     PREVIOUS,
     PROVIDER,
     ROOM,

@@ -8,7 +8,7 @@ so that no answer depends on which requests were asked before.
 
 from sluice.features.aging import Integers, add_weights, clicks_known, grow_older, weigh
 from sluice.features.compiled import compiled
-from sluice.features.counters import CLICK, EXPOSURE, NEVER, RING, RUN, Known, Scratch
+from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
 from sluice.features.memory import FREE, Memory, find, pair_key
 from sluice.features.program import Program
 from sluice.features.rows import (
@@ -21,6 +21,7 @@ from sluice.features.rows import (
     FIRST,
     ITEM,
     LAST,
+    NEVER,
     PREVIOUS,
     PROVIDER,
     ROOM,

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.memory import Memory
-from sluice.features.rows import CODES, UNKNOWN
+from sluice.features.rows import CODES, NEVER, UNKNOWN
 
-NEVER = np.iinfo(np.int64).min
-"""Time of something that has not happened."""
 LANES = 16
 """Candidates that the processor handles at once."""
 RUN = 64

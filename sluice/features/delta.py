@@ -20,11 +20,11 @@ import numpy as np
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
 from sluice.features import kernel
-from sluice.features.counters import NEVER, Known, Queue, empty_queue, scratch_for
+from sluice.features.counters import Known, Queue, empty_queue, scratch_for
 from sluice.features.intake import NO_ARRIVALS, joined_queue, oldest_needed
 from sluice.features.memory import Memory, copied, table_rows, with_room
 from sluice.features.merging import add_rows
-from sluice.features.rows import ROOM, USED
+from sluice.features.rows import NEVER, ROOM, USED
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
 
@@ -143,8 +143,7 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
 def _with_room_for(earlier: FeatureState, later: Memory) -> Memory:
     """The earlier stretch's memory elsewhere, with room for the keys of both and as many again."""
     rows, memory = earlier.plan.rows, earlier.known.memory
-    pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
-    more = np.where(pairs, 2 * later.tables[:, USED], later.tables[:, ROOM])
+    more = np.where(rows.pairs, 2 * later.tables[:, USED], later.tables[:, ROOM])
     # Idle where the earlier ends: a key that was still remembered there may go on in the later.
     roomy = with_room(memory, rows, more, earlier.idle_before)
     return copied(memory) if roomy is memory else roomy

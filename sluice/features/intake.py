@@ -12,7 +12,6 @@ from sluice.data.tables import LogTables
 from sluice.errors import DataError
 from sluice.features.codes import Codes
 from sluice.features.counters import (
-    NEVER,
     Facts,
     Queue,
     Vectors,
@@ -21,7 +20,7 @@ from sluice.features.counters import (
     merged_facts,
 )
 from sluice.features.plan import Plan
-from sluice.features.rows import ITEM, UNKNOWN, USER
+from sluice.features.rows import ITEM, NEVER, UNKNOWN, USER
 from sluice.features.spec import CLICK, EXPOSURE
 
 

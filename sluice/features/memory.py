@@ -15,6 +15,7 @@ from sluice.features.rows import (
     ABSENT,
     BASE,
     LAST,
+    NEVER,
     ROOM,
     SCALE,
     SECOND,
@@ -26,8 +27,6 @@ from sluice.features.rows import (
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
 _HALF = np.uint64(32)
-BEGINNING = np.iinfo(np.int64).min
-"""Before every event."""
 FREE = 0
 """Key of a row that is not taken; a pair's key is never 0."""
 
@@ -132,7 +131,7 @@ def table_rows(memory: Memory, table: int) -> NDArray[np.int64]:
 
 
 def with_room(
-    memory: Memory, rows: Rows, more: NDArray[np.int64], edge: int = BEGINNING
+    memory: Memory, rows: Rows, more: NDArray[np.int64], edge: int = NEVER
 ) -> Memory:
     """Memory with room for more keys in each table.
 
@@ -143,7 +142,7 @@ def with_room(
             of pairs.
         edge: µs; a table of pairs that must grow loses keys whose last event lies before.
     """
-    pairs = np.array([rows.is_pair(table) for table in range(len(rows.keys))])
+    pairs = rows.pairs
     room, used = memory.tables[:, ROOM], memory.tables[:, USED].copy()
     fits = _wanted(pairs, used + more) <= room
     if fits.all():
@@ -170,10 +169,10 @@ def _wanted(pairs: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.int
 
 
 def put_rows(
-    memory: Memory, rows: Rows, table: int, old: NDArray[np.int64], edge: int = BEGINNING
+    memory: Memory, rows: Rows, table: int, old: NDArray[np.int64], edge: int = NEVER
 ) -> None:
     """Copy rows into an empty table: by code where it is dense, by key where it is of pairs."""
-    if rows.is_pair(table):
+    if rows.pairs[table]:
         there = memory.tables[table]
         there[USED] = _reinsert(old, memory.words, there, edge)
     else:
@@ -182,18 +181,7 @@ def put_rows(
 
 def without_idle(memory: Memory, rows: Rows, edge: int) -> Memory:
     """The tables of pairs without keys whose last event lies before `edge` (µs)."""
-    kept = [
-        _busy_rows(memory, table, edge)
-        if rows.is_pair(table)
-        else table_rows(memory, table)
-        for table in range(len(rows.keys))
-    ]
-    return packed(rows, kept)
-
-
-def _busy_rows(memory: Memory, table: int, edge: int) -> NDArray[np.int64]:
-    found = taken(memory, table)
-    return found[found[:, memory.tables[table, LAST]] >= edge]
+    return packed(rows, [table_rows(memory, each) for each in range(len(rows.keys))], edge)
 
 
 def taken(memory: Memory, table: int) -> NDArray[np.int64]:
@@ -202,10 +190,14 @@ def taken(memory: Memory, table: int) -> NDArray[np.int64]:
     return found[found[:, 0] != FREE]
 
 
-def packed(rows: Rows, kept: list[NDArray[np.int64]]) -> Memory:
-    """Memory that holds exactly these rows of each table."""
-    lengths = np.array([len(found) for found in kept], np.int64)
-    memory = with_room(empty_memory(rows), rows, lengths)
+def packed(rows: Rows, kept: list[NDArray[np.int64]], edge: int = NEVER) -> Memory:
+    """Memory with just the room for these rows of each table, without keys idle since `edge` (µs)."""
+    last = rows.tables[:, LAST].tolist()
+    lengths = [
+        _busy(found, last[table], edge) if rows.pairs[table] else len(found)
+        for table, found in enumerate(kept)
+    ]
+    memory = with_room(empty_memory(rows), rows, np.array(lengths, np.int64))
     for table, found in enumerate(kept):
-        put_rows(memory, rows, table, found)
+        put_rows(memory, rows, table, found, edge)
     return memory

@@ -14,12 +14,12 @@ from sluice.data.durations import microseconds
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.aging import day_start
-from sluice.features.counters import NEVER
 from sluice.features.delta import Cutter, Delta
 from sluice.features.frame import RankingFrame
 from sluice.features.intake import known_events
 from sluice.features.plan import compile_plan
 from sluice.features.replay import context_of, replay_into
+from sluice.features.rows import NEVER
 from sluice.features.spec import FeatureSpec
 
 

@@ -53,6 +53,8 @@ TABLE, CELL, STRICT, CELLS, UPDATE_SINCE, UPDATE_DECAY, UPDATE_DECAYS, UPDATE_HA
 ABSENT = -1
 UNKNOWN = -1
 """Code of an item, person, provider or category that the state has never met."""
+NEVER = np.iinfo(np.int64).min
+"""Time of something that has not happened."""
 SINCE_SPAN, DECAY_SPAN = "since", "decay_"
 _HEADER = {"item": 2}
 _LINE = 8
@@ -103,8 +105,10 @@ class Rows:
         """Number of the key's table, or ABSENT."""
         return self.keys.index(key) if key in self.keys else ABSENT
 
-    def is_pair(self, table: int) -> bool:
-        return len(KEYS[self.keys[table]]) == 2
+    @property
+    def pairs(self) -> NDArray[np.bool_]:
+        """[tables] whether a table's keys are pairs."""
+        return self.tables[:, SECOND] != ABSENT
 
 
 def lay_out(tallies: Iterable[Tally], *, keep_last: bool) -> Rows:

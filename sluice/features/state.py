@@ -15,7 +15,6 @@ from sluice.data.tables import LogTables
 from sluice.errors import DataError, StaleState
 from sluice.features import kernel, state_file
 from sluice.features.counters import (
-    NEVER,
     Facts,
     Known,
     People,
@@ -40,15 +39,9 @@ from sluice.features.intake import (
     oldest_needed,
     with_facts,
 )
-from sluice.features.memory import (
-    BEGINNING,
-    copied,
-    empty_memory,
-    with_room,
-    without_idle,
-)
+from sluice.features.memory import copied, empty_memory, with_room, without_idle
 from sluice.features.plan import Plan, compile_plan
-from sluice.features.rows import TABLE
+from sluice.features.rows import NEVER, TABLE
 from sluice.features.spec import FeatureSpec
 
 Part = TypeVar("Part", People, Queue, Facts, Vectors)
@@ -247,7 +240,7 @@ class FeatureState:
     def idle_before(self) -> int:
         """µs; pairs without an event since are forgotten. Their events have left every window."""
         horizon = self.plan.program.horizon
-        return self.clock - horizon if horizon and self.clock != NEVER else BEGINNING
+        return self.clock - horizon if horizon and self.clock != NEVER else NEVER
 
     def _coming(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
         """[tables] codes, or at most so many new keys, once every waiting event is counted."""

@@ -47,7 +47,7 @@ def _arrays(state: "FeatureState") -> dict[str, NDArray]:
     arrays: dict[str, NDArray] = {}
     for table, key in enumerate(rows.keys):
         name = f"table.{key}"
-        if not rows.is_pair(table):
+        if not rows.pairs[table]:
             arrays[name] = table_rows(known.memory, table)[: _codes(state, key)]
         else:
             # Sorted and without the free rows: the table's layout depends on how it grew.
