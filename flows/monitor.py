@@ -27,7 +27,7 @@ from sluice.data.durations import parse_duration
 from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.data.split import time_split
 from sluice.data.tables import Window
-from sluice.errors import NotFound, TooLittleData
+from sluice.errors import NotFound, NothingToWatch
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
 from sluice.store.records import Champion, Outcome, Position, Version
@@ -51,12 +51,12 @@ def arrange(workplace: Workplace, until: datetime | None) -> Watch:
     The reference is what the champion was judged on, as far as it lies before the watched window.
 
     Raises:
-        NotFound: the surface has no champion to watch.
-        TooLittleData: nothing that the champion was judged on lies before the watched window.
+        NothingToWatch: the surface has no champion, or nothing that it was judged on lies before the
+            watched window.
     """
     champion = workplace.store.get(Champion, surface=workplace.name)
     if champion is None:
-        raise NotFound(
+        raise NothingToWatch(
             f"{workplace.name} has no champion to watch; promote a version first"
         )
     version = version_of(workplace.store, workplace.name, champion.version)
@@ -65,7 +65,7 @@ def arrange(workplace: Workplace, until: datetime | None) -> Watch:
     start = end - parse_duration(workplace.surface.monitors.window)
     judged = _judged(workplace, snapshot)
     if judged.start >= start:
-        raise TooLittleData(
+        raise NothingToWatch(
             f"the champion was judged from {judged.start.isoformat()} on, the watched window begins "
             f"{start.isoformat()}: there is nothing before it to compare with; watch a later one"
         )

@@ -8,6 +8,7 @@ SluiceError
 │   │   ├── SchemaError      a column is missing, extra, duplicated or of another type
 │   │   ├── BadRows          rows broke a row rule; carries {rule: count}
 │   │   └── TooLittleData    too few rows, requests or labels to go on
+│   │       └── NothingToWatch  no champion yet, or nothing from before the watched window
 │   └── NotFound             no such surface, version, snapshot or release
 ├── Held                     a gate or a reviewer holds the candidate; exit code 3
 ├── Conflict                 somebody else was first (compare-and-set lost); exit code 4
@@ -62,6 +63,10 @@ class BadRows(DataError):
 
 class TooLittleData(DataError):
     """Too few rows, requests or labels to go on."""
+
+
+class NothingToWatch(TooLittleData):
+    """No champion yet, or nothing from before the watched window to compare it with."""
 
 
 class NotFound(UserError):

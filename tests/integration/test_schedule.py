@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +14,9 @@ import httpx
 import pytest
 
 from serving.processes import tree, wait_gone
+from sluice.errors import UserError
 from sluice.store.records import State
-from tests.lib.installations import Installation, day, records
+from tests.lib.installations import Installation, day, records, small_installation
 from tests.lib.opened_ui import Open, started
 from tests.lib.story import approval
 
@@ -78,6 +81,36 @@ def test_before_a_lifecycle_promotes_it_confirms_the_champion_that_has_baked(ins
     assert "monitor" not in installation.must(*lifecycle)
 
 
+def test_a_scheduled_monitor_is_skipped_until_there_is_a_champion(prefect_url, tmp_path):
+    """By hand the same is an error; what is wrong with an installation fails on a schedule too."""
+    before = small_installation(tmp_path, PREFECT_API_URL=prefect_url)
+
+    assert due(before, "for_you") == (
+        "COMPLETED", "Skipped", "for_you has no champion to watch; promote a version first",
+    )  # fmt: skip
+    assert due(before, "news")[0] == "FAILED"
+    by_hand = before.sluice("run", "monitor", "for_you")
+    assert by_hand.code == UserError.exit_code
+    assert "for_you has no champion to watch" in by_hand.err
+
+
+WHEN_DUE = """
+import sys
+from flows.schedule import monitor_due
+state = monitor_due(*sys.argv[1:], return_state=True)
+print(state.type.value, state.name, state.message, sep="|")
+"""
+
+
+def due(installation: Installation, surface: str) -> tuple[str, ...]:
+    """How the run ends that a schedule starts: type, name and message of its state."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHEN_DUE, surface, str(installation.home)],
+        env=installation.variables(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return tuple(done.stdout.strip().split("|"))
+
+
 @pytest.fixture(scope="module")
 def prefect(installation) -> Iterator[Open]:
     """With a scheduler, which the API of a single command does not have."""
@@ -117,7 +150,7 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert champion(installation)["state"] == State.CHAMPION
     assert declared == {
         "lifecycle": ("for_you", "0 3 1 1 *", 1),
-        "monitor": ("for_you", "* * * * *", 1),
+        "monitor_due": ("for_you", "* * * * *", 1),
     }
     assert out.startswith("for_you: lifecycle at 0 3 1 1 *, monitor at * * * * * UTC")
     assert wait_gone(family, 30)
