@@ -29,12 +29,14 @@ from sluice.features.rows import (
     ABSENT,
     BASE,
     CATEGORY,
+    CATEGORY_CELL,
     FIRST,
     ITEM,
     LAST,
     NEVER,
     PREVIOUS,
     PROVIDER,
+    PROVIDER_CELL,
     ROOM,
     SCALE,
     SECOND,
@@ -85,8 +87,8 @@ def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: A
         row = base + (items[nth] + 1) * stride
         rows[len(tables), nth] = row
         codes[ITEM, nth], codes[USER, nth], codes[PREVIOUS, nth] = items[nth], user, last
-        codes[PROVIDER, nth] = cells[2 * row + 2] - 1
-        codes[CATEGORY, nth] = cells[2 * row + 3] - 1
+        codes[PROVIDER, nth] = cells[2 * row + PROVIDER_CELL] - 1
+        codes[CATEGORY, nth] = cells[2 * row + CATEGORY_CELL] - 1
 
 
 @compiled

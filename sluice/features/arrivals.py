@@ -16,6 +16,7 @@ from sluice.features.rows import (
     BASE,
     BEGAN,
     CATEGORY,
+    CATEGORY_CELL,
     CELL,
     CELLS,
     FIRST,
@@ -24,6 +25,7 @@ from sluice.features.rows import (
     NEVER,
     PREVIOUS,
     PROVIDER,
+    PROVIDER_CELL,
     ROOM,
     SCALE,
     SECOND,
@@ -91,8 +93,8 @@ def _believe(known: Known) -> None:
     row = memory.tables[0, BASE] + (item + 1) * memory.tables[0, STRIDE]
     if facts.born[nth] != NEVER:
         memory.words[row] = facts.born[nth] ^ NEVER
-    memory.cells[2 * row + 2] = facts.provider[nth] + 1
-    memory.cells[2 * row + 3] = facts.category[nth] + 1
+    memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
+    memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
     if facts.vector[nth] != UNKNOWN:
         known.vectors.of_item[item] = facts.vector[nth]
     facts.applied[0] = nth + 1
@@ -133,8 +135,8 @@ def _mark_groups(cells, tables, codes, low, high) -> None:  # noqa: ANN001 - pla
     base, stride = tables[0, BASE], tables[0, STRIDE]
     for nth in range(low, high):
         row = 2 * (base + (codes[ITEM, nth] + 1) * stride)
-        codes[PROVIDER, nth] = cells[row + 2] - 1
-        codes[CATEGORY, nth] = cells[row + 3] - 1
+        codes[PROVIDER, nth] = cells[row + PROVIDER_CELL] - 1
+        codes[CATEGORY, nth] = cells[row + CATEGORY_CELL] - 1
 
 
 @compiled

@@ -11,6 +11,7 @@ from sluice.features.answers import emit
 from sluice.features.arrivals import apply_until
 from sluice.features.compiled import compiled
 from sluice.features.counters import Known, Requests, Scratch
+from sluice.features.prefetch import expect_items, expect_pairs
 from sluice.features.program import Program
 from sluice.features.windows import place_windows
 
@@ -27,9 +28,22 @@ def fold(
 ) -> None:
     """Features of every request in time order: at each, read what is known, never what follows."""
     times, offsets, users = requests.ts, requests.offsets, requests.users
+    words, cells, tables = known.memory.words, known.memory.cells, known.memory.tables
     for nth in range(len(times)):
         low, high = offsets[nth], offsets[nth + 1]
+        _expect(words, cells, tables, offsets, requests.items, users, nth)
         apply_until(known, program, scratch, times[nth])
         place_windows(known, program, times[nth])
         asked = (times[nth], int(users[nth]))
         emit(known, program, scratch, asked, requests.items[low:high], out[low:high])
+
+
+@compiled
+def _expect(words, cells, tables, offsets, items, users, nth) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Ask for the rows of the next request; where its pairs lie follows from its items, so those first."""
+    left = len(users) - 1 - nth
+    if left > 0:
+        coming = items[offsets[nth + 1] : offsets[nth + 2]]
+        expect_pairs(words, cells, tables, coming, users[nth + 1])
+    if left > 1:
+        expect_items(words, tables, items[offsets[nth + 2] : offsets[nth + 3]])

@@ -57,6 +57,8 @@ NEVER = np.iinfo(np.int64).min
 """Time of something that has not happened."""
 SINCE_SPAN, DECAY_SPAN = "since", "decay_"
 _HEADER = {"item": 2}
+PROVIDER_CELL, CATEGORY_CELL = 2, 3
+"""Cells of an item's row that hold its provider and its category, as code + 1."""
 _LINE = 8
 """Words in a cache line."""
 

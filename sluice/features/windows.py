@@ -3,8 +3,9 @@
 from sluice.features.compiled import compiled
 from sluice.features.counters import Known
 from sluice.features.memory import place
+from sluice.features.prefetch import fetch
 from sluice.features.program import Program
-from sluice.features.rows import BASE, CELL, FIRST, SECOND, STRICT, TABLE
+from sluice.features.rows import ABSENT, BASE, CELL, FIRST, SECOND, STRICT, TABLE
 
 
 @compiled
@@ -47,3 +48,7 @@ def _shift(words, cells, tables, expiry, codes, answers, old, new) -> None:  # n
         row = place(words, table, first[nth], second[nth])
         if row != base:
             cells[2 * row + cell] += step
+    # As many again will leave at the next request; what is known of them was last touched long ago.
+    if table[SECOND] == ABSENT:
+        for nth in range(new, min(2 * new - old, len(first))):
+            fetch(words, place(words, table, first[nth], 0))
