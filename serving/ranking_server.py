@@ -118,10 +118,11 @@ class RankingServer:
                 release = await asyncio.to_thread(self._open, named)
             self._take(release, named.epoch)
         except (SluiceError, OSError) as error:
-            self.refusal = str(error)
-            self._retry_at = time.monotonic() + self._retry_seconds
-            self.telemetry.refusals += 1
-            _LOG.error("release refused, %s: %s", self._still(), error)
+            self._refuse(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the champion goes on serving
+            # Of our own making, so it is told whole; and who looks must go on looking.
+            _LOG.exception("the look at the release named broke down")
+            self._refuse(f"{type(error).__name__}: {error}")
 
     async def _watch(self) -> None:
         await self.look()
@@ -130,6 +131,12 @@ class RankingServer:
             refused_long_ago = self.refusal and time.monotonic() >= self._retry_at
             if refused_long_ago or self._source.changed():
                 await self.look()
+
+    def _refuse(self, why: str) -> None:
+        self.refusal = why
+        self._retry_at = time.monotonic() + self._retry_seconds
+        self.telemetry.refusals += 1
+        _LOG.error("release refused, %s: %s", self._still(), why)
 
     def _open(self, named: Assignment) -> LoadedRelease:
         return open_release(named.folder, named.digest, self._limits, self._trust)

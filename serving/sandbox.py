@@ -1,7 +1,8 @@
 """A child process that loads a release and repeats its golden requests, so the server need not try.
 
 Broken model text can crash, hang or exhaust the process that reads it. Here it can only cost the
-child: CPU, memory and wall time are capped, and the parent reads nothing but scores in hexadecimal.
+child: CPU, memory, output and wall time are capped, and the parent reads nothing but scores in
+hexadecimal.
 """
 
 import json
@@ -11,11 +12,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from sluice.errors import IntegrityError
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
 _TOLD_CHARACTERS = 400
+_OUTPUT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -41,22 +45,37 @@ def score_in_child(folder: Path, limits: Limits) -> list[list[float]]:
         sys.executable, "-m", "serving.sandbox",
         str(folder), str(limits.cpu_seconds), str(limits.memory_bytes),
     ]  # fmt: skip
+    # Files and no pipes, for what goes into a pipe is kept by the parent, however much it is.
+    with TemporaryFile() as out, TemporaryFile() as err:
+        try:
+            done = subprocess.run(
+                command,
+                env=_environment(),
+                stdout=out,
+                stderr=err,
+                timeout=limits.wall_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise IntegrityError(
+                f"release {folder.name}: the trial load did not end in {limits.wall_seconds:g} s"
+            ) from error
+        if done.returncode != 0:
+            told = _told(done.returncode, _last(err))
+            raise IntegrityError(f"release {folder.name}: the trial load failed: {told}")
+        out.seek(0)
+        return _scores(folder, out.read())
+
+
+def _scores(folder: Path, content: bytes) -> list[list[float]]:
     try:
-        done = subprocess.run(
-            command,
-            env=_environment(),
-            capture_output=True,
-            timeout=limits.wall_seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        return [
+            [float.fromhex(score) for score in request] for request in json.loads(content)
+        ]
+    except (ValueError, TypeError) as error:
         raise IntegrityError(
-            f"release {folder.name}: the trial load did not end in {limits.wall_seconds:g} s"
+            f"release {folder.name}: the trial load wrote no list of scores"
         ) from error
-    if done.returncode != 0:
-        raise IntegrityError(f"release {folder.name}: the trial load failed: {_told(done)}")
-    scores = json.loads(done.stdout)
-    return [[float.fromhex(score) for score in request] for request in scores]
 
 
 def _environment() -> dict[str, str]:
@@ -66,21 +85,29 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
 
 
-def _told(done: subprocess.CompletedProcess[bytes]) -> str:
-    if done.returncode < 0:
-        return f"killed by signal {-done.returncode}"
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"exit code {done.returncode}, {lines[-1][:_TOLD_CHARACTERS] if lines else 'no message'}"
+def _last(file: IO[bytes]) -> str:
+    """The last line of what was written, as far as it will be told."""
+    file.seek(max(file.seek(0, os.SEEK_END) - 4 * _TOLD_CHARACTERS, 0))
+    lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][:_TOLD_CHARACTERS] if lines else "no message"
+
+
+def _told(code: int, last: str) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}, {last}"
 
 
 def _confine(cpu_seconds: int, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT_BYTES, _OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
     _confine(cpu_seconds, memory_bytes)
+    # LightGBM writes its warnings to standard output, where the parent looks for nothing but scores.
+    answer = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     from serving.golden import GOLDEN_NAME, decode_golden
     from serving.release import load_scorer
 
@@ -89,7 +116,8 @@ def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
     scores = [
         [float(score).hex() for score in scorer.scores(one.request)] for one in golden
     ]
-    sys.stdout.write(json.dumps(scores))
+    with os.fdopen(answer, "w") as out:
+        json.dump(scores, out)
 
 
 if __name__ == "__main__":

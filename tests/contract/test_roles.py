@@ -1,14 +1,11 @@
 """The application's role on PostgreSQL: it takes a version to the champion and cannot tamper."""
 
-from contextlib import closing
-
-import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
 from registry.audit import audit
-from registry.pointer import PointerReceiver, read_pointer
+from registry.pointer import PointerReceiver
 from registry.promotion import champion_of
 from registry.relay import relay
 from sluice.errors import ConfigError, Refused, UserError
@@ -16,38 +13,29 @@ from sluice.store import open_store
 from sluice.store.content import KINDS
 from sluice.store.records import OutboxRow, State
 from sluice.store.roles import RIGHTS, protect_ledger
-from tests.lib.promotions import bring, release_of, rollback
-
-ROLE = "sluice_app"
+from tests.lib.promotions import bring, rollback
+from tests.lib.sql_roles import (
+    OTHERS_WORK,
+    ROLE,
+    TAMPERINGS,
+    applications,
+    done_by_the_role,
+    owners,
+    run,
+    unseen_move,
+)
 
 
 @pytest.fixture
 def owner(postgres):
-    """URL of a migrated database, as its owner."""
-    url = postgres().database()
-    yield url
-    run(url, f"DROP OWNED BY {ROLE}") if known(url) else None
-    postgres().drop(url)
+    with owners(postgres) as url:
+        yield url
 
 
 @pytest.fixture
 def application(owner):
-    """URL of the same database, as the application's role."""
-    protect_ledger(owner, ROLE)
-    run(owner, f"ALTER ROLE {ROLE} LOGIN")
-    yield make_url(owner).set(username=ROLE).render_as_string(hide_password=False)
-    run(owner, f"REVOKE ALL ON ledger FROM PUBLIC, {ROLE}")
-
-
-def run(url: str, statement: str) -> None:
-    with closing(psycopg.connect(url, autocommit=True)) as connection:
-        connection.execute(statement.encode())
-
-
-def known(url: str) -> bool:
-    with closing(psycopg.connect(url)) as connection:
-        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
-        return found.fetchone() is not None
+    with applications(owner) as url:
+        yield url
 
 
 def test_the_role_takes_versions_to_the_champion_and_back(application, tmp_path):
@@ -64,66 +52,16 @@ def test_the_role_takes_versions_to_the_champion_and_back(application, tmp_path)
         assert [store.find(kind) for kind in KINDS]
 
 
-TAMPERINGS = (
-    "UPDATE ledger SET actor = 'eve'",
-    "UPDATE ledger SET hash = hash WHERE false",
-    "DELETE FROM ledger",
-    "TRUNCATE ledger CASCADE",
-    "DROP TABLE ledger CASCADE",
-    "ALTER TABLE ledger DISABLE TRIGGER ALL",
-    "ALTER TABLE ledger RENAME TO other",
-    "CREATE RULE quiet AS ON INSERT TO ledger DO INSTEAD NOTHING",
-    "GRANT UPDATE ON ledger TO PUBLIC",
-    "SET session_replication_role = replica",
-    "DELETE FROM version",
-    "DELETE FROM outbox",
-    "UPDATE outbox SET release = 'mine'",
-    "UPDATE verdict SET outcome = 'pass'",
-    "UPDATE document SET body = '{}'",
-    "UPDATE release SET digest = 'mine'",
-    "UPDATE sluice_alembic_version SET version_num = '0'",
-)
-
-
 @pytest.mark.parametrize("statement", TAMPERINGS)
 def test_the_role_cannot_tamper(application, statement):
-    with open_store(application) as store:
-        bring(store, State.CHAMPION, "a")
-
-    # PostgreSQL says of some that only the owner may, and counts that as the same error; a GRANT of
-    # what one has not is answered by a warning and does nothing.
-    if statement.startswith("GRANT"):
-        run(application, statement)
-        with pytest.raises(InsufficientPrivilege):
-            run(application, "UPDATE ledger SET actor = 'eve'")
-    else:
-        with pytest.raises(InsufficientPrivilege):
-            run(application, statement)
-
-
-OTHERS_WORK = (
-    "UPDATE champion SET version = 1, release = '{first}', last_good_version = NULL",
-    "UPDATE champion SET epoch = epoch + 1",
-    "UPDATE position SET state = 'champion' WHERE version = 1",
-)
-"""What the role must be allowed, for it promotes; done past the promotion machine, it is found."""
+    assert not done_by_the_role(statement, application)
 
 
 @pytest.mark.parametrize("statement", OTHERS_WORK)
 def test_a_champion_that_the_role_moves_by_sql_alone_is_found_and_reaches_nobody(
     application, tmp_path, statement
 ):
-    with open_store(application) as store:
-        first = bring(store, State.CHAMPION, "a")
-        bring(store, State.CHAMPION, "b")
-        relay(store, [PointerReceiver(tmp_path)])
-        assert audit(store, pointers=tmp_path) == []
-
-        run(application, statement.format(first=release_of(first)))
-
-        assert audit(store, pointers=tmp_path)
-        relay(store, [PointerReceiver(tmp_path)])
-        assert read_pointer(tmp_path, "feed").version == 2
+    assert not unseen_move(statement, application, tmp_path)
 
 
 def test_the_owner_could_so_the_test_above_can_fail(owner):

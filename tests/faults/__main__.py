@@ -1,4 +1,4 @@
-"""What survives being killed, raced and stopped: `python -m tests.faults [--json]`, `make faults`.
+"""What survives being killed, raced, stopped and tampered with: `python -m tests.faults [--json]`.
 
 For each guarantee how many faults there were and how many were survived, and whether the same faults
 turn a mutant red from which the guarantee was removed. Exit code 1 where one was not survived, or a
@@ -10,26 +10,41 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sluice.store.sql import SqlStore
 from tests.faults.test_flow_crash import DOOMED, ingested_through_kills
-from tests.lib import machine_mutants, review_crashes
+from tests.lib import (
+    broken_releases,
+    damaged_releases,
+    machine_mutants,
+    missing_evidence,
+    no_data,
+    review_crashes,
+    role_matrix,
+    sql_roles,
+    tamperings,
+)
 from tests.lib.crash_mutants import MUTANTS
 from tests.lib.crash_points import POINTS, tally
 from tests.lib.crash_runs import Build, Deaths, Place
 from tests.lib.crash_sites import Works
 from tests.lib.promoters import DecidesBeforeItLocks, NotFenced, Stale, races
 from tests.lib.promotion_machine import Promotions, SqlPromotions, broken
+from tests.lib.releases import small_release
 from tests.lib.stores import DATABASES, Postgres, fresh_url, running_postgres
 
 Faults = Callable[[type[SqlStore], str, Path], Iterable[str]]
 """Of a store at a URL, with a folder: what is wrong after each fault, empty where it was survived."""
 
+Mutant = Callable[[], tuple[Any, str, Any]]
+"""Names what it replaces, and by what."""
+GUARANTEES = ("G1", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G30")
 MUTANT_ROUNDS = 20
 MUTANT_SEEDS = 3
 MUTANT_EXAMPLES = 200
@@ -146,6 +161,102 @@ def trials(rounds: int, stops: int) -> Iterator[Trial]:
     )  # fmt: skip
 
 
+def drill(
+    guarantee: str, what: str, where: str, wrong: Callable[[], Iterable[str]],
+    mutants: Iterable[Mutant],
+) -> Survived:  # fmt: skip
+    """Faults that need nothing from outside, and the same again with a guarantee taken out."""
+    began = time.perf_counter()
+    found, red = list(wrong()), {}
+    for mutant in mutants:
+        with machine_mutants.mutated(mutant):
+            red[mutant.__name__] = any(wrong())
+    return _survived(guarantee, what, where, found, red, began)
+
+
+def missing() -> Survived:
+    return drill(
+        "G5", "a piece of an approved version's evidence taken away or altered: it does not serve",
+        "memory", lambda: (missing_evidence.served_without([name]) for name in missing_evidence.ITEMS),
+        missing_evidence.MUTANTS,
+    )  # fmt: skip
+
+
+def nothing() -> Survived:
+    return drill(
+        "G6", "no data, in every way there is: inconclusive, and held", "memory",
+        lambda: map(no_data.let_on_by, no_data.NO_DATA), no_data.MUTANTS,
+    )  # fmt: skip
+
+
+def damaged() -> Survived:
+    """The bytes of an approved release change."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for number in (1, 2):
+                small_release(folder / "pristine", number)
+            for damage in damaged_releases.DAMAGES:
+                copy = folder / damage.__name__
+                yield damaged_releases.served_after(damage, folder / "pristine", copy)
+
+    return drill(
+        "G7", "a release changed after its approval: refused before it is parsed", "files",
+        wrong, damaged_releases.MUTANTS,
+    )  # fmt: skip
+
+
+def broken_models(count: int) -> Survived:
+    """Releases that are signed and broken, taken by a server that answers meanwhile."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name:
+        yard = broken_releases.Yard.make(Path(name))
+        found = broken_releases.contained(yard, list(broken_releases.seeds(count)))
+        with machine_mutants.mutated(broken_releases.no_child):
+            kinds = list(broken_releases.seeds(len(broken_releases.BREAKS)))
+            red = any(broken_releases.contained(yard, kinds).values())
+    wrong = [f"{name}: {each}" if each else "" for name, each in found.items()]
+    return _survived(
+        "G8", "a broken release, correctly signed: the server lives, and answers as before", "server",
+        wrong, {"no_child": red}, began,
+    )  # fmt: skip
+
+
+def tampered(database: str, place: Callable[[], Place], postgres: Postgres) -> Survived:
+    """The ledger changed by SQL, and old backups put back."""
+
+    def wrong() -> Iterator[str]:
+        for name in (*tamperings.PLAIN, *tamperings.CONSISTENT):
+            with place() as (url, folder):
+                yield tamperings.unseen_after(name, url, folder)
+        for name in tamperings.BACKUPS:
+            with place() as (url, folder):
+                yield tamperings.unseen_backup(name, url, folder, lambda: postgres)
+
+    return drill(
+        "G9", "tampering with the ledger by SQL, and old backups: found", database, wrong,
+        tamperings.MUTANTS,
+    )  # fmt: skip
+
+
+def every_role(postgres: Postgres) -> Iterator[Survived]:
+    """What nobody but the promoter may do: through MLflow, raw REST included, and by SQL."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        wrong = role_matrix.matrix(Path(one))
+        red = {"allows_all": any(role_matrix.matrix(Path(other), role_matrix.ALLOWS_ALL))}
+    what = "every role at every route of MLflow's registry: as the declared matrix says"
+    yield _survived("G30", what, "mlflow", wrong, red, began)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        wrong = list(sql_roles.overstepped(lambda: postgres, Path(one)))
+        again = sql_roles.overstepped(lambda: postgres, Path(other), mutant=True)
+        red = {"all_rights": any(again)}
+    what = "tampering by the application's role: refused; a champion it moved by SQL: found"
+    yield _survived("G30", what, "postgresql", wrong, red, began)
+
+
 def ingest(every: int) -> Survived:
     """The flow whose every write is a file, and its mutant that writes in place."""
     began = time.perf_counter()
@@ -173,34 +284,38 @@ def _survived(
     )
 
 
-def run(given: argparse.Namespace, tell: Callable[[Survived], None]) -> bool:
-    """Everything on both databases; returns whether all holds."""
-    holds = []
-    with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres:
+def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Survived]:
+    """All that is asked for, the quick ones first."""
+    places = {each: partial(_place, each, postgres) for each in DATABASES}
+    raced, stale = trials(given.rounds, given.stops)
+    steps = given.steps
+    chapters: tuple[tuple[str, Callable[[], Iterable[Survived]]], ...] = (
+        ("G5", lambda: [missing()]),
+        ("G6", lambda: [nothing()]),
+        ("G7", lambda: [damaged()]),
+        ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
+        ("G30", lambda: every_role(postgres)),
+        ("G3", lambda: (raced.on(each, place) for each, place in places.items())),
+        ("G4", lambda: (stale.on(each, place) for each, place in places.items())),
+        ("G1", lambda: (reviews(each, place) for each, place in places.items())),
+        ("G1", lambda: deaths(given.seeds, places)),
+        ("G11", lambda: [ingest(given.every)]),
+        ("G8", lambda: [broken_models(given.broken)]),
+        ("G10", lambda: [any_order(Promotions, "memory", given.examples, steps)]),
+        ("G10", lambda: [any_order(SqlPromotions, "sqlite", given.examples // 20, steps)]),
+    )
+    for guarantee, found in chapters:
+        if guarantee in (given.only or GUARANTEES):
+            yield from found()
+
+
+def deaths(seeds: int, places: Mapping[str, Callable[[], Place]]) -> Iterator[Survived]:
+    """Every operation on every database."""
+    with tempfile.TemporaryDirectory() as folder:
         works = Works.make(Path(folder))
         for operation in POINTS:
-            for database in DATABASES:
-                place = partial(_place, database, postgres)
-                found = crashes(works, operation, database, given.seeds, place)
-                tell(found)
-                holds.append(found.holds)
-        for database in DATABASES:
-            found = reviews(database, partial(_place, database, postgres))
-            tell(found)
-            holds.append(found.holds)
-        for trial in trials(given.rounds, given.stops):
-            for database in DATABASES:
-                found = trial.on(database, partial(_place, database, postgres))
-                tell(found)
-                holds.append(found.holds)
-    for found in (
-        any_order(Promotions, "memory", given.examples, given.steps),
-        any_order(SqlPromotions, "sqlite", given.examples // 20, given.steps),
-        ingest(given.every),
-    ):
-        tell(found)
-        holds.append(found.holds)
-    return all(holds)
+            for database, place in places.items():
+                yield crashes(works, operation, database, seeds, place)
 
 
 @contextmanager
@@ -233,15 +348,21 @@ def main() -> int:
         "--every", type=int, default=1, help="kill an ingest at every so-many-th write"
     )
     parser.add_argument("--examples", type=int, default=2000, help="of the state machine")
+    parser.add_argument(
+        "--broken", type=int, default=200, help="releases given to a server"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=GUARANTEES, metavar="G", help=" ".join(GUARANTEES)
+    )
     parser.add_argument("--steps", type=int, default=50, help="of each example")
     given = parser.parse_args()
     found: list[Survived] = []
 
-    def tell(each: Survived) -> None:
-        found.append(each)
-        sys.stderr.write(f"{line(each)}\n")
-
-    holds = run(given, tell)
+    with running_postgres() as postgres:
+        for each in everything(given, postgres):
+            found.append(each)
+            sys.stderr.write(f"{line(each)}\n")
+    holds = all(each.holds for each in found)
     if given.json:
         rows = [{**asdict(each), "holds": each.holds} for each in found]
         sys.stdout.write(json.dumps({"holds": holds, "guarantees": rows}, indent=2) + "\n")

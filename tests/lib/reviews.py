@@ -100,8 +100,13 @@ def crowned(settings: Settings, version: Version) -> None:
 
 
 @contextmanager
-def open_office(settings: Settings) -> Iterator[Office]:
-    """The server, until the block ends; with an account for each of `PEOPLE`."""
+def open_office(settings: Settings, altered: str = "") -> Iterator[Office]:
+    """The server, until the block ends; with an account for each of `PEOPLE`.
+
+    Args:
+        settings: of the installation.
+        altered: Python that the server runs before anything else, to be another than ours.
+    """
     ensure_database(settings.mlflow_uri, build_tracking)
     accounts: Accounts = accounts_of(settings)
     passwords = {name: accounts.make(name) for name in PEOPLE.values()}
@@ -112,7 +117,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
             [sys.executable, "-m", "mlflow", "server", "--app-name", "sluice", "--workers", "1",
              "--port", str(port), "--backend-store-uri", settings.mlflow_uri,
              "--artifacts-destination", str(settings.mlflow / "artifacts")],
-            env={**_theirs(), **settings.environment(), **settings.own_variables()},
+            env={**_theirs(), **settings.environment(), **settings.own_variables(), **_altered(settings, altered)},
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
@@ -130,6 +135,16 @@ def a_free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _altered(settings: Settings, program: str) -> dict[str, str]:
+    """Variables with which every Python of the server begins with the program."""
+    if not program:
+        return {}
+    folder = settings.home / "altered"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(program)
+    return {"PYTHONPATH": os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))}
 
 
 def _theirs() -> dict[str, str]:

@@ -1,168 +1,38 @@
-"""G5: whatever piece of evidence is removed or altered, an approved version does not serve.
-
-The version here needed everything there is: five gates, one of them waived, and two approvals.
-"""
-
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
-from functools import partial
+"""G5: whatever piece of evidence is removed or altered, an approved version does not serve."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from registry import promotion
-from registry.waivers import waivers_of
 from sluice.errors import Held
 from sluice.store.memory import MemoryStore
-from sluice.store.records import (
-    Champion,
-    Document,
-    LedgerRow,
-    OutboxRow,
-    Outcome,
-    Release,
-    State,
-    Verdict,
-    Version,
+from tests.lib.machine_mutants import mutated
+from tests.lib.missing_evidence import (
+    GATES,
+    ITEMS,
+    MUTANTS,
+    UNTIL,
+    approved,
+    promote,
+    served_without,
 )
-from tests.lib.promotions import BY_FLOW, REVIEWERS, bring, judged, package, release_of
-from tests.lib.stores import T0
-
-GATES = ("data", "leakage", "quality", "slices", "replay")
-WAIVED = "slices"
-UNTIL = T0 + timedelta(days=1)
-Spoil = Callable[[MemoryStore], None]
 
 
-def approved(store: MemoryStore) -> Version:
-    version = bring(store, State.CANDIDATE)
-    given = {"mandatory": GATES, **BY_FLOW}
-    passed = judged("data", "leakage", "quality")
-    failed = judged(WAIVED, outcome=Outcome.FAIL)
-    promotion.gate(store, version, [*passed, *failed], **given)
-    promotion.waive(
-        store, version, WAIVED, actor="rita", reviewers=REVIEWERS, reason="night is new",
-        until=UNTIL, at=T0,
-    )  # fmt: skip
-    promotion.gate(store, version, (), **given)
-    package(store, version)
-    promotion.submit(store, version, judged("replay"), **given)
-    for reviewer in ("rita", "Rob"):
-        promotion.approve(
-            store, version, reviewer=reviewer, reviewers=REVIEWERS, reason="",
-            release=release_of(version), at=T0, approvers=2,
-        )  # fmt: skip
-    return version
-
-
-def promote(store: MemoryStore, version: Version) -> LedgerRow:
-    return promotion.promote(
-        store, version, mandatory=GATES, approvers=2, judged_against=None,
-        idempotency_key="promote", **BY_FLOW,
-    )  # fmt: skip
-
-
-def forget(kind: type, store: MemoryStore, **equals: object) -> None:
-    for record in store.find(kind, **equals):
-        store._records[kind].pop(tuple(getattr(record, name) for name in record.key))
-
-
-def alter(
-    kind: type, changes: dict[str, object], store: MemoryStore, **equals: object
-) -> None:
-    for record in store.find(kind, **equals):
-        forget(kind, store, **{name: getattr(record, name) for name in record.key})
-        store._write(replace(record, **changes))
-
-
-def of_evidence(gate: str, spoil: Callable[..., None], store: MemoryStore) -> None:
-    for verdict in store.find(Verdict, gate=gate):
-        spoil(store, digest=verdict.evidence)
-
-
-def of_waiver(spoil: Callable[..., None], store: MemoryStore) -> None:
-    for waiver in waivers_of(store, store.find(Version)[0]):
-        spoil(store, digest=waiver.document)
-
-
-def of_approvals(changes: dict[str, object] | None, who: str, store: MemoryStore) -> None:
-    if changes is None:
-        forget(LedgerRow, store, action="approve", actor=who)
-    else:
-        alter(LedgerRow, changes, store, action="approve", actor=who)
-
-
-def removed(gate: str, store: MemoryStore) -> None:
-    forget(Verdict, store, gate=gate)
-
-
-def says(gate: str, outcome: Outcome, store: MemoryStore) -> None:
-    alter(Verdict, {"outcome": outcome}, store, gate=gate)
-
-
-FORGED = {"body": {"auc": 1.0}}
-ITEMS: dict[str, Spoil] = {
-    **{f"verdict of {gate} removed": partial(removed, gate) for gate in GATES},
-    **{
-        f"verdict of {gate} {outcome}": partial(says, gate, outcome)
-        for gate in GATES
-        if gate != WAIVED
-        for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
-    },
-    **{
-        f"evidence of {gate} removed": partial(of_evidence, gate, partial(forget, Document))
-        for gate in GATES
-    },
-    **{
-        f"evidence of {gate} altered": partial(
-            of_evidence, gate, partial(alter, Document, FORGED)
-        )
-        for gate in GATES
-    },
-    "waiver removed": partial(forget, LedgerRow, action="waive"),
-    "waiver by the author": partial(alter, LedgerRow, {"actor": "ann"}, action="waive"),
-    "waiver's terms removed": partial(of_waiver, partial(forget, Document)),
-    "waiver's terms altered": partial(
-        of_waiver,
-        partial(alter, Document, {"body": {"gate": WAIVED, "until": "2099-01-01"}}),
-    ),
-    "release removed": partial(forget, Release),
-    "release of another version": partial(alter, Release, {"version": 9}),
-    **{
-        f"approval by {who} {what}": partial(of_approvals, changes, who)
-        for who in ("rita", "Rob")
-        for what, changes in {
-            "removed": None,
-            "made by the author": {"actor": "Ann"},
-            "made of other bytes": {"evidence": ("f" * 64,)},
-        }.items()
-    },
-    "both approvals by one person": partial(of_approvals, {"actor": "RITA "}, "Rob"),
-}
-
-
-@pytest.mark.parametrize("spoil", ITEMS.values(), ids=ITEMS)
-def test_every_single_removal_or_change_blocks_the_promotion(spoil):
-    store = MemoryStore()
-    version = approved(store)
-    spoil(store)
-
-    with pytest.raises(Held, match="cannot serve"):
-        promote(store, version)
-    assert store.find(Champion) == store.find(OutboxRow) == ()
+@pytest.mark.parametrize("name", ITEMS)
+def test_every_single_removal_or_change_blocks_the_promotion(name):
+    assert not served_without([name])
 
 
 @given(st.sets(st.sampled_from(sorted(ITEMS)), min_size=1, max_size=6))
 def test_no_combination_of_them_makes_up_for_another(names):
-    store = MemoryStore()
-    version = approved(store)
-    for name in sorted(names):
-        ITEMS[name](store)
+    assert not served_without(names)
 
-    with pytest.raises(Held):
-        promote(store, version)
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.__name__)
+def test_it_is_red_where_the_evidence_is_not_read(mutant):
+    with mutated(mutant):
+        assert any(served_without([name]) for name in ITEMS)
 
 
 def test_with_all_of_it_the_version_serves():

@@ -114,6 +114,27 @@ def test_a_mended_release_is_taken_when_it_is_tried_again(following, two, releas
     run(steps())
 
 
+def test_whatever_breaks_a_look_the_server_goes_on_looking(following, two, monkeypatch):
+    _, first, second = two
+
+    def breaks(*_):
+        raise RecursionError("of our own making")
+
+    async def steps():
+        await following.moved(first, 1)
+        with monkeypatch.context() as broken:
+            broken.setattr("serving.ranking_server.open_release", breaks)
+            serving = await following.moved(second, 2)
+        assert serving.release.digest == first
+        assert following.server.refusal == "RecursionError: of our own making"
+
+        await following.server.look()
+        assert following.server.serving.release.digest == second
+        await following.server.stop()
+
+    run(steps())
+
+
 def test_a_pointer_that_goes_back_is_refused(following, two):
     _, first, second = two
 

@@ -318,6 +318,18 @@ def tree_model(tmp_path_factory):
     return into / tree_release(into)
 
 
+def test_what_a_library_prints_while_it_loads_is_no_answer_of_the_child(
+    tree_model, tmp_path
+):
+    """LightGBM warns of a parameter that it does not know, on standard output."""
+    folder = shutil.copytree(tree_model, tmp_path / "release")
+    text = (folder / "model" / "model.txt").read_bytes()
+    odd = text.replace(b"[boosting: gbdt]", b"[boosting: gbdt]\n[no_such: 1]", 1)
+    digest = forge(folder, "model/model.txt", odd)
+
+    assert verify_release(folder, digest).digest == digest
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("edit", "told"),

@@ -1,8 +1,5 @@
 """G7: the bytes that serve are the bytes that were approved; anything else is refused unparsed."""
 
-import os
-import shutil
-
 import pytest
 
 from registry import promotion
@@ -10,19 +7,22 @@ from registry.attestation import SignedPointer, Signer
 from registry.keys import KeyRing
 from registry.pointer import PointerReceiver, read_pointer
 from registry.relay import DeliveryError, relay
-from serving import release as releases
 from serving.release import open_release
 from serving.trust import Trust
-from sluice.data.digest import file_digest
-from sluice.errors import IntegrityError
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib import promotions
+from tests.lib.damaged_releases import (
+    DAMAGES,
+    MUTANTS,
+    replace_by_another_release,
+    replace_by_one_that_agrees_with_itself,
+    served_after,
+)
+from tests.lib.machine_mutants import mutated
 from tests.lib.promotions import bring
 from tests.lib.releases import small_release
 from tests.lib.stores import T0
-
-STATE = "state/state.json"
 
 
 @pytest.fixture
@@ -33,78 +33,22 @@ def approved(tmp_path, monkeypatch):
     return tmp_path, made
 
 
-@pytest.fixture
-def unparsed(monkeypatch):
-    """Reading anything as more than bytes is a failure."""
-
-    def parsed(*_: object) -> None:
-        raise AssertionError("parsed before it was known to be what was approved")
-
-    for name in ("decode_golden", "score_in_child", "load_scorer"):
-        monkeypatch.setattr(releases, name, parsed)
-
-
-def flip(folder):
-    content = bytearray((folder / STATE).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / STATE).write_bytes(content)
-
-
-def truncate(folder):
-    os.truncate(folder / STATE, (folder / STATE).stat().st_size - 1)
-
-
-def add(folder):
-    (folder / "model" / "extra.json").write_text("{}")
-
-
-def remove(folder):
-    (folder / STATE).unlink()
-
-
-def symlink(folder):
-    (folder / STATE).rename(folder.parent / "moved")
-    (folder / STATE).symlink_to(folder.parent / "moved")
-
-
-def swap(folder):
-    one, other, held = folder / STATE, folder / "state" / "ids.json", folder.parent / "held"
-    one.rename(held)
-    other.rename(one)
-    held.rename(other)
-
-
-def replace_by_another_release(folder):
-    """Whole and sound, and never approved."""
-    (other,) = (
-        each for each in folder.parent.iterdir() if each != folder and each.is_dir()
-    )
-    shutil.rmtree(folder)
-    shutil.copytree(other, folder)
-
-
-def replace_by_one_that_agrees_with_itself(folder):
-    """A file and the manifest's digest of it, both rewritten."""
-    manifest, before = folder / "manifest.json", file_digest(folder / STATE)
-    flip(folder)
-    manifest.write_text(manifest.read_text().replace(before, file_digest(folder / STATE)))
-
-
-DAMAGES = (
-    flip, truncate, add, remove, symlink, swap, replace_by_another_release,
-    replace_by_one_that_agrees_with_itself,
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__)
 def test_whatever_changed_after_the_approval_is_refused_before_it_is_parsed(
-    approved, unparsed, damage
+    approved, tmp_path, damage
 ):
-    room, (release, _) = approved
-    damage(room / "releases" / release)
+    assert not served_after(damage, tmp_path / "releases", tmp_path / "copy")
 
-    with pytest.raises(IntegrityError):
-        open_release(room / "releases" / release, release)
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.__name__)
+def test_it_is_red_where_no_digest_is_checked(approved, tmp_path, mutant):
+    with mutated(mutant):
+        wrong = [
+            served_after(damage, tmp_path / "releases", tmp_path / damage.__name__)
+            for damage in DAMAGES
+        ]
+
+    assert any(wrong)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""G6: the ways in which a gate can have nothing to judge by."""
+
+from collections.abc import Callable
+from typing import Any
+
+from registry import candidacy, promotion, proof
+from registry.gates.coverage import judge_coverage
+from registry.gates.judgement import Judgement
+from registry.gates.quality import judge_quality
+from registry.gates.replay import ReplayFigures, judge_replay
+from registry.gates.slices import judge_slices
+from sluice.gate_spec import CoverageGate, GateSpec, QualityGate, ReplayGate
+from sluice.store.memory import MemoryStore
+from sluice.store.records import Champion, OutboxRow, Outcome, State
+from tests.lib.evidence import a_comparison, a_replay
+from tests.lib.gate_worlds import (
+    EMPTY,
+    NAN,
+    SLICED,
+    calibrated,
+    churned,
+    covered,
+    fresh,
+    leaked,
+    scores,
+    sliced,
+    world,
+)
+from tests.lib.promotions import BY_FLOW, bring, judged
+
+RULE = QualityGate()
+ALL = GateSpec().mandatory
+
+
+def quality(**figures: float) -> Judgement:
+    return judge_quality(a_comparison(**figures), RULE, reference_kind="champion")
+
+
+def unanswered() -> Judgement:
+    """A replay that was cut off: nothing was asked, so there is no latency either."""
+    cut = ReplayFigures(None, None, None, None, None, None, None)
+    return judge_replay(cut, ReplayGate())
+
+
+NO_DATA: dict[str, Callable[[], Judgement]] = {
+    "NaN metric: the difference": lambda: quality(difference=NAN),
+    "NaN metric: a bound": lambda: quality(low=NAN),
+    "NaN metric: infinite": lambda: quality(high=float("inf")),
+    "NaN metric: the replay's latency": lambda: judge_replay(a_replay(p99_ms=NAN), ReplayGate()),
+    "NaN metric: the leakage audit": lambda: leaked(worst=NAN),
+    "empty slice: a declared dimension without any": lambda: judge_slices(
+        {"slices": []}, SLICED.slices
+    ),
+    "empty slice: too few requests in one": lambda: sliced(
+        scores(2)[:720], world().take(0, 90), SLICED
+    ),
+    "missing baseline": lambda: judge_quality(None, RULE, reference_kind="baseline"),
+    "missing champion: no refit to tell churn from noise": lambda: churned(scores(2), refits=0),
+    "zero labels: nothing to be ranked": lambda: quality(requests=0, clusters=0),
+    "zero labels: nothing that was promised came": lambda: calibrated(1.0, label=0.0),
+    "empty frame: no judged row": lambda: covered(gone=0.0, judged=EMPTY),
+    "empty frame: no figures at all": lambda: judge_coverage(None, CoverageGate()),
+    "stale report: of another metric than is declared": lambda: quality_of("auc"),
+    "stale report: from the future": lambda: fresh(-5, 3),
+    "stale report: nobody knows how old": lambda: fresh(None, None),
+    "timeout: no report": lambda: judge_replay(None, ReplayGate()),
+    "timeout: a report without figures": unanswered,
+    "timeout: fewer requests than declared": lambda: judge_replay(
+        a_replay(requests=3), ReplayGate()
+    ),
+}  # fmt: skip
+
+
+def quality_of(metric: str) -> Judgement:
+    return judge_quality(a_comparison(metric=metric), RULE, reference_kind="champion")
+
+
+def let_on_by(name: str) -> str:
+    """What is wrong where the gate has no data: empty where it is inconclusive, and holds the version."""
+    judgement, store = NO_DATA[name](), MemoryStore()
+    asked = (*ALL, *({judgement.gate} - set(ALL)))
+    early = [gate for gate in asked if gate not in {judgement.gate, "replay"}]
+    version = bring(store, State.CANDIDATE)
+    of_candidate = [judgement] if judgement.gate != "replay" else []
+    state = promotion.gate(
+        store, version, [*judged(*early), *of_candidate], mandatory=asked, **BY_FLOW
+    )
+    if judgement.gate == "replay":
+        promotion.package(store, version, "9" * 64, **BY_FLOW)
+        state = promotion.submit(store, version, [judgement], mandatory=asked, **BY_FLOW)
+    if judgement.outcome is not Outcome.INCONCLUSIVE:
+        return f"{judgement.outcome}: {judgement.reason}"
+    moved = store.find(Champion) or store.find(OutboxRow)
+    return "" if state is State.BLOCKED and not moved else f"the version is {state}"
+
+
+def inconclusive_lets_on() -> tuple[Any, str, Any]:
+    """G6: only a gate that fails holds."""
+    honest = proof.unproven
+
+    def unproven(*given: Any) -> tuple[str, ...]:
+        return tuple(each for each in honest(*given) if "inconclusive" not in each)
+
+    return candidacy, "unproven", unproven
+
+
+MUTANTS = (inconclusive_lets_on,)
