@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from sluice.features.dictionary import dictionary
 from sluice.features.rows import UNKNOWN
 
 
@@ -24,7 +24,7 @@ class Codes:
 
     def learn(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, whose new ids are numbered; nulls are UNKNOWN."""
-        distinct, places = _dictionary(column)
+        distinct, places = dictionary(column)
         numbers, before = self._numbers, len(self.ids)
         known = list(map(numbers.get, distinct))
         new = [name for name, code in zip(distinct, known, strict=True) if code is None]
@@ -41,7 +41,7 @@ class Codes:
 
     def encode(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, UNKNOWN where an id was never learned or is null."""
-        distinct, places = _dictionary(column)
+        distinct, places = dictionary(column)
         number = self._numbers.get
         return _spread([number(name, UNKNOWN) for name in distinct], places)
 
@@ -60,14 +60,3 @@ class Codes:
 def _spread(codes: list[int], places: NDArray[np.int32]) -> NDArray[np.int32]:
     # Nulls have place -1, and so the last of the codes.
     return np.array([*codes, UNKNOWN], np.int32)[places]
-
-
-def _dictionary(column: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
-    """The distinct ids of a column, and where each row's stands among them; -1 for null.
-
-    Arrow hashes each string once; a join with the known ids would do it twice.
-    """
-    strings = pa.array(column.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    encoded = strings.dictionary_encode()
-    places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return encoded.dictionary.to_pylist(), places
