@@ -169,7 +169,7 @@ def test_the_golden_requests_replay_bit_for_bit(running, bento):
     report = replay(running.url, running.pid, running.release, golden)
 
     assert (report.requests, report.mismatches, report.errors) == (len(golden), 0, 0)
-    assert report.warm_up == 10
+    assert (report.warm_up, report.rounds) == (10, 3)
     assert report.release_agreed
     assert 0 < report.p50_ms <= report.p99_ms
     assert 50 < report.memory_mb < 2000

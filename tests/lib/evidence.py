@@ -50,6 +50,7 @@ def a_replay(**changes: Any) -> ReplayFigures:
         p99_ms=9.4,
         memory_mb=412.0,
         digest_agreed=True,
+        rounds=3,
     )
     return replace(sound, **changes)
 
