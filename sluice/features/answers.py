@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from sluice.features.aging import clicks_known, day_start, decay
-from sluice.features.compiled import compiled
+from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.derived import derive
 from sluice.features.memory import FREE, find, home, pair_key, place
@@ -48,7 +48,7 @@ from sluice.features.rows import (
 _SECOND = 1e6
 
 
-@compiled
+@inlined
 def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Features of one request, [candidates, features]; context columns are the caller's.
 
@@ -79,7 +79,7 @@ def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) ->
             out[row, column] = values[column, row]
 
 
-@compiled
+@inlined
 def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     """The codes of every candidate, and where the facts about it lie."""
     base, stride = tables[0, BASE], tables[0, STRIDE]
@@ -91,7 +91,7 @@ def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: A
         codes[CATEGORY, nth] = cells[2 * row + CATEGORY_CELL] - 1
 
 
-@compiled
+@inlined
 def _find(words, tables, scratch, horizon, ts, size) -> None:  # noqa: ANN001 - Numba infers them
     """Where each candidate's row begins in every table; row 0, all zeros, where it has none."""
     codes, rows, held = scratch.codes, scratch.rows, scratch.held
@@ -108,7 +108,7 @@ def _find(words, tables, scratch, horizon, ts, size) -> None:  # noqa: ANN001 - 
             _pass_idle(words, table, rows[nth], ts - horizon, size)
 
 
-@compiled
+@inlined
 def _find_dense(table, codes, rows, size) -> None:  # noqa: ANN001 - plain arrays
     """Where each candidate's row begins in a table that codes number."""
     base, stride, step = table[BASE], table[STRIDE], table[STRIDE] * table[SCALE]
@@ -116,7 +116,7 @@ def _find_dense(table, codes, rows, size) -> None:  # noqa: ANN001 - plain array
         rows[row] = base + stride + codes[row] * step
 
 
-@compiled
+@inlined
 def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     """Where each candidate's row begins in a table of pairs; row 0, all zeros, where it has none."""
     base, stride, room = table[BASE], table[STRIDE], table[ROOM]
@@ -134,14 +134,14 @@ def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noq
             rows[row] = found if words[found] == key else base
 
 
-@compiled
+@inlined
 def _pass_idle(words, table, rows, edge, size) -> None:  # noqa: ANN001 - plain arrays
     for row in range(size):
         if words[rows[row] + table[LAST]] < edge:
             rows[row] = table[BASE]
 
 
-@compiled
+@inlined
 def _counts(cells, rows, values, operation, size) -> None:  # noqa: ANN001 - plain arrays
     column, cell, run = operation[1], operation[3], operation[4]
     for nth in range(run):
@@ -166,7 +166,7 @@ def _surface_rate(cells, table, totals, kind) -> float:  # noqa: ANN001 - plain 
     return cells[row + totals[kind]] / shown if shown > 0 else 0.0
 
 
-@compiled
+@inlined
 def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Columns that say what is known."""
     memory, rows, values, reads = known.memory, scratch.rows, scratch.values, program.reads
@@ -189,7 +189,7 @@ def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -
             _read_request(known, program, scratch, read, asked, items, out)
 
 
-@compiled
+@inlined
 def _read_request(known, program, scratch, read, asked, items, out) -> None:  # noqa: ANN001, PLR0913, PLR0917 - Numba infers them
     """Columns that are one for the request, or look at the person's last clicks."""
     values, column = scratch.values, scratch.values[read[1]]
@@ -223,7 +223,7 @@ def _elapsed(words, rows, values, word, ts, size) -> None:  # noqa: ANN001 - pla
         values[row] = (ts - last) / _SECOND if last != 0 else np.nan
 
 
-@compiled
+@inlined
 def _transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
     # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
     people, horizon = known.people, program.horizon
@@ -247,7 +247,7 @@ def _transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN
                 last[row] = together / followed
 
 
-@compiled
+@inlined
 def _similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
     """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
     vectors, of_item = known.vectors.values, known.vectors.of_item

@@ -7,7 +7,7 @@ so that no answer depends on which requests were asked before.
 """
 
 from sluice.features.aging import Integers, add_weights, clicks_known, grow_older, weigh
-from sluice.features.compiled import compiled
+from sluice.features.compiled import inlined
 from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
 from sluice.features.memory import FREE, Memory, find, pair_key
 from sluice.features.program import Program
@@ -46,7 +46,7 @@ _NOTHING, _FACT = -2, -1
 # arrays, and handing it on, or taking an array out of it, costs more than the event does.
 
 
-@compiled
+@inlined
 def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):  # noqa: ANN202 - Numba infers it
     """What becomes known next before `ts`, and the moment up to which nothing else does."""
     nearest = bound = min(fact, ts)
@@ -63,7 +63,7 @@ def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):
     return kind, bound
 
 
-@compiled
+@inlined
 def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> None:
     """Count every event, and believe every fact, known strictly before `ts`."""
     queue, facts = known.queue, known.facts
@@ -85,7 +85,7 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
         applied[kind] = high
 
 
-@compiled
+@inlined
 def _believe(known: Known) -> None:
     facts, memory = known.facts, known.memory
     nth = facts.applied[0]
@@ -100,7 +100,7 @@ def _believe(known: Known) -> None:
     facts.applied[0] = nth + 1
 
 
-@compiled
+@inlined
 def _count_run(
     known: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
 ) -> None:
@@ -130,7 +130,7 @@ def _count_run(
                 _count(memory.cells, table, update, places, end - begin)
 
 
-@compiled
+@inlined
 def _mark_groups(cells, tables, codes, low, high) -> None:  # noqa: ANN001 - plain arrays
     base, stride = tables[0, BASE], tables[0, STRIDE]
     for nth in range(low, high):
@@ -139,7 +139,7 @@ def _mark_groups(cells, tables, codes, low, high) -> None:  # noqa: ANN001 - pla
         codes[CATEGORY, nth] = cells[row + CATEGORY_CELL] - 1
 
 
-@compiled
+@inlined
 def _meet_items(words, tables, at, codes, low, high, embargo) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     base, stride = tables[0, BASE], tables[0, STRIDE]
     for nth in range(low, high):
@@ -148,7 +148,7 @@ def _meet_items(words, tables, at, codes, low, high, embargo) -> None:  # noqa: 
             words[row] = (at[nth] - embargo) ^ NEVER
 
 
-@compiled
+@inlined
 def _remember_clicks(people, at, codes, horizon, low, high) -> None:  # noqa: ANN001 - plain arrays
     ring, clicked, clicked_at = people.ring, people.clicked, people.clicked_at
     followed, followed_at = people.followed, people.followed_at
@@ -168,7 +168,7 @@ def _remember_clicks(people, at, codes, horizon, low, high) -> None:  # noqa: AN
         clicked_at[user] = at[nth]
 
 
-@compiled
+@inlined
 def _mark_previous(ring, clicked, clicked_at, at, codes, horizon, low, high) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     for nth in range(low, high):
         user = codes[USER, nth]
@@ -176,7 +176,7 @@ def _mark_previous(ring, clicked, clicked_at, at, codes, horizon, low, high) -> 
         codes[PREVIOUS, nth] = ring[user, (so_far - 1) % RING] if so_far > 0 else UNKNOWN
 
 
-@compiled
+@inlined
 def _take_places(words, table, strict, codes, answers, low, high, places) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     """Where the row of each event's key begins, made its own where it was free; row 0 for none."""
     first, second = codes[table[FIRST]], table[SECOND]
@@ -191,7 +191,7 @@ def _take_places(words, table, strict, codes, answers, low, high, places) -> Non
         places[nth - low] = base + stride + first[nth] * step if counts else base
 
 
-@compiled
+@inlined
 def _take_pairs(words, table, strict, pair, answers, low, high, places) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     base, stride, room, taken = table[BASE], table[STRIDE], table[ROOM], 0
     first, second = pair
@@ -208,7 +208,7 @@ def _take_pairs(words, table, strict, pair, answers, low, high, places) -> None:
     table[USED] += taken
 
 
-@compiled
+@inlined
 def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plain arrays
     """Let events change the counts of one table."""
     cell, count, base = update[CELL], update[CELLS], table[BASE]
@@ -218,7 +218,7 @@ def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plai
                 cells[each] += 1
 
 
-@compiled
+@inlined
 def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
     """As `_count`, with what depends on when the event became known, one event after the other."""
     table, cell, count = known.memory.tables[update[TABLE]], update[CELL], update[CELLS]
@@ -237,7 +237,7 @@ def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: A
             add_weights(known.memory.sums, update, row, program.halves, scratch.weights)
 
 
-@compiled
+@inlined
 def _touch(memory: Memory, program: Program, table: Integers, row: int, at: int) -> None:
     """Bring a row to the moment of an event."""
     last = table[LAST]

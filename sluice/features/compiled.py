@@ -26,6 +26,19 @@ def compiled(function: Callable[..., Any]) -> Any:
     Numba asks only whether the function's own file changed. A kernel holds its neighbours' code and
     constants too: with another layout of rows it would read wrong words, or search for ever.
     """
-    dispatcher: Any = njit(**_OPTIONS)(function)
+    return _compiled(function, _OPTIONS)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `compiled`, and written out wherever another kernel calls it.
+
+    An array is passed as seven words and a state as hundreds, on the stack: what runs for each
+    request, and is called from one place, would spend a third of its time on its arguments.
+    """
+    return _compiled(function, {**_OPTIONS, "inline": "always"})
+
+
+def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    dispatcher: Any = njit(**options)(function)
     dispatcher._cache._cache_file._source_stamp = _SOURCES  # noqa: SLF001 - Numba has no other way to say so
     return dispatcher

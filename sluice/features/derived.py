@@ -5,13 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.compiled import compiled
+from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import LANES
 from sluice.features.program import RATE, RATIO, RELATE, TASTE
 from sluice.features.rows import ABSENT
 
 
-@compiled
+@inlined
 def derive(values, operation, prior, weight, clicked, size) -> None:  # noqa: ANN001 - plain arrays
     """Fill the columns of one operation.
 

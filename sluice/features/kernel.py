@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sluice.features.answers import emit
 from sluice.features.arrivals import apply_until
-from sluice.features.compiled import compiled
+from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import Known, Requests, Scratch
 from sluice.features.prefetch import expect_items, expect_pairs
 from sluice.features.program import Program
@@ -38,7 +38,7 @@ def fold(
         emit(known, program, scratch, asked, requests.items[low:high], out[low:high])
 
 
-@compiled
+@inlined
 def _expect(words, cells, tables, offsets, items, users, nth) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     """Ask for the rows of the next request; where its pairs lie follows from its items, so those first."""
     left = len(users) - 1 - nth

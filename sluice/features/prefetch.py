@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from sluice.features.compiled import compiled
+from sluice.features.compiled import inlined
 from sluice.features.memory import home, pair_key
 from sluice.features.rows import (
     ABSENT,
@@ -48,7 +48,7 @@ fetch: Any = intrinsic(_ask)
 """Ask for the cache line of an array's value, given its index, without waiting for it."""
 
 
-@compiled
+@inlined
 def expect_items(words, tables, items) -> None:  # noqa: ANN001 - plain arrays
     """Ask for what is known of a request's candidates."""
     base, stride = tables[0, BASE], tables[0, STRIDE]
@@ -56,7 +56,7 @@ def expect_items(words, tables, items) -> None:  # noqa: ANN001 - plain arrays
         fetch(words, base + (items[nth] + 1) * stride)
 
 
-@compiled
+@inlined
 def expect_pairs(words, cells, tables, items, user) -> None:  # noqa: ANN001 - plain arrays
     """Ask for the rows of the person with a request's candidates, their providers and categories."""
     facts, step = tables[0, BASE], tables[0, STRIDE]

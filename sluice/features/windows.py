@@ -1,6 +1,6 @@
 """Windows: every windowed count holds the events that are inside it at the moment of a request."""
 
-from sluice.features.compiled import compiled
+from sluice.features.compiled import inlined
 from sluice.features.counters import Known
 from sluice.features.memory import place
 from sluice.features.prefetch import fetch
@@ -8,7 +8,7 @@ from sluice.features.program import Program
 from sluice.features.rows import ABSENT, BASE, CELL, FIRST, SECOND, STRICT, TABLE
 
 
-@compiled
+@inlined
 def place_windows(known: Known, program: Program, ts: int) -> None:
     """Make every windowed count hold exactly the counted events with `ts - w <= at`."""
     # Both ways: an online request may ask about an earlier moment than the one before it did.
@@ -35,7 +35,7 @@ def place_windows(known: Known, program: Program, ts: int) -> None:
             expired[kind, window] = new
 
 
-@compiled
+@inlined
 def _shift(words, cells, tables, expiry, codes, answers, old, new) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     """Take events out of one windowed count, or back into it."""
     table = tables[expiry[TABLE]]
