@@ -87,15 +87,14 @@ def replay_into(
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
     shown = state.take(tables)
-    starts = exposures["request_id"].rle_id().to_numpy()
-    first = np.flatnonzero(np.diff(starts, prepend=-1))
-    offsets = np.append(first, len(starts)).astype(np.int64)
-    requests = exposures.select("request_id", "ts")[first]
-    ts = requests["ts"].dt.timestamp("us").to_numpy()
+    runs = exposures["request_id"].rle().struct.unnest()
+    offsets = np.append(0, np.cumsum(runs["len"].to_numpy(), dtype=np.int64))
+    first = offsets[:-1]
+    ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
     users = shown.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
     features = state.fold(Requests(ts, offsets, users, shown.item), values)
-    answered = Shown(requests["request_id"], offsets, shown.item, state.ids.items)
+    answered = Shown(runs["value"], offsets, shown.item, state.ids.items)
     outcomes = answered.outcomes(tables.feedback, (label, *kinds))
     return RankingFrame(
         names=state.names,
@@ -103,7 +102,7 @@ def replay_into(
         labels=outcomes[label.value],
         offsets=offsets,
         ts=ts,
-        request_ids=requests["request_id"].to_numpy(),
+        request_ids=runs["value"].to_numpy(),
         users=users.astype(np.int64),
         item_ids=np.array(state.ids.items.ids, dtype=object)[shown.item],
         positions=exposures["position"].fill_null(UNKNOWN_POSITION).to_numpy(),
