@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.compiled import compiled
+from sluice.features.fetch import AHEAD, fetch
 from sluice.features.rows import (
     ABSENT,
     BASE,
@@ -86,6 +87,8 @@ def _reinsert(
     base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
     kept = 0
     for row in range(len(old)):
+        coming = min(row + AHEAD, len(old) - 1)
+        fetch(words, home(base, stride, room, old[coming, 0]))
         if old[row, 0] == FREE or (last != ABSENT and old[row, last] < edge):
             continue
         at = find(words, base, stride, room, old[row, 0])

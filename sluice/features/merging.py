@@ -1,8 +1,9 @@
 """Rows of two stretches of a log, added up key by key."""
 
 from sluice.features.aging import carry, day_start, forget
-from sluice.features.compiled import compiled
-from sluice.features.memory import FREE, Memory, find
+from sluice.features.compiled import compiled, inlined
+from sluice.features.fetch import AHEAD, fetch
+from sluice.features.memory import FREE, Memory, find, home
 from sluice.features.program import Program
 from sluice.features.rows import (
     ABSENT,
@@ -37,6 +38,8 @@ def add_rows(memory: Memory, later: Memory, program: Program, number: int) -> No
     for nth in range(1, other[ROOM] + 1):
         source, row = other[BASE] + nth * stride, base + nth * stride
         if table[SECOND] != ABSENT:
+            coming = other[BASE] + min(nth + AHEAD, other[ROOM]) * stride
+            fetch(memory.words, home(base, stride, table[ROOM], later.words[coming]))
             key = int(later.words[source])
             if key == FREE:
                 continue
@@ -47,7 +50,7 @@ def add_rows(memory: Memory, later: Memory, program: Program, number: int) -> No
         _add_row(memory, later, program, table, row, source)
 
 
-@compiled
+@inlined
 def _add_row(memory, later, program, table, row, source) -> None:  # noqa: ANN001 - Numba infers them
     words, last = memory.words, table[LAST]
     if last != ABSENT and later.words[source + last] != 0:
@@ -63,7 +66,7 @@ def _add_row(memory, later, program, table, row, source) -> None:  # noqa: ANN00
         memory.cells[2 * row + each] += later.cells[2 * source + each]
 
 
-@compiled
+@inlined
 def _age_row(memory, later, program, table, row, source) -> None:  # noqa: ANN001 - Numba infers them
     """Bring a row to where the later stretch's events of its key began, as each would have."""
     words, began = memory.words, table[BEGAN]

@@ -2,8 +2,8 @@
 
 from sluice.features.compiled import inlined
 from sluice.features.counters import Known
+from sluice.features.fetch import fetch
 from sluice.features.memory import place
-from sluice.features.prefetch import fetch
 from sluice.features.program import Program
 from sluice.features.rows import ABSENT, BASE, CELL, FIRST, SECOND, STRICT, TABLE
 
