@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.compiled import compiled, inlined
+from sluice.features.compiled import compiled
 from sluice.features.memory import Memory
 from sluice.features.program import Program
 from sluice.features.rows import (
@@ -48,7 +48,7 @@ def decay(half_life: int, elapsed: int) -> float:
     return math.exp(-LN2 * (elapsed / half_life))
 
 
-@inlined
+@compiled
 def clicks_known(
     clicked: NDArray[np.int32], clicked_at: Integers, horizon: int, user: int, ts: int
 ) -> int:
@@ -58,7 +58,7 @@ def clicks_known(
     return int(clicked[user])
 
 
-@inlined
+@compiled
 def weigh(
     half_lives: Integers, weights: NDArray[np.float64], weighed: Integers, at: int
 ) -> None:
@@ -70,7 +70,7 @@ def weigh(
     weighed[0] = at
 
 
-@inlined
+@compiled
 def add_weights(sums, update, row, halves, weights) -> None:  # noqa: ANN001 - plain arrays
     """Add an event to the newest day's sums of a row."""
     today = row + update[UPDATE_DECAY] + 1
@@ -78,7 +78,7 @@ def add_weights(sums, update, row, halves, weights) -> None:  # noqa: ANN001 - p
         sums[today + 2 * each] += weights[halves[update[UPDATE_HALF] + each]]
 
 
-@inlined
+@compiled
 def grow_older(
     memory: Memory, program: Program, table: Integers, row: int, at: int
 ) -> bool:
@@ -92,7 +92,7 @@ def grow_older(
     return forgotten
 
 
-@inlined
+@compiled
 def carry(sums, program, table, row, elapsed) -> None:  # noqa: ANN001 - plain arrays
     """Begin a day that starts `elapsed` µs after the row's newest day started."""
     halves, half_lives = program.halves, program.half_lives
@@ -103,7 +103,7 @@ def carry(sums, program, table, row, elapsed) -> None:  # noqa: ANN001 - plain a
         sums[carried + 1] = 0.0
 
 
-@inlined
+@compiled
 def forget(memory, endless, table, row) -> None:  # noqa: ANN001 - plain arrays
     """Make a row that of a key never met, but for its windows and what is said of an item."""
     # Windowed counts stay: no window is longer than the horizon, and each event leaves on its own.

@@ -103,5 +103,6 @@ def _rank(values: NDArray[np.float32], ranks: NDArray[np.float32], size: int) ->
         value = values[row]
         above = np.int32(0)
         for other in range(whole):
-            above += np.int32(values[other] > value)
-        ranks[row] = 1.0 + above if not math.isnan(value) else np.nan
+            # Numba's sum is of 64 bits, half as many at once.
+            above = np.int32(above + np.int32(values[other] > value))
+        ranks[row] = np.float32(above + 1) if not math.isnan(value) else np.nan

@@ -21,7 +21,7 @@ _SHIFT = np.uint64(64 - 18)  # so many high bits as number the slots
 _HALF = np.uint64(32)
 
 
-def dictionary(column: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
+def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
     """The distinct strings in the order in which they come, and each row's place among them, or NULL."""
     places = np.empty(len(column), np.int32)
     begin, seen, parts = 0, 0, [column[:0]]
@@ -34,7 +34,7 @@ def dictionary(column: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
     encoded = pa.array(told_apart).dictionary_encode()
     # Nulls have place -1, and so the last.
     numbers = np.append(encoded.indices.to_numpy(), np.int32(NULL))
-    return encoded.dictionary.to_pylist(), numbers[places]
+    return encoded.dictionary, numbers[places]
 
 
 def _told_apart(
