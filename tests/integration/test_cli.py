@@ -185,7 +185,7 @@ REFUSED = [
     (("run", "promote", "for_you"), 3, "Held", "no version of for_you is approved"),
     (("run", "promote", "for_you", "--version", "9"), 2, "NotFound", "newest: 1"),
     (("run", "fly", "for_you"), 2, "BadParameter", "'lifecycle'"),
-    (("run", "monitor", "for_you", "--until", "2026-01-06"), 2, "TooLittleData", "watch a later"),
+    (("run", "monitor", "for_you", "--until", "2026-01-06"), 2, "NothingToWatch", "watch a later"),
     (("run", "validate", "for_you", "--until", "1999-01-01"), 2, "TooLittleData", "log begins"),
     (("run", "validate", "for_you", "--until", "soon"), 2, "BadParameter", "soon"),
     (("review", "list", "fed"), 2, "NotFound", "surfaces there: for_you"),

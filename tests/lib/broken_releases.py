@@ -5,6 +5,7 @@ must not die, and must answer every request meanwhile as before.
 """
 
 import asyncio
+import faulthandler
 import io
 import json
 import os
@@ -308,6 +309,7 @@ ASKED = tuple(
 
 def _serve(yard: Yard, asked: Sequence[tuple[str, int]], say: Say) -> None:
     os.dup2(2, 1)  # LightGBM's warnings are no part of what the parent prints
+    faulthandler.disable()  # nor is how a mutant dies
     asyncio.run(_follow(yard, asked, say))
 
 
