@@ -12,13 +12,13 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from sluice.features.memory import HALF, MIX
+
 NULL = -1
 """Place of a row without a string."""
 _BLOCK = 1 << 17
 _SLOTS = 2 * _BLOCK
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
-_SHIFT = np.uint64(64 - 18)  # so many high bits as number the slots
-_HALF = np.uint64(32)
+_SHIFT = np.uint64(65 - _SLOTS.bit_length())  # leaves as many high bits as number the slots
 
 
 def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
@@ -62,8 +62,8 @@ def _number(views, valid, seen, places, firsts, slots):  # noqa: ANN001, ANN202 
                 places[row] = NULL
                 continue
             high, low = views[row, 0], views[row, 1]
-            mixed = (high ^ (low * _MIX)) * _MIX
-            at = ((mixed ^ (mixed >> _HALF)) * _MIX) >> _SHIFT
+            mixed = (high ^ (low * MIX)) * MIX
+            at = ((mixed ^ (mixed >> HALF)) * MIX) >> _SHIFT
             while True:
                 there = slots[at]
                 if there < 0:

@@ -26,8 +26,8 @@ from sluice.features.rows import (
     Rows,
 )
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
-_HALF = np.uint64(32)
+MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
+HALF = np.uint64(32)
 FREE = 0
 """Key of a row that is not taken; a pair's key is never 0."""
 
@@ -51,9 +51,9 @@ def pair_key(first: int, second: int) -> int:
 @compiled
 def home(base: int, stride: int, room: int, key: int) -> int:
     """Word of the row at which the search for a key begins."""
-    mixed = np.uint64(key) * _MIX
-    mixed = (mixed ^ (mixed >> _HALF)) * _MIX
-    return base + (int(((mixed >> _HALF) * np.uint64(room)) >> _HALF) + 1) * stride
+    mixed = np.uint64(key) * MIX
+    mixed = (mixed ^ (mixed >> HALF)) * MIX
+    return base + (int(((mixed >> HALF) * np.uint64(room)) >> HALF) + 1) * stride
 
 
 @compiled

@@ -47,9 +47,15 @@ Break = Callable[[Path, random.Random], None]
 
 def model_text(change: Callable[[str, random.Random], str]) -> Break:
     def broken(folder: Path, rng: random.Random) -> None:
-        (folder / MODEL).write_text(change((folder / MODEL).read_text(), rng))
+        (folder / MODEL).write_text(_sized(change((folder / MODEL).read_text(), rng)))
 
     return broken
+
+
+def _sized(text: str) -> str:
+    """The header tells each tree's size; a change is to get further than to that check."""
+    sizes = [len(tree) for tree in re.findall(r"Tree=\d+\n.*?\n\n\n", text, re.DOTALL)]
+    return re.sub(r"tree_sizes=.*", f"tree_sizes={' '.join(map(str, sizes))}", text)
 
 
 def flipped(content: bytes, rng: random.Random) -> bytes:
@@ -78,7 +84,9 @@ def other_number(text: str, rng: random.Random) -> str:
 def a_cycle(text: str, rng: random.Random) -> str:
     """A node is its own descendant: whoever walks down never arrives."""
     return re.sub(
-        r"(left|right)_child=.*", lambda found: f"{found[1]}_child={'0 ' * 3}".strip(), text
+        r"(left|right)_child=(.*)",
+        lambda found: f"{found[1]}_child={' '.join('0' for _ in found[2].split())}",
+        text,
     )
 
 
