@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.features.dictionary import dictionary
 from sluice.features.rows import UNKNOWN
+from sluice.features.runs import runs
 
 _FEW = 8
 """Ids are looked up one by one where there are so many times more known ones to be hashed."""
@@ -39,8 +40,8 @@ class Codes:
 
     def learn_runs(self, column: pl.Series) -> NDArray[np.int32]:
         """As `learn`, for a column that repeats each id many times in a row."""
-        runs = column.rle().struct.unnest()
-        return np.repeat(self.learn(runs["value"]), runs["len"].to_numpy())
+        ids, offsets = runs(column)
+        return np.repeat(self.learn(ids), np.diff(offsets))
 
     def encode(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, UNKNOWN where an id was never learned or is null."""

@@ -1,8 +1,6 @@
 """The distinct strings of a column, and which of them each row holds.
 
-A string of more than twelve bytes is a 16-byte view of bytes that lie elsewhere, and rows that were
-read from one dictionary page of a Parquet file, or copied from one another, share the very view. So
-views are told apart first, as many rows at a time as a cache holds, and only the distinct ones are
+Views are told apart first, as many rows at a time as a cache holds, and only the distinct ones are
 copied and hashed as strings: of the items of a log, a third.
 """
 
@@ -13,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sluice.features.memory import HALF, MIX
+from sluice.features.views import views_of
 
 NULL = -1
 """Place of a row without a string."""
@@ -41,12 +40,7 @@ def _told_apart(
     chunk: pl.Series, seen: int, places: NDArray[np.int32]
 ) -> NDArray[np.int64]:
     """Rows of the chunk with a view that none before it in its block has; fills in the places."""
-    strings = chunk.to_arrow(compat_level=pl.CompatLevel.newest())
-    views = np.frombuffer(strings.buffers()[1], np.uint64).reshape(-1, 2)
-    views = views[strings.offset : strings.offset + len(strings)]
-    valid = np.ones(0, np.bool_)
-    if chunk.null_count():
-        valid = chunk.is_not_null().to_numpy()
+    views, valid = views_of(chunk)
     firsts = np.empty(len(chunk), np.int64)
     found = _number(views, valid, seen, places, firsts, np.empty(_SLOTS, np.int32))
     return firsts[:found]

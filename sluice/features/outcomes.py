@@ -32,27 +32,21 @@ class Shown:
         Feedback outside any of these requests, or about an item that was not shown, is nobody's.
         """
         wanted = tuple(dict.fromkeys(kind.value for kind in kinds))
-        answers = feedback.filter(
-            pl.col("kind").is_in(wanted) & pl.col("request_id").is_not_null()
-        ).join(
-            self.request_ids.to_frame("request_id").with_row_index("request"),
-            on="request_id",
+        requests = self.request_ids.to_frame("request_id").with_row_index("request")
+        answers = (
+            feedback.select("request_id", "item_id", "kind", "value")
+            .filter(pl.col("kind").is_in(wanted) & pl.col("request_id").is_not_null())
+            .join(requests, on="request_id")
         )
-        return {
-            kind: self._marked(answers.filter(pl.col("kind") == kind)) for kind in wanted
-        }
-
-    def _marked(self, answers: pl.DataFrame) -> NDArray[np.float64]:
-        values = np.zeros(int(self.offsets[-1]))
-        _mark(
-            values,
-            self.offsets,
-            self.items,
-            answers["request"].to_numpy(),
-            self.codes.encode(answers["item_id"]),
-            answers["value"].to_numpy(),
-        )
-        return values
+        answered = answers["request"].to_numpy()
+        items = self.codes.encode(answers["item_id"])
+        received = answers["value"].to_numpy()
+        outcomes = {}
+        for kind in wanted:
+            outcomes[kind] = np.zeros(int(self.offsets[-1]))
+            told = (answers["kind"] == kind).to_numpy()
+            _mark(outcomes[kind], self.offsets, self.items, answered[told], items[told], received[told])
+        return outcomes
 
 
 @njit(cache=True, nogil=True)

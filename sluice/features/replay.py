@@ -11,6 +11,7 @@ from sluice.errors import TooLittleData
 from sluice.features.counters import Requests
 from sluice.features.frame import RankingFrame
 from sluice.features.outcomes import Shown
+from sluice.features.runs import runs
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
 
@@ -87,14 +88,13 @@ def replay_into(
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
     shown = state.take(tables)
-    runs = exposures["request_id"].rle().struct.unnest()
-    offsets = np.append(0, np.cumsum(runs["len"].to_numpy(), dtype=np.int64))
+    request_ids, offsets = runs(exposures["request_id"])
     first = offsets[:-1]
     ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
     users = shown.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
     features = state.fold(Requests(ts, offsets, users, shown.item), values)
-    answered = Shown(runs["value"], offsets, shown.item, state.ids.items)
+    answered = Shown(request_ids, offsets, shown.item, state.ids.items)
     outcomes = answered.outcomes(tables.feedback, (label, *kinds))
     return RankingFrame(
         names=state.names,
@@ -102,7 +102,7 @@ def replay_into(
         labels=outcomes[label.value],
         offsets=offsets,
         ts=ts,
-        request_ids=runs["value"].to_numpy(),
+        request_ids=request_ids.to_numpy(),
         users=users.astype(np.int64),
         item_ids=np.array(state.ids.items.ids, dtype=object)[shown.item],
         positions=exposures["position"].fill_null(UNKNOWN_POSITION).to_numpy(),
