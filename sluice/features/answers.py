@@ -50,7 +50,16 @@ _SECOND = 1e6
 
 @inlined
 def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
-    """Features of one request, [candidates, features]; context columns are the caller's.
+    """Features of one request, [candidates, features], as `answer` tells them, into `out`."""
+    answer(known, program, scratch, asked, items, out)
+    for row in range(len(items)):
+        for column in range(program.columns):
+            out[row, column] = scratch.values[column, row]
+
+
+@inlined
+def answer(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+    """Leave one request's features in `scratch.values`, [features, candidates].
 
     Args:
         known: everything before the request, its windows placed.
@@ -58,7 +67,7 @@ def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) ->
         scratch: with room for the candidates.
         asked: µs of the request, and the person's code.
         items: [candidates] codes.
-        out: filled.
+        out: [candidates, features]; holds the context columns, which are the caller's.
     """
     ts, user = asked
     people, tables = known.people, known.memory.tables
@@ -74,9 +83,6 @@ def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) ->
         if derived[nth, 0] == RATE:
             prior = _surface_rate(cells, surface, program.totals, derived[nth, 4])
         derive(values, derived[nth], prior, program.prior_weight, clicked, len(items))
-    for row in range(len(items)):
-        for column in range(program.columns):
-            out[row, column] = values[column, row]
 
 
 @inlined

@@ -7,9 +7,9 @@ copied and hashed as strings: of the items of a log, a third.
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
+from sluice.features.compiled import compiled
 from sluice.features.memory import HALF, MIX
 from sluice.features.views import views_of
 
@@ -29,11 +29,12 @@ def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
         firsts = _told_apart(chunk, seen, places[begin:end])
         parts.append(chunk.gather(firsts))
         begin, seen = end, seen + len(firsts)
-    told_apart = pl.concat(parts).to_arrow(compat_level=pl.CompatLevel.oldest())
+    told_apart = pl.concat(parts).to_arrow(compat_level=pl.CompatLevel.newest())
     encoded = pa.array(told_apart).dictionary_encode()
     # Nulls have place -1, and so the last.
     numbers = np.append(encoded.indices.to_numpy(), np.int32(NULL))
-    return encoded.dictionary, numbers[places]
+    # Arrow numbers views, and does little else with them.
+    return encoded.dictionary.cast(pa.large_string()), numbers[places]
 
 
 def _told_apart(
@@ -46,7 +47,7 @@ def _told_apart(
     return firsts[:found]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _number(views, valid, seen, places, firsts, slots):  # noqa: ANN001, ANN202 - plain arrays
     found = 0
     for begin in range(0, len(views), _BLOCK):

@@ -7,12 +7,13 @@ features agree bit for bit.
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.answers import emit
+from sluice.features.answers import answer, emit
 from sluice.features.arrivals import apply_until
 from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import Known, Requests, Scratch
 from sluice.features.prefetch import expect_items, expect_pairs
 from sluice.features.program import Program
+from sluice.features.stream import stream_rows
 from sluice.features.windows import place_windows
 
 __all__ = ["apply_until", "emit", "fold", "place_windows"]
@@ -35,7 +36,9 @@ def fold(
         apply_until(known, program, scratch, times[nth])
         place_windows(known, program, times[nth])
         asked = (times[nth], int(users[nth]))
-        emit(known, program, scratch, asked, requests.items[low:high], out[low:high])
+        items, rows = requests.items[low:high], out[low:high]
+        answer(known, program, scratch, asked, items, rows)
+        stream_rows(scratch.values, program.columns, high - low, rows)
 
 
 @inlined

@@ -36,7 +36,7 @@ class Shown:
         answers = (
             feedback.select("request_id", "item_id", "kind", "value")
             .filter(pl.col("kind").is_in(wanted) & pl.col("request_id").is_not_null())
-            .join(requests, on="request_id")
+            .join(requests, on="request_id", maintain_order="left")
         )
         answered = answers["request"].to_numpy()
         items = self.codes.encode(answers["item_id"])

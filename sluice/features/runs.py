@@ -2,9 +2,9 @@
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
+from sluice.features.compiled import compiled
 from sluice.features.views import views_of
 
 
@@ -26,7 +26,7 @@ def runs(column: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
     return named["value"], np.append(np.concatenate(begins), begin)[first]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _changes(views, valid, found):  # noqa: ANN001, ANN202 - plain arrays
     """Rows whose view is not that of the row before, into `found`; returns how many there are."""
     count = 0
