@@ -13,6 +13,7 @@ from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.derived import derive
 from sluice.features.memory import FREE, find, home, pair_key, place
+from sluice.features.natural import natural
 from sluice.features.program import (
     AGE,
     CONTEXT,
@@ -93,8 +94,9 @@ def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: A
         row = base + (items[nth] + 1) * stride
         rows[len(tables), nth] = row
         codes[ITEM, nth], codes[USER, nth], codes[PREVIOUS, nth] = items[nth], user, last
-        codes[PROVIDER, nth] = cells[2 * row + PROVIDER_CELL] - 1
-        codes[CATEGORY, nth] = cells[2 * row + CATEGORY_CELL] - 1
+        facts = natural(2 * row)
+        codes[PROVIDER, nth] = cells[facts + PROVIDER_CELL] - 1
+        codes[CATEGORY, nth] = cells[facts + CATEGORY_CELL] - 1
 
 
 @inlined
@@ -130,13 +132,13 @@ def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noq
         rows[row] = home(base, stride, room, pair_key(firsts[row], seconds[row]))
     # All look-ups wait for memory at the same time, before the first of them is judged.
     for row in range(size):
-        held[row] = words[rows[row]]
+        held[row] = words[natural(rows[row])]
     for row in range(size):
         key = pair_key(firsts[row], seconds[row])
         if firsts[row] == UNKNOWN or seconds[row] == UNKNOWN or held[row] == FREE:
             rows[row] = base
         elif held[row] != key:
-            found = find(words, base, stride, room, key)
+            found = natural(find(words, base, stride, room, key))
             rows[row] = found if words[found] == key else base
 
 
@@ -152,13 +154,13 @@ def _counts(cells, rows, values, operation, size) -> None:  # noqa: ANN001 - pla
     column, cell, run = operation[1], operation[3], operation[4]
     for nth in range(run):
         for row in range(size):
-            values[column + nth, row] = cells[2 * rows[row] + cell + nth]
+            values[column + nth, row] = cells[natural(2 * rows[row] + cell + nth)]
 
 
 @compiled
 def _age(words, rows, values, ts, size) -> None:  # noqa: ANN001 - plain arrays
     for row in range(size):
-        stored = words[rows[row]]
+        stored = words[natural(rows[row])]
         since = stored ^ NEVER
         known_by_now = stored != 0 and since <= ts
         values[row] = (ts - since) / _SECOND if known_by_now else np.nan

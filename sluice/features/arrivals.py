@@ -10,6 +10,7 @@ from sluice.features.aging import Integers, add_weights, clicks_known, grow_olde
 from sluice.features.compiled import inlined
 from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
 from sluice.features.memory import FREE, Memory, find, pair_key
+from sluice.features.natural import natural
 from sluice.features.program import Program
 from sluice.features.rows import (
     ABSENT,
@@ -54,7 +55,7 @@ def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):
     for each in range(len(applied)):
         if applied[each] == first[each + 1]:
             continue
-        head = at[applied[each]]
+        head = at[natural(applied[each])]
         if head < nearest:
             # What was nearest comes after; at one moment it goes first, for it is of a lower kind.
             bound, nearest, kind = nearest, head, each
@@ -79,7 +80,7 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
             continue
         low = applied[kind]
         high = low + 1
-        while high < first[kind + 1] and at[high] < bound:
+        while high < first[kind + 1] and at[natural(high)] < bound:
             high += 1
         _count_run(known, program, scratch, kind, low, high)
         applied[kind] = high
@@ -134,18 +135,20 @@ def _count_run(
 def _mark_groups(cells, tables, codes, low, high) -> None:  # noqa: ANN001 - plain arrays
     base, stride = tables[0, BASE], tables[0, STRIDE]
     for nth in range(low, high):
-        row = 2 * (base + (codes[ITEM, nth] + 1) * stride)
-        codes[PROVIDER, nth] = cells[row + PROVIDER_CELL] - 1
-        codes[CATEGORY, nth] = cells[row + CATEGORY_CELL] - 1
+        event = natural(nth)
+        row = natural(2 * (base + (codes[ITEM, event] + 1) * stride))
+        codes[PROVIDER, event] = cells[row + PROVIDER_CELL] - 1
+        codes[CATEGORY, event] = cells[row + CATEGORY_CELL] - 1
 
 
 @inlined
 def _meet_items(words, tables, at, codes, low, high, embargo) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
     base, stride = tables[0, BASE], tables[0, STRIDE]
     for nth in range(low, high):
-        row = base + (codes[ITEM, nth] + 1) * stride
+        event = natural(nth)
+        row = natural(base + (codes[ITEM, event] + 1) * stride)
         if words[row] == 0:
-            words[row] = (at[nth] - embargo) ^ NEVER
+            words[row] = (at[event] - embargo) ^ NEVER
 
 
 @inlined
@@ -187,8 +190,10 @@ def _take_places(words, table, strict, codes, answers, low, high, places) -> Non
         )
         return
     for nth in range(low, high):
-        counts = answers[nth] or not strict
-        places[nth - low] = base + stride + first[nth] * step if counts else base
+        event = natural(nth)
+        counts = answers[event] or not strict
+        row = base + stride + first[event] * step if counts else base
+        places[natural(nth - low)] = row
 
 
 @inlined
@@ -196,15 +201,16 @@ def _take_pairs(words, table, strict, pair, answers, low, high, places) -> None:
     base, stride, room, taken = table[BASE], table[STRIDE], table[ROOM], 0
     first, second = pair
     for nth in range(low, high):
-        places[nth - low] = base
-        if (strict and not answers[nth]) or min(first[nth], second[nth]) == UNKNOWN:
+        event, place = natural(nth), natural(nth - low)
+        places[place] = base
+        if (strict and not answers[event]) or min(first[event], second[event]) == UNKNOWN:
             continue
-        key = pair_key(first[nth], second[nth])
-        row = find(words, base, stride, room, key)
+        key = pair_key(first[event], second[event])
+        row = natural(find(words, base, stride, room, key))
         if words[row] == FREE:
             words[row] = key
             taken += 1
-        places[nth - low] = row
+        places[place] = row
     table[USED] += taken
 
 
@@ -215,7 +221,7 @@ def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plai
     for nth in range(events):
         if places[nth] != base:
             for each in range(2 * places[nth] + cell, 2 * places[nth] + cell + count):
-                cells[each] += 1
+                cells[natural(each)] += 1
 
 
 @inlined

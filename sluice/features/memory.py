@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sluice.features.compiled import compiled
 from sluice.features.fetch import AHEAD, fetch
+from sluice.features.natural import natural
 from sluice.features.rows import (
     ABSENT,
     BASE,
@@ -60,7 +61,7 @@ def home(base: int, stride: int, room: int, key: int) -> int:
 def find(words: NDArray[np.int64], base: int, stride: int, room: int, key: int) -> int:
     """Word at which the key's row begins, or that of the free row where it would go."""
     at = home(base, stride, room, key)
-    while words[at] != key and words[at] != FREE:
+    while words[natural(at)] != key and words[natural(at)] != FREE:
         at += stride
         if at > base + room * stride:
             at = base + stride

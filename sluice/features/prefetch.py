@@ -7,6 +7,7 @@ is known: those of the next request, and those of the events that leave a window
 from sluice.features.compiled import inlined
 from sluice.features.fetch import fetch
 from sluice.features.memory import home, pair_key
+from sluice.features.natural import natural
 from sluice.features.rows import (
     ABSENT,
     BASE,
@@ -43,5 +44,6 @@ def expect_pairs(words, cells, tables, items, user) -> None:  # noqa: ANN001 - p
             code = items[row]
             if second != ITEM:
                 cell = PROVIDER_CELL if second == PROVIDER else CATEGORY_CELL
-                code = cells[2 * (facts + (items[row] + 1) * step) + cell] - 1
+                facts_of = natural(2 * (facts + (items[row] + 1) * step))
+                code = cells[facts_of + cell] - 1
             fetch(words, home(base, stride, room, pair_key(user, code)))

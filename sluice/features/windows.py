@@ -4,6 +4,7 @@ from sluice.features.compiled import inlined
 from sluice.features.counters import Known
 from sluice.features.fetch import fetch
 from sluice.features.memory import place
+from sluice.features.natural import natural
 from sluice.features.program import Program
 from sluice.features.rows import ABSENT, BASE, CELL, FIRST, SECOND, STRICT, TABLE
 
@@ -24,9 +25,9 @@ def place_windows(known: Known, program: Program, ts: int) -> None:
                 continue
             edge, old = ts - windows[window], expired[kind, window]
             new = old
-            while new < applied[kind] and at[new] < edge:
+            while new < applied[kind] and at[natural(new)] < edge:
                 new += 1
-            while new > begin[kind] and at[new - 1] >= edge:
+            while new > begin[kind] and at[natural(new - 1)] >= edge:
                 new -= 1
             if new == old:
                 continue
@@ -43,11 +44,12 @@ def _shift(words, cells, tables, expiry, codes, answers, old, new) -> None:  # n
     strict, cell, base = expiry[STRICT], expiry[CELL], table[BASE]
     step = -1 if new > old else 1
     for nth in range(min(old, new), max(old, new)):
-        if strict and not answers[nth]:
+        event = natural(nth)
+        if strict and not answers[event]:
             continue
-        row = place(words, table, first[nth], second[nth])
+        row = place(words, table, first[event], second[event])
         if row != base:
-            cells[2 * row + cell] += step
+            cells[natural(2 * row + cell)] += step
     # As many again will leave at the next request; what is known of them was last touched long ago.
     if table[SECOND] == ABSENT:
         for nth in range(new, min(2 * new - old, len(first))):
