@@ -10,7 +10,6 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-
 _BOUND = 1 << 48
 """Beyond what any array here can hold."""
 

@@ -45,7 +45,14 @@ class Shown:
         for kind in wanted:
             outcomes[kind] = np.zeros(int(self.offsets[-1]))
             told = (answers["kind"] == kind).to_numpy()
-            _mark(outcomes[kind], self.offsets, self.items, answered[told], items[told], received[told])
+            _mark(
+                outcomes[kind],
+                self.offsets,
+                self.items,
+                answered[told],
+                items[told],
+                received[told],
+            )
         return outcomes
 
 

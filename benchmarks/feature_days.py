@@ -1,0 +1,56 @@
+"""The fold out of core: a long feed from Parquet, a generated day at a time."""
+
+import math
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.feature_feeds import (
+    GROWN_FROM,
+    elsewhere,
+    feed_config,
+    read_feed,
+    scan,
+    write_days,
+)
+from benchmarks.feature_run import declared
+from benchmarks.timing import keep_memory, measure, report
+from sluice.data.generated import generate
+from sluice.data.schema import FeedbackKind
+from sluice.features.replay import replay, replay_days
+
+
+def fold_days(rows: int) -> dict[str, float]:
+    """Peak memory, CPU seconds and their growth of a feed folded day by day, from Parquet."""
+    keep_memory()
+    spec = declared().model_copy(update={"horizon": "2d"})
+    with tempfile.TemporaryDirectory() as name:
+        elsewhere(write_days, Path(name), rows)
+        days = sorted(Path(name).iterdir())
+        replay(spec, FeedbackKind.CLICK, generate(feed_config(2000)).tables)  # compiles
+        folded, spent, begin = [0], [0.0], time.process_time()
+        for frame in replay_days(spec, FeedbackKind.CLICK, map(read_feed, days)):
+            folded.append(folded[-1] + frame.rows)
+            spent.append(time.process_time() - begin)
+            report(f"folded {folded[-1]:,} exposures in {spent[-1]:.1f} CPU s")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        scanned = sum(measure(lambda: scan(day), 1, warm=False).cpu_s for day in days)  # noqa: B023 - called in this turn
+    return {
+        "rows": folded[-1],
+        "fold_cpu_s": spent[-1],
+        "times_the_scan": spent[-1] / scanned,
+        "growth": math.log(spent[-1] / spent[GROWN_FROM])
+        / math.log(folded[-1] / folded[GROWN_FROM]),
+        "grown_from": folded[GROWN_FROM],
+        "peak_mb": peak,
+    }
+
+
+def show_days(figures: dict[str, float]) -> str:
+    return (
+        f"{figures['rows']:,} exposures from Parquet day by day: "
+        f"{figures['fold_cpu_s']:.1f} CPU s ({figures['times_the_scan']:.1f} x the scan), growing as "
+        f"n^{figures['growth']:.3f} from {figures['grown_from']:,} on; "
+        f"{figures['peak_mb']:,.0f} MB at the peak"
+    )
