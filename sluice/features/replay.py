@@ -12,7 +12,7 @@ from sluice.features.counters import Requests
 from sluice.features.frame import RankingFrame
 from sluice.features.outcomes import Shown
 from sluice.features.runs import runs
-from sluice.features.spec import FeatureSpec
+from sluice.features.spec import EXPOSURE, FeatureSpec
 from sluice.features.state import FeatureState
 
 UNKNOWN_POSITION = 0
@@ -87,7 +87,8 @@ def replay_into(
     exposures = tables.exposures
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
-    shown = state.take(tables)
+    taken = state.take(tables)
+    shown = taken[EXPOSURE]
     request_ids, offsets = runs(exposures["request_id"])
     first = offsets[:-1]
     ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
@@ -95,7 +96,8 @@ def replay_into(
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
     features = state.fold(Requests(ts, offsets, users, shown.item), values)
     answered = Shown(request_ids, offsets, shown.item, state.ids.items)
-    outcomes = answered.outcomes(tables.feedback, (label, *kinds))
+    coded = {kind: events.item for kind, events in taken.items()}
+    outcomes = answered.outcomes(tables.feedback, (label, *kinds), coded)
     return RankingFrame(
         names=state.names,
         features=features,

@@ -111,8 +111,8 @@ class FeatureState:
         """
         self.take(tables)
 
-    def take(self, tables: LogTables) -> Arrivals:
-        """As `push`; gives back the exposures in codes, as they came."""
+    def take(self, tables: LogTables) -> dict[str, Arrivals]:
+        """As `push`; gives back the events of each kind that is counted, in codes, as they came."""
         rows, clock = self.plan.rows, self.clock
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)
@@ -137,7 +137,7 @@ class FeatureState:
             facts=facts,
             vectors=vectors,
         )
-        return arrivals[0]
+        return dict(zip(rows.kinds, arrivals, strict=True))
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
