@@ -50,6 +50,8 @@ def lightgbm_settings(parameters: BoostingParameters, seed: int) -> dict[str, An
         "bagging_fraction": parameters.bagging_fraction,
         "bagging_freq": parameters.bagging_every if bagged else 0,
         "max_bin": parameters.bins,
+        # Else the bins would depend on `min_rows_per_leaf`, and no other fit could use them.
+        "feature_pre_filter": False,
         "use_quantized_grad": parameters.quantised,
         "quant_train_renew_leaf": parameters.quantised,
         "num_threads": parameters.num_threads,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 from sluice.data.atomic import write_atomically
 from sluice.errors import IntegrityError, TooLittleData
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.boosted_trees import BoostedTrees, ScorerChoice
 from sluice.rankers.boosting import BoostingParameters, lightgbm_settings, positional, train
 from sluice.rankers.calibration import Calibration, calibrate
@@ -76,6 +77,7 @@ def fit_heads(
     frame: RankingFrame,
     held_out: float,
     rng: np.random.Generator,
+    bins: Bins,
 ) -> dict[str, Head]:
     """Fit each objective on the earlier requests, and calibrate it on the last `held_out` share.
 
@@ -93,13 +95,18 @@ def fit_heads(
         {**lightgbm_settings(parameters, int(seed)), "objective": "binary"}
         for seed in seeds
     ]
+
+    def binned() -> "lightgbm.Dataset":
+        return lightgbm.Dataset(
+            earlier.features,
+            label=np.zeros(earlier.rows),
+            feature_name=positional(frame.names),
+            params=settings[0],
+        )
+
     # One Dataset for all: the bins of the features do not depend on what is foretold.
-    data = lightgbm.Dataset(
-        earlier.features,
-        label=np.zeros(earlier.rows),
-        feature_name=positional(frame.names),
-        params=settings[0],
-    )
+    told = ("heads", parameters.bins, int(seeds[0]))
+    data = bins.of(frame, np.arange(frame.requests) < cut, told, binned)
     return {
         objective.name: _fit_head(objective, parameters, setting, data, (earlier, later))
         for objective, setting in zip(objectives, settings, strict=True)
@@ -121,7 +128,7 @@ def _fit_head(
             f"objective {objective.name}: {positives} of {earlier.rows} rows to fit are positive; "
             "both outcomes are needed"
         )
-    data.construct().set_label(outcomes.astype(np.float32))
+    data.set_label(outcomes.astype(np.float32))
     booster = train(settings, data, parameters)
     trees = BoostedTrees.of(booster, parameters.scorer)
     scores = trees.score(later.features, parameters.num_threads)

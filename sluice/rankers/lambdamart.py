@@ -12,6 +12,7 @@ from pydantic import Field
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.boosted_trees import BoostedTrees
 from sluice.rankers.boosting import (
     BoostingParameters,
@@ -73,7 +74,9 @@ class LambdaMart:
     def booster(self) -> "Booster | None":
         return None if self.model is None else self.model.booster
 
-    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+    def fit(
+        self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
+    ) -> Self:
         """A fitted copy; every seed of LightGBM follows from one draw of `rng`.
 
         Raises:
@@ -91,16 +94,21 @@ class LambdaMart:
         rows = np.repeat(chosen, sizes)
         labels = frame.labels[rows]
         settings = _lightgbm(self.parameters, seed, top_grade=int(labels.max()))
-        data = lightgbm.Dataset(
-            frame.features if rows.all() else frame.features[rows],
-            label=labels,
-            group=sizes[chosen],
-            position=self._positions(frame)[rows]
-            if self.parameters.position_bias
-            else None,
-            feature_name=positional(frame.names),
-            params=settings,
-        )
+        biased = self.parameters.position_bias
+        position = self._positions(frame)[rows] if biased else None
+        told = (self.family, self.parameters.bins, seed, biased)
+
+        def binned() -> "lightgbm.Dataset":
+            return lightgbm.Dataset(
+                frame.features if rows.all() else frame.features[rows],
+                label=labels,
+                group=sizes[chosen],
+                position=position,
+                feature_name=positional(frame.names),
+                params=settings,
+            )
+
+        data = (bins or Bins()).of(frame, chosen, told, binned)
         booster = train(settings, data, self.parameters)
         return replace(
             self,

@@ -14,6 +14,7 @@ from sluice.data.atomic import write_atomically
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns, learnable_requests
 from sluice.rankers.manifest import RankerManifest
 from sluice.rankers.parameters import Parameters
@@ -76,7 +77,9 @@ class Linear:
     def kinds(self) -> tuple[FeedbackKind, ...]:
         return ()
 
-    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+    def fit(
+        self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
+    ) -> Self:
         """A fitted copy; L-BFGS starts from zero, and nothing is drawn.
 
         Raises:
@@ -85,7 +88,7 @@ class Linear:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        del rng
+        del rng, bins
         learnable_requests(frame)
         values = self._transformed(frame.features)
         mean, scale = _mean_and_scale(values)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.boosting import BoostingParameters
 from sluice.rankers.checks import check_columns, learnable_requests
 from sluice.rankers.heads import Head, fit_heads, load_heads, save_heads
@@ -81,7 +82,9 @@ class Multitask:
         found = (objective.kind for objective in self.parameters.objectives)
         return tuple(dict.fromkeys(found))
 
-    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+    def fit(
+        self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
+    ) -> Self:
         """A fitted copy: heads of the earlier requests, calibrated on the later ones.
 
         Raises:
@@ -96,6 +99,7 @@ class Multitask:
             frame,
             self.parameters.held_out,
             rng,
+            bins or Bins(),
         )
         return replace(self, names=frame.names, heads=heads)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, IntegrityError
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns, check_fitted, learnable_requests
 from sluice.rankers.manifest import RankerManifest
 from sluice.rankers.parameters import Parameters
@@ -42,14 +43,16 @@ class Popularity:
     def kinds(self) -> tuple[FeedbackKind, ...]:
         return ()
 
-    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+    def fit(
+        self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
+    ) -> Self:
         """Learns where the column stands, and nothing from the labels.
 
         Raises:
             DataError: the frame has no such column; the message lists those there are.
             TooLittleData: as every ranker, so that a baseline cannot outlive its data.
         """
-        del rng  # nothing is drawn
+        del rng, bins  # nothing is drawn, or binned
         frame.column(self.parameters.feature)
         learnable_requests(frame)
         return replace(self, names=frame.names)

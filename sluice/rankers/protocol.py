@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sluice.data.schema import FeedbackKind
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 
 
 class Ranker(Protocol):
@@ -42,8 +43,15 @@ class Ranker(Protocol):
         """
         ...
 
-    def fit(self, frame: RankingFrame, rng: np.random.Generator) -> Self:
+    def fit(
+        self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
+    ) -> Self:
         """A fitted copy.
+
+        Args:
+            frame: the requests to learn from.
+            rng: of all that is drawn.
+            bins: what earlier fits on this very frame left; fits the same, sooner.
 
         Raises:
             TooLittleData: no request has both a positive and a negative.

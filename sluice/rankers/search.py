@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.errors import ConfigError, TooLittleData
 from sluice.features.frame import RankingFrame
+from sluice.rankers.bins import Bins
 from sluice.rankers.families import make_ranker
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class Task:
     judge: Judge
     seed: int
 
-    def value(self, searched: Mapping[str, Any], held_out: float) -> float:
-        """Fit on the earlier requests, judge on the last `held_out` share of them.
+    def trial(self, held_out: float) -> Callable[[Mapping[str, Any]], float]:
+        """The value of some parameters: fitted on the earlier requests, judged on the last ones.
 
         Raises:
             TooLittleData: a part has no request.
@@ -98,9 +99,14 @@ class Task:
         if not 0 < cut < requests:
             raise TooLittleData(f"{requests} requests cannot be split to search on them")
         earlier, later = self.frame.take(0, cut), self.frame.take(cut, requests)
-        ranker = make_ranker(self.family, {**self.parameters, **searched})
-        fitted = ranker.fit(earlier, np.random.default_rng(self.seed))
-        return self.judge(fitted.score(later.features), later)
+        bins = Bins()
+
+        def value(searched: Mapping[str, Any]) -> float:
+            ranker = make_ranker(self.family, {**self.parameters, **searched})
+            fitted = ranker.fit(earlier, np.random.default_rng(self.seed), bins)
+            return self.judge(fitted.score(later.features), later)
+
+        return value
 
 
 def search(
@@ -121,13 +127,12 @@ def search(
             f"{', '.join(RANGES)}"
         )
     known = _open(task, storage, study)
-    ranges = RANGES[task.family]
+    ranges, value = RANGES[task.family], task.trial(spec.held_out)
 
     def attempt(trial: "Trial") -> float:
         if _declared(known) is None:
-            return task.value({}, spec.held_out)
-        searched = {name: ranges[name].suggest(trial, name) for name in ranges}
-        return task.value(searched, spec.held_out)
+            return value({})
+        return value({name: ranges[name].suggest(trial, name) for name in ranges})
 
     seconds, trials = _left(known, spec)
     if trials > 0 and seconds > 0:
