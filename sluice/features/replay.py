@@ -87,8 +87,8 @@ def replay_into(
     exposures = tables.exposures
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
-    taken = state.take(tables)
-    shown = taken[EXPOSURE]
+    arrivals = state.push(tables)
+    shown = arrivals[EXPOSURE]
     request_ids, offsets = runs(exposures["request_id"])
     first = offsets[:-1]
     ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
@@ -96,7 +96,7 @@ def replay_into(
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
     features = state.fold(Requests(ts, offsets, users, shown.item), values)
     answered = Shown(request_ids, offsets, shown.item, state.ids.items)
-    coded = {kind: events.item for kind, events in taken.items()}
+    coded = {kind: events.item for kind, events in arrivals.items()}
     outcomes = answered.outcomes(tables.feedback, (label, *kinds), coded)
     return RankingFrame(
         names=state.names,

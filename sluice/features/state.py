@@ -102,17 +102,16 @@ class FeatureState:
         counted = queue.applied[queue.applied > queue.first[:-1]]
         return int(queue.at[counted - 1].max()) if len(counted) else NEVER
 
-    def push(self, tables: LogTables) -> None:
+    def push(self, tables: LogTables) -> dict[str, Arrivals]:
         """Take events; each counts once its embargo is over.
+
+        Returns:
+            By kind of those that are counted, the events in codes, as they came.
 
         Raises:
             DataError: an event was known before the state's clock: it would have changed answers
                 already given.
         """
-        self.take(tables)
-
-    def take(self, tables: LogTables) -> dict[str, Arrivals]:
-        """As `push`; gives back the events of each kind that is counted, in codes, as they came."""
         rows, clock = self.plan.rows, self.clock
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)

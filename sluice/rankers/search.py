@@ -88,8 +88,8 @@ class Task:
     judge: Judge
     seed: int
 
-    def trial(self, held_out: float) -> Callable[[Mapping[str, Any]], float]:
-        """The value of some parameters: fitted on the earlier requests, judged on the last ones.
+    def evaluator(self, held_out: float) -> Callable[[Mapping[str, Any]], float]:
+        """Fits with some parameters on the earlier requests, and judges on the last `held_out` share.
 
         Raises:
             TooLittleData: a part has no request.
@@ -127,7 +127,7 @@ def search(
             f"{', '.join(RANGES)}"
         )
     known = _open(task, storage, study)
-    ranges, value = RANGES[task.family], task.trial(spec.held_out)
+    ranges, value = RANGES[task.family], task.evaluator(spec.held_out)
 
     def attempt(trial: "Trial") -> float:
         if _declared(known) is None:
