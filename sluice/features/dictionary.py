@@ -1,7 +1,7 @@
-"""The distinct strings of a column, and which of them each row holds.
+"""The strings of a column with most repetitions left out, and which of them each row holds.
 
-Views are told apart first, as many rows at a time as a cache holds, and only the distinct ones are
-copied and hashed as strings: of the items of a log, a third.
+Views are told apart, as many rows at a time as a cache holds, and only what is left is copied: of the
+items of a log, a third.
 """
 
 import numpy as np
@@ -21,7 +21,11 @@ _SHIFT = np.uint64(65 - _SLOTS.bit_length())  # leaves as many high bits as numb
 
 
 def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
-    """The distinct strings in the order in which they come, and each row's place among them, or NULL."""
+    """Every string of a column at least once, in the order in which they come, and each row's place.
+
+    Returns:
+        Arrow's large strings without nulls, and [rows] places among them, NULL for a row without one.
+    """
     places = np.empty(len(column), np.int32)
     begin, seen, parts = 0, 0, [column[:0]]
     for chunk in column.get_chunks():
@@ -30,11 +34,7 @@ def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
         parts.append(chunk.gather(firsts))
         begin, seen = end, seen + len(firsts)
     told_apart = pl.concat(parts).to_arrow(compat_level=pl.CompatLevel.newest())
-    encoded = pa.array(told_apart).dictionary_encode()
-    # Nulls have place -1, and so the last.
-    numbers = np.append(encoded.indices.to_numpy(), np.int32(NULL))
-    # Arrow numbers views, and does little else with them.
-    return encoded.dictionary.cast(pa.large_string()), numbers[places]
+    return pa.array(told_apart).cast(pa.large_string()), places
 
 
 def _told_apart(

@@ -1,7 +1,7 @@
 """Events on their way into a state: read from tables, coded, and put in order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -42,14 +42,18 @@ NO_ARRIVALS = Arrivals(
 )
 
 
+@dataclass(frozen=True)
 class Names:
     """Ids of everything that has one."""
 
-    def __init__(self, ids: dict[str, list[str]] | None = None) -> None:
-        given = ids or {}
-        self.items, self.users = Codes(given.get("items")), Codes(given.get("users"))
-        self.providers = Codes(given.get("providers"))
-        self.categories = Codes(given.get("categories"))
+    items: Codes = field(default_factory=Codes)
+    users: Codes = field(default_factory=Codes)
+    providers: Codes = field(default_factory=Codes)
+    categories: Codes = field(default_factory=Codes)
+
+    def copy(self) -> "Names":
+        """The same names, to be added to elsewhere."""
+        return Names(**{name: codes.copy() for name, codes in vars(self).items()})
 
     @property
     def ids(self) -> dict[str, list[str]]:

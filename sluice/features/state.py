@@ -14,6 +14,7 @@ from sluice.data.durations import microseconds
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, StaleState
 from sluice.features import kernel, state_file
+from sluice.features.codes import Codes
 from sluice.features.counters import (
     Facts,
     Known,
@@ -195,14 +196,14 @@ class FeatureState:
         """
         meta, arrays, ids = state_file.read(folder)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
-        state.ids = Names(ids)
+        state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
         state_file.restore(state, arrays)
         return state
 
     def copy(self) -> Self:
         """A state of its own that goes on from here."""
         twin = type(self)(self.spec, self._context)
-        twin.ids = Names(self.ids.ids)
+        twin.ids = self.ids.copy()
         known = self.known
         twin.known = Known(
             memory=copied(known.memory),

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from sluice.features.codes import Codes
 from sluice.features.rows import UNKNOWN
 
-NAME = st.integers(0, 40).map("item-{:09}".format) | st.sampled_from(["", "a", None])
+LONG = st.sampled_from(
+    ["eight by", "nine byte", "nine bytf", "sixteen bytes xx", "sixteen bytes xy", "é" * 40]
+)
+NAME = LONG | st.integers(0, 40).map("item-{:09}".format) | st.sampled_from(["", "a", None])
 COLUMNS = st.lists(
     st.lists(NAME, max_size=4) | st.lists(NAME, min_size=20, max_size=60), max_size=8
 )
@@ -43,3 +46,26 @@ def test_runs_are_learned_as_their_rows_are(runs):
 
     assert one.learn_runs(column(names)).tolist() == other.learn(column(names)).tolist()
     assert one.ids == other.ids
+
+
+@given(st.lists(st.text(max_size=20), max_size=30), st.lists(st.text(max_size=20)))
+def test_a_copy_goes_its_own_way(names, more):
+    codes = Codes()
+    codes.learn(column(names))
+    twin = codes.copy()
+    twin.learn(column(more))
+
+    assert codes.ids == list(dict.fromkeys(names))
+    assert twin.ids == list(dict.fromkeys([*names, *more]))
+    assert codes.encode(column(names)).tolist() == twin.encode(column(names)).tolist()
+
+
+def test_more_ids_than_a_block_are_all_found_again():
+    names = [f"user-{number}" for number in range(200_000)]
+    codes = Codes(names)
+
+    assert codes.encode(column(names)).tolist() == list(range(len(names)))
+    assert codes.learn(column(["new", *names[::1000]])).tolist() == [
+        200_000,
+        *range(0, 200_000, 1000),
+    ]
