@@ -6,10 +6,17 @@ taken in the order of `at` (ties: facts, exposures, clicks, others), never in th
 so that no answer depends on which requests were asked before.
 """
 
-from sluice.features.aging import Integers, add_weights, clicks_known, grow_older, weigh
+from sluice.features.aging import (
+    Integers,
+    add_weights,
+    clicks_known,
+    day_start,
+    grow_older,
+    weigh,
+)
 from sluice.features.compiled import inlined
 from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
-from sluice.features.memory import FREE, Memory, find, pair_key
+from sluice.features.memory import FREE, find, pair_key
 from sluice.features.natural import natural
 from sluice.features.program import Program
 from sluice.features.rows import (
@@ -20,6 +27,7 @@ from sluice.features.rows import (
     CATEGORY_CELL,
     CELL,
     CELLS,
+    DECAYS,
     FIRST,
     ITEM,
     LAST,
@@ -229,28 +237,27 @@ def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: A
     """As `_count`, with what depends on when the event became known, one event after the other."""
     table, cell, count = known.memory.tables[update[TABLE]], update[CELL], update[CELLS]
     words, cells, at = known.memory.words, known.memory.cells, known.queue.at
+    base, last, began, aging = table[BASE], table[LAST], table[BEGAN], table[DECAYS] > 0
+    since, decays, horizon = update[UPDATE_SINCE], update[UPDATE_DECAYS], program.horizon
     for nth in range(low, high):
-        row = scratch.places[nth - low]
-        if row == table[BASE]:
+        row, now = natural(scratch.places[natural(nth - low)]), at[natural(nth)]
+        if row == base:
             continue
-        _touch(known.memory, program, table, row, at[nth])
+        if last != ABSENT:
+            before = words[natural(row + last)]
+            begins = before == 0
+            # Few events find their row of another day: handing the memory on costs more than they do.
+            if not begins and (
+                (horizon > 0 and before + horizon < now) or (aging and before < day_start(now))
+            ):
+                begins = grow_older(known.memory, program, table, row, now)
+            if begins and began != ABSENT:
+                words[natural(row + began)] = now
+            words[natural(row + last)] = now
         for each in range(2 * row + cell, 2 * row + cell + count):
-            cells[each] += 1
-        if update[UPDATE_SINCE] != ABSENT:
-            words[row + update[UPDATE_SINCE]] = at[nth]
-        if update[UPDATE_DECAYS] > 0:
-            weigh(program.half_lives, scratch.weights, scratch.weighed, at[nth])
+            cells[natural(each)] += 1
+        if since != ABSENT:
+            words[natural(row + since)] = now
+        if decays > 0:
+            weigh(program.half_lives, scratch.weights, scratch.weighed, now)
             add_weights(known.memory.sums, update, row, program.halves, scratch.weights)
-
-
-@inlined
-def _touch(memory: Memory, program: Program, table: Integers, row: int, at: int) -> None:
-    """Bring a row to the moment of an event."""
-    last = table[LAST]
-    if last == ABSENT:
-        return
-    words = memory.words
-    begins = words[row + last] == 0 or grow_older(memory, program, table, row, at)
-    if begins and table[BEGAN] != ABSENT:
-        words[row + table[BEGAN]] = at
-    words[row + last] = at

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.compiled import compiled
+from sluice.features.compiled import compiled, inlined
 from sluice.features.fetch import AHEAD, fetch
 from sluice.features.natural import natural
 from sluice.features.rows import (
@@ -82,30 +82,61 @@ def place(
 
 @compiled
 def _reinsert(
-    old: NDArray[np.int64], words: NDArray[np.int64], table: NDArray[np.int64], edge: int
+    old: NDArray[np.int64], words: NDArray[np.int64], table: NDArray[np.int64]
 ) -> int:
-    """Copy the rows of keys that had an event since `edge`; returns how many there are."""
-    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
-    kept = 0
+    """Copy rows that hold a key, each to where it is found; returns how many there are."""
+    base, stride, room, held = table[BASE], table[STRIDE], table[ROOM], 0
     for row in range(len(old)):
         coming = min(row + AHEAD, len(old) - 1)
         fetch(words, home(base, stride, room, old[coming, 0]))
-        if old[row, 0] == FREE or (last != ABSENT and old[row, last] < edge):
+        if old[row, 0] == FREE:
             continue
         at = find(words, base, stride, room, old[row, 0])
         for word in range(stride):
             words[at + word] = old[row, word]
-        kept += 1
-    return kept
+        held += 1
+    return held
 
 
 @compiled
-def _busy(old: NDArray[np.int64], last: int, edge: int) -> int:
-    """How many keys had an event since `edge`."""
-    kept = 0
-    for row in range(len(old)):
-        kept += old[row, 0] != FREE and (last == ABSENT or old[row, last] >= edge)
-    return kept
+def _sweep(words: NDArray[np.int64], table: NDArray[np.int64], edge: int) -> int:
+    """Take out keys whose last event lies before `edge`; returns how many there were."""
+    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
+    first, end, swept, holed = base + stride, base + room * stride, 0, False
+    at = first
+    while words[natural(at)] != FREE:
+        at += stride
+    # A search ends at a free row: what lies between two of them is put in order by itself.
+    for _ in range(room):
+        at = at + stride if at < end else first
+        row = natural(at)
+        if words[row] == FREE:
+            holed = False
+        elif words[natural(row + last)] < edge:
+            _clear(words, stride, row)
+            swept, holed = swept + 1, True
+        elif holed:
+            _move_up(words, base, stride, room, row)
+    return swept
+
+
+@inlined
+def _move_up(words, base, stride, room, row) -> None:  # noqa: ANN001 - plain arrays
+    """Put a row where its search now ends, if that is before it."""
+    key = words[row]
+    words[row] = FREE
+    to = natural(find(words, base, stride, room, key))
+    words[row] = key
+    if to != row:
+        for word in range(stride):
+            words[to + word] = words[row + word]
+        _clear(words, stride, row)
+
+
+@inlined
+def _clear(words, stride, row) -> None:  # noqa: ANN001 - plain arrays
+    for word in range(stride):
+        words[row + word] = FREE
 
 
 def empty_memory(rows: Rows) -> Memory:
@@ -140,30 +171,28 @@ def with_room(
     """Memory with room for more keys in each table.
 
     Args:
-        memory: what there is.
+        memory: what there is; may lose idle keys.
         rows: of its tables.
         more: [tables] codes that a dense table must have room for; keys that may come into a table
             of pairs.
-        edge: µs; a table of pairs that must grow loses keys whose last event lies before.
+        edge: µs; a table of pairs that is too small loses keys whose last event lies before.
     """
-    pairs = rows.pairs
-    room, used = memory.tables[:, ROOM], memory.tables[:, USED].copy()
-    fits = _wanted(pairs, used + more) <= room
+    pairs, room = rows.pairs, memory.tables[:, ROOM]
+    used = memory.tables[:, USED]
+    for table in np.flatnonzero(pairs & (_wanted(pairs, used + more) > room)).tolist():
+        sweep(memory, table, edge)
+    wanted = _wanted(pairs, used + more)
+    fits = wanted <= room
     if fits.all():
         return memory
-    for table in np.flatnonzero(pairs & ~fits).tolist():
-        used[table] = _busy(
-            table_rows(memory, table), int(memory.tables[table, LAST]), edge
-        )
-    wanted = _wanted(pairs, used + more)
     ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
-    new = _laid_out(rows, np.where(wanted <= room, room, ahead))
+    new = _laid_out(rows, np.where(fits, room, ahead))
     for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
         if fits[table]:
             table_rows(new, table)[:] = old
             new.tables[table, USED] = used[table]
         else:
-            put_rows(new, rows, table, old, edge)
+            put_rows(new, rows, table, old)
     return new
 
 
@@ -172,20 +201,20 @@ def _wanted(pairs: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.int
     return np.where(pairs, 2 * keys + 8, keys)
 
 
-def put_rows(
-    memory: Memory, rows: Rows, table: int, old: NDArray[np.int64], edge: int = NEVER
-) -> None:
+def put_rows(memory: Memory, rows: Rows, table: int, old: NDArray[np.int64]) -> None:
     """Copy rows into an empty table: by code where it is dense, by key where it is of pairs."""
     if rows.pairs[table]:
         there = memory.tables[table]
-        there[USED] = _reinsert(old, memory.words, there, edge)
+        there[USED] = _reinsert(old, memory.words, there)
     else:
         table_rows(memory, table)[: len(old)] = old
 
 
-def without_idle(memory: Memory, rows: Rows, edge: int) -> Memory:
-    """The tables of pairs without keys whose last event lies before `edge` (µs)."""
-    return packed(rows, [table_rows(memory, each) for each in range(len(rows.keys))], edge)
+def sweep(memory: Memory, table: int, edge: int) -> None:
+    """Take keys out of a table of pairs whose last event lies before `edge` (µs)."""
+    if memory.tables[table, LAST] != ABSENT and edge != NEVER:
+        swept = _sweep(memory.words, memory.tables[table], edge)
+        memory.tables[table, USED] -= swept
 
 
 def taken(memory: Memory, table: int) -> NDArray[np.int64]:
@@ -194,14 +223,10 @@ def taken(memory: Memory, table: int) -> NDArray[np.int64]:
     return found[found[:, 0] != FREE]
 
 
-def packed(rows: Rows, kept: list[NDArray[np.int64]], edge: int = NEVER) -> Memory:
-    """Memory with just the room for these rows of each table, without keys idle since `edge` (µs)."""
-    last = rows.tables[:, LAST].tolist()
-    lengths = [
-        _busy(found, last[table], edge) if rows.pairs[table] else len(found)
-        for table, found in enumerate(kept)
-    ]
-    memory = with_room(empty_memory(rows), rows, np.array(lengths, np.int64))
+def packed(rows: Rows, kept: list[NDArray[np.int64]]) -> Memory:
+    """Memory with just the room for these rows of each table, of which those of pairs hold a key."""
+    lengths = np.array([len(found) for found in kept], np.int64)
+    memory = with_room(empty_memory(rows), rows, lengths)
     for table, found in enumerate(kept):
-        put_rows(memory, rows, table, found, edge)
+        put_rows(memory, rows, table, found)
     return memory

@@ -40,7 +40,7 @@ from sluice.features.intake import (
     oldest_needed,
     with_facts,
 )
-from sluice.features.memory import copied, empty_memory, with_room, without_idle
+from sluice.features.memory import copied, empty_memory, sweep, with_room
 from sluice.features.plan import Plan, compile_plan
 from sluice.features.rows import NEVER, TABLE
 from sluice.features.spec import FeatureSpec
@@ -226,10 +226,9 @@ class FeatureState:
         nothing = [NO_ARRIVALS] * len(rows.kinds)
         oldest = oldest_needed(known.queue, self.plan, self.clock)
         queue = joined_queue(known.queue, nothing, rows.kinds, oldest, self.ids)
-        memory = known.memory
-        if self.plan.program.horizon:
-            memory = without_idle(memory, rows, self.idle_before)
-        self.known = known._replace(queue=queue, memory=memory)
+        for table in np.flatnonzero(rows.pairs).tolist():
+            sweep(known.memory, table, self.idle_before)
+        self.known = known._replace(queue=queue)
 
     def _expire(self) -> None:
         """Take what no request can ask for any more out of every window."""
