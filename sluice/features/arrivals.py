@@ -237,23 +237,15 @@ def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: A
     """As `_count`, with what depends on when the event became known, one event after the other."""
     table, cell, count = known.memory.tables[update[TABLE]], update[CELL], update[CELLS]
     words, cells, at = known.memory.words, known.memory.cells, known.queue.at
-    base, last, began, aging = table[BASE], table[LAST], table[BEGAN], table[DECAYS] > 0
-    since, decays, horizon = update[UPDATE_SINCE], update[UPDATE_DECAYS], program.horizon
+    # Taken out of the table once: what is written could be the table, for all that LLVM knows.
+    base, aged = table[BASE], (table[LAST], table[BEGAN], table[DECAYS] > 0)
+    since, decays = update[UPDATE_SINCE], update[UPDATE_DECAYS]
     for nth in range(low, high):
         row, now = natural(scratch.places[natural(nth - low)]), at[natural(nth)]
         if row == base:
             continue
-        if last != ABSENT:
-            before = words[natural(row + last)]
-            begins = before == 0
-            # Few events find their row of another day: handing the memory on costs more than they do.
-            if not begins and (
-                (horizon > 0 and before + horizon < now) or (aging and before < day_start(now))
-            ):
-                begins = grow_older(known.memory, program, table, row, now)
-            if begins and began != ABSENT:
-                words[natural(row + began)] = now
-            words[natural(row + last)] = now
+        if table[LAST] != ABSENT:
+            _touch(known.memory, program, table, aged, row, now)
         for each in range(2 * row + cell, 2 * row + cell + count):
             cells[natural(each)] += 1
         if since != ABSENT:
@@ -261,3 +253,18 @@ def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: A
         if decays > 0:
             weigh(program.half_lives, scratch.weights, scratch.weighed, now)
             add_weights(known.memory.sums, update, row, program.halves, scratch.weights)
+
+
+@inlined
+def _touch(memory, program, table, aged, row, now) -> None:  # noqa: ANN001 - Numba infers them
+    """Bring a row to the moment of an event."""
+    words, horizon, (last, began, decays) = memory.words, program.horizon, aged
+    before = words[natural(row + last)]
+    begins = before == 0
+    idle = horizon > 0 and before + horizon < now
+    # Handing the memory on costs more than an event does, and few have need of it.
+    if not begins and (idle or (decays and before < day_start(now))):
+        begins = grow_older(memory, program, table, row, now)
+    if begins and began != ABSENT:
+        words[natural(row + began)] = now
+    words[natural(row + last)] = now

@@ -1,12 +1,14 @@
 """Dense codes for ids: the kernel counts in arrays, the log speaks of strings."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sluice.features.counters import longer
 from sluice.features.dictionary import dictionary
 from sluice.features.rows import UNKNOWN
 from sluice.features.runs import runs
@@ -22,25 +24,37 @@ from sluice.features.strings import (
 _BLOCK = 1 << 16
 """Ids learned at a time, each of which may be new and is given room."""
 
+_FEW = 1 << 10
+"""Ids that are not worth a look at which of them could be forgotten."""
+
 
 class Codes:
-    """Ids numbered in the order in which they were first met."""
+    """Ids numbered in the order in which they are met; a forgotten one's code goes to a new one."""
 
-    def __init__(self, ids: Iterable[str] = ()) -> None:
-        self._strings, self._count = empty_strings(), 0
-        self._ids: list[str] = []
-        self._learn(pa.array(ids, pa.large_string()))
+    def __init__(self, ids: Iterable[str | None] = ()) -> None:
+        """Ids, all different, whose codes are their places; no id has the code of None."""
+        given = pa.array(ids, pa.large_string())
+        codes = np.flatnonzero(given.is_valid().to_numpy(zero_copy_only=False))
+        self._hold(given.drop_null(), codes.astype(np.int32), len(given))
 
     def __len__(self) -> int:
-        return self._count
+        """How many codes there are, whether or not an id has each of them."""
+        return self._length
 
     @property
-    def ids(self) -> list[str]:
-        """All ids, in the order of their codes."""
-        known = len(self._ids)
-        if known < self._count:
-            self._ids += self._arrow()[known:].to_pylist()
-        return self._ids
+    def doubled(self) -> bool:
+        """Whether there are twice as many ids as when some were last forgotten."""
+        return self._count > 2 * self._held + _FEW
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """[codes] ids, None where no id has the code."""
+        self._ids = longer(self._ids, self._length, None)
+        if self._named < self._count:
+            new = self._codes[self._named + 1 : self._count + 1]
+            self._ids[new] = self._arrow()[self._named :].to_pylist()
+            self._named = self._count
+        return self._ids[: self._length]
 
     def learn(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, whose new ids are numbered; nulls are UNKNOWN."""
@@ -61,57 +75,100 @@ class Codes:
         """As `encode`, for a few names."""
         return self._find(pa.array(names, pa.large_string()))
 
-    def decode(self, codes: NDArray[np.int32]) -> list[str]:
-        """Ids of codes."""
-        return self._arrow().take(pa.array(codes)).to_pylist()
+    def decode(self, codes: NDArray[np.int32]) -> list[str | None]:
+        """Ids of codes, None for UNKNOWN."""
+        found, known = np.full(len(codes), None, object), codes != UNKNOWN
+        found[known] = self.ids[codes[known]]
+        return found.tolist()
 
     def code(self, name: str) -> int:
         """Code of one id, or UNKNOWN."""
         return int(self.encode_all([name])[0])
 
+    def forget(self, idle: NDArray[np.bool_]) -> None:
+        """Let go of the ids that have some codes, [codes]; new ids will have these."""
+        codes = self._codes[1 : self._count + 1]
+        stays = ~idle[codes]
+        if not stays.all():
+            self._hold(self._arrow().filter(pa.array(stays)), codes[stays], self._length)
+
     def copy(self) -> "Codes":
         """The same codes, to be added to elsewhere."""
         twin = Codes()
-        twin._strings = Strings(*(each.copy() for each in self._strings))
-        twin._count = self._count
+        text, bounds, slots = self._strings
+        twin._strings = Strings(text.copy(), bounds.copy(), slots.copy())
+        twin._codes, twin._free = self._codes.copy(), self._free.copy()
+        twin._count, twin._held, twin._length = self._count, self._held, self._length
         return twin
 
+    def _hold(self, strings: pa.Array, codes: NDArray[np.int32], length: int) -> None:
+        """Have these ids, all different, and these of so many codes."""
+        self._strings, self._count = empty_strings(), 0
+        self._number(strings)
+        self._held = self._count
+        # That of the id numbered n is at n; numbers begin at 1.
+        self._codes = np.append(np.int32(UNKNOWN), codes)
+        self._length = length
+        free = np.ones(length, np.bool_)
+        free[codes] = False
+        self._free = np.flatnonzero(free).astype(np.int32)
+        self._ids, self._named = np.full(length, None, object), 0
+
     def _arrow(self) -> pa.Array:
+        """The ids in the order of their numbers."""
         text, bounds, _ = self._strings
         return pa.LargeStringArray.from_buffers(
             self._count, pa.py_buffer(bounds), pa.py_buffer(text)
         )
 
     def _find(self, strings: pa.Array) -> NDArray[np.int32]:
-        codes = np.empty(len(strings), np.int32)
+        numbers = np.empty(len(strings), np.int32)
         text, bounds = _bytes(strings)
-        find_strings(self._strings, text, bounds, _hashed(text, bounds), codes)
+        find_strings(self._strings, text, bounds, _hashed(text, bounds), numbers)
         if strings.null_count:
-            codes[strings.is_null().to_numpy(zero_copy_only=False)] = UNKNOWN
-        return codes
+            numbers[strings.is_null().to_numpy(zero_copy_only=False)] = 0
+        return self._codes[numbers]
 
     def _learn(self, strings: pa.Array) -> NDArray[np.int32]:
-        codes = np.empty(len(strings), np.int32)
+        before = self._count
+        numbers = self._number(strings)
+        new = self._count - before
+        again, self._free = self._free[:new], self._free[new:]
+        end = self._length + new - len(again)
+        self._codes = longer(self._codes, self._count + 1)
+        given = self._codes[before + 1 : self._count + 1]
+        given[: len(again)], given[len(again) :] = again, np.arange(self._length, end)
+        self._length = end
+        return self._codes[numbers]
+
+    def _number(self, strings: pa.Array) -> NDArray[np.int32]:
+        """Numbers of strings, of which new ones are numbered on."""
+        numbers = np.empty(len(strings), np.int32)
         text, bounds = _bytes(strings)
         hashed = _hashed(text, bounds)
-        for begin in range(0, len(codes), _BLOCK):
-            end = min(begin + _BLOCK, len(codes))
+        for begin in range(0, len(numbers), _BLOCK):
+            end = min(begin + _BLOCK, len(numbers))
             size = int(self._strings.bounds[self._count] + bounds[end] - bounds[begin])
-            self._strings = with_room(
-                self._strings, self._count, self._count + end - begin, size
-            )
+            many = self._count + end - begin
+            self._strings = with_room(self._strings, self._count, many, size)
             self._count = learn_strings(
                 self._strings, self._count, text, bounds[begin : end + 1], hashed[begin:end],
-                codes[begin:end],
+                numbers[begin:end],
             )  # fmt: skip
-        return codes
+        return numbers
+
+
+def fingerprints(column: pl.Series) -> NDArray[np.int64]:
+    """A number for each id, the same wherever it is met; two ids share one by a chance of 2^-64."""
+    text, bounds = _bytes(column.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return _hashed(text, bounds).view(np.int64)
 
 
 def _bytes(strings: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The bytes of large strings, and where each of them begins and ends."""
-    _, bounds, text = strings.buffers()
     if not len(strings):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    _, bounds, text = strings.buffers()
     begin = strings.offset
     return (
         np.frombuffer(text or b"", np.uint8),

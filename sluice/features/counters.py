@@ -27,6 +27,8 @@ class People(NamedTuple):
     """[users] clicks so far."""
     clicked_at: NDArray[np.int64]
     """[users] µs of the last."""
+    seen_at: NDArray[np.int64]
+    """[users] µs of the last event told, counted or not; 0 where nothing is forgotten."""
     followed: NDArray[np.int32]
     """[items] clicks that were followed by another click of the same person."""
     followed_at: NDArray[np.int64]
@@ -143,6 +145,7 @@ def empty_people() -> People:
         ring=np.zeros((0, RING), np.int32),
         clicked=np.zeros(0, np.int32),
         clicked_at=np.zeros(0, np.int64),
+        seen_at=np.zeros(0, np.int64),
         followed=np.zeros(0, np.int32),
         followed_at=np.zeros(0, np.int64),
     )
@@ -181,7 +184,7 @@ def merged_facts(old: Facts, new: Facts) -> Facts:
     return Facts(*(column[order] for column in pairs), applied=np.zeros(1, np.int64))
 
 
-def longer(array: NDArray, length: int, fill: int = 0) -> NDArray:
+def longer(array: NDArray, length: int, fill: int | None = 0) -> NDArray:
     """The array with room for `length` entries, at least doubled where it grows."""
     if length <= len(array):
         return array
@@ -196,6 +199,7 @@ def with_people(people: People, items: int, users: int) -> People:
         ring=longer(people.ring, users, UNKNOWN),
         clicked=longer(people.clicked, users),
         clicked_at=longer(people.clicked_at, users),
+        seen_at=longer(people.seen_at, users),
         followed=longer(people.followed, items),
         followed_at=longer(people.followed_at, items),
     )

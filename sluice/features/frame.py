@@ -26,7 +26,7 @@ class RankingFrame:
     request_ids: NDArray[np.str_]
     """[requests]."""
     users: NDArray[np.int64]
-    """[requests]; dense code of the person, the cluster of every interval."""
+    """[requests]; a number for the person, the cluster of every interval: the same in every frame."""
     item_ids: NDArray[np.str_]
     """[rows]."""
     positions: NDArray[np.int32]

@@ -56,9 +56,9 @@ class Names:
         return Names(**{name: codes.copy() for name, codes in vars(self).items()})
 
     @property
-    def ids(self) -> dict[str, list[str]]:
-        """Ids by kind, each in the order of its code."""
-        return {name: codes.ids for name, codes in vars(self).items()}
+    def ids(self) -> dict[str, list[str | None]]:
+        """Ids by kind, each at its code; None where a code has none."""
+        return {name: codes.ids.tolist() for name, codes in vars(self).items()}
 
 
 def known_events(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import ConfigError
+from sluice.features.codes import Codes
 from sluice.features.plan import Plan
 from sluice.features.rows import BASE, STRIDE, UNKNOWN, Tally
 from sluice.features.spec import ALL, CLICK, FeatureSpec
@@ -60,23 +61,23 @@ def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
 
 def providers_of(state: "FeatureState", item_ids: Sequence[str]) -> list[str | None]:
     """Provider of each item as believed now, None where it is not known."""
-    return _groups_of(state, item_ids, _PROVIDER, state.ids.providers.ids)
+    return _groups_of(state, item_ids, _PROVIDER, state.ids.providers)
 
 
 def categories_of(state: "FeatureState", item_ids: Sequence[str]) -> list[str | None]:
     """Category of each item as believed now, None where it is not known."""
-    return _groups_of(state, item_ids, _CATEGORY, state.ids.categories.ids)
+    return _groups_of(state, item_ids, _CATEGORY, state.ids.categories)
 
 
 def _groups_of(
-    state: "FeatureState", item_ids: Sequence[str], cell: int, names: list[str]
+    state: "FeatureState", item_ids: Sequence[str], cell: int, groups: Codes
 ) -> list[str | None]:
     memory = state.known.memory
     rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (
         state.ids.items.encode_all(item_ids) + 1
     )
     codes = memory.cells[2 * rows + cell] - 1
-    return [names[code] if code != UNKNOWN else None for code in codes]
+    return groups.decode(codes)
 
 
 def embeddings_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.float32]:

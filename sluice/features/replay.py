@@ -8,6 +8,7 @@ import numpy as np
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import TooLittleData
+from sluice.features.codes import fingerprints
 from sluice.features.counters import Requests
 from sluice.features.frame import RankingFrame
 from sluice.features.outcomes import Shown
@@ -92,9 +93,9 @@ def replay_into(
     request_ids, offsets = runs(exposures["request_id"])
     first = offsets[:-1]
     ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
-    users = shown.user[first]
+    asked_by = shown.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
-    features = state.fold(Requests(ts, offsets, users, shown.item), values)
+    features = state.fold(Requests(ts, offsets, asked_by, shown.item), values)
     answered = Shown(request_ids, offsets, shown.item, state.ids.items)
     coded = {kind: events.item for kind, events in arrivals.items()}
     outcomes = answered.outcomes(tables.feedback, (label, *kinds), coded)
@@ -105,8 +106,8 @@ def replay_into(
         offsets=offsets,
         ts=ts,
         request_ids=request_ids.to_numpy(),
-        users=users.astype(np.int64),
-        item_ids=np.array(state.ids.items.ids, dtype=object)[shown.item],
+        users=fingerprints(exposures["user_id"].gather(first)),
+        item_ids=state.ids.items.ids[shown.item],
         positions=exposures["position"].fill_null(UNKNOWN_POSITION).to_numpy(),
         feedback={kind.value: outcomes[kind.value].astype(np.float32) for kind in kinds},
     )

@@ -30,6 +30,7 @@ from sluice.features.counters import (
     scratch_for,
     with_people,
 )
+from sluice.features.forgetting import note_seen, without_superseded
 from sluice.features.intake import (
     NO_ARRIVALS,
     Arrivals,
@@ -117,6 +118,8 @@ class FeatureState:
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)
         self._expire()
+        if self.plan.program.horizon and self.ids.users.doubled:
+            self._forget_people()
         arrivals = [coded(each, self.ids) for each in events]
         known = self.known
         queue = joined_queue(
@@ -128,11 +131,15 @@ class FeatureState:
         )
         # Vectors are large: they are kept only where something reads them.
         items = tables.items if self.spec.similarity else tables.items.drop("embedding")
-        facts, vectors = with_facts(known.facts, known.vectors, items, self.ids)
+        told = with_facts(known.facts, known.vectors, items, self.ids)
+        facts, vectors = without_superseded(*told)
+        people = with_people(known.people, len(self.ids.items), len(self.ids.users))
+        for each in arrivals if self.plan.program.horizon else ():
+            note_seen(people.seen_at, each.user, each.at)
         waiting = queue.first[1:] - queue.applied
         self.known = Known(
             memory=with_room(known.memory, rows, self._coming(waiting), self.idle_before),
-            people=with_people(known.people, len(self.ids.items), len(self.ids.users)),
+            people=people,
             queue=queue,
             facts=facts,
             vectors=vectors,
@@ -215,7 +222,7 @@ class FeatureState:
         return twin
 
     def forget(self) -> None:
-        """Let go of what no answer depends on any more: expired events and idle pairs.
+        """Let go of what no answer depends on any more: expired events, idle pairs and people.
 
         Which requests were asked since, and how far back the queues reach, is no part of a state.
         """
@@ -229,6 +236,13 @@ class FeatureState:
         for table in np.flatnonzero(rows.pairs).tolist():
             sweep(known.memory, table, self.idle_before)
         self.known = known._replace(queue=queue)
+        if self.plan.program.horizon:
+            self._forget_people()
+
+    def _forget_people(self) -> None:
+        # No window outlives the horizon, so no event of theirs has still to leave one.
+        users = self.ids.users
+        users.forget(self.known.people.seen_at[: len(users)] < self.idle_before)
 
     def _expire(self) -> None:
         """Take what no request can ask for any more out of every window."""

@@ -20,11 +20,11 @@ from sluice.features.memory import packed, table_rows, taken
 if TYPE_CHECKING:
     from sluice.features.state import FeatureState
 
-FORMAT = 3
+FORMAT = 4
 FILES = ("ids.json", "state.json", "state.npz")
 
 _PARTS = {"people": People, "queue": Queue, "facts": Facts, "vectors": Vectors}
-_PER_USER = ("ring", "clicked", "clicked_at")
+_PER_USER = ("ring", "clicked", "clicked_at", "seen_at")
 _PER_ITEM = ("followed", "followed_at", "of_item")
 
 
@@ -69,10 +69,12 @@ def _codes(state: "FeatureState", key: str) -> int:
         "provider": "providers",
         "category": "categories",
     }
-    return len(state.ids.ids[many[key]]) if key in many else 1
+    return len(getattr(state.ids, many[key])) if key in many else 1
 
 
-def read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, list[str]]]:
+def read(
+    folder: Path,
+) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, list[str | None]]]:
     """Meta, arrays and ids as `save` wrote them.
 
     Raises:

@@ -10,7 +10,6 @@ from sluice.features.counters import longer
 from sluice.features.fetch import AHEAD, fetch
 from sluice.features.memory import HALF, MIX
 from sluice.features.natural import natural
-from sluice.features.rows import UNKNOWN
 from sluice.features.word import WORD, word_at
 
 _FREE = np.uint64(0)
@@ -60,14 +59,14 @@ def hash_strings(text, bounds, hashed) -> None:  # noqa: ANN001 - plain arrays
 
 
 @compiled
-def _mix(mixed, word) -> int:  # noqa: ANN001 - plain numbers
+def _mix(mixed, word):  # noqa: ANN001, ANN202 - plain numbers
     mixed = (mixed ^ word) * MIX
     mixed = (mixed ^ (mixed >> HALF)) * MIX
     return mixed ^ (mixed >> HALF)
 
 
 @compiled
-def _rest(text, low, at, high) -> int:  # noqa: ANN001 - plain arrays
+def _rest(text, low, at, high):  # noqa: ANN001, ANN202 - plain arrays
     """What follows the last whole word: the last eight bytes, or all there are."""
     if high - low >= WORD:
         return word_at(text, high - WORD)
@@ -78,12 +77,12 @@ def _rest(text, low, at, high) -> int:  # noqa: ANN001 - plain arrays
 
 
 @compiled
-def _home(slots, hashed) -> int:  # noqa: ANN001 - plain arrays
+def _home(slots, hashed):  # noqa: ANN001, ANN202 - plain arrays
     return np.int64(hashed & np.uint64(len(slots) - 1))
 
 
 @compiled
-def _slot(number, hashed) -> int:  # noqa: ANN001 - plain numbers
+def _slot(number, hashed):  # noqa: ANN001, ANN202 - plain numbers
     return (hashed & ~_NUMBER) | np.uint64(number + 1)
 
 
@@ -131,17 +130,18 @@ def _same(text, low, high, other, begin) -> bool:  # noqa: ANN001 - plain arrays
 
 @compiled
 def find_strings(strings: Strings, text, bounds, hashed, numbers) -> None:  # noqa: ANN001 - plain arrays
-    """Numbers, [asked], of what lies in `text` between `bounds`; UNKNOWN where it is not there."""
+    """Numbers from 1 on, [asked], of what lies in `text` between `bounds`; 0 where it is not there."""
     slots = strings.slots
     for nth in range(len(hashed)):
         fetch(slots, _home(slots, hashed[min(nth + AHEAD, len(hashed) - 1)]))
-        at = _find(strings, hashed[nth], text, natural(bounds[nth]), natural(bounds[nth + 1]))
-        # A free slot holds a zero.
-        numbers[nth] = np.int64(slots[natural(at)] & _NUMBER) - 1
+        at = _find(
+            strings, hashed[nth], text, natural(bounds[nth]), natural(bounds[nth + 1])
+        )
+        numbers[nth] = slots[natural(at)] & _NUMBER
 
 
 @compiled
-def learn_strings(strings: Strings, count: int, text, bounds, hashed, numbers) -> int:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+def learn_strings(strings: Strings, count: int, text, bounds, hashed, numbers) -> int:  # noqa: ANN001 - plain arrays
     """As `find_strings`, and what is not there is numbered on from `count`; how many there are then."""
     slots, ends = strings.slots, strings.bounds
     for nth in range(len(hashed)):
@@ -155,5 +155,5 @@ def learn_strings(strings: Strings, count: int, text, bounds, hashed, numbers) -
             ends[natural(count + 1)] = begin + high - low
             slots[at] = _slot(count, hashed[nth])
             count += 1
-        numbers[nth] = np.int64(slots[at] & _NUMBER) - 1
+        numbers[nth] = slots[at] & _NUMBER
     return count

@@ -1,5 +1,6 @@
 """Ids get the numbers in which they are met, however many there are and however they come."""
 
+import numpy as np
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ def test_learning_in_any_parts_numbers_ids_as_they_are_met(columns, asked, start
         found = codes.learn(column(names))
         assert found.tolist() == [expected.get(name, UNKNOWN) for name in names]
 
-    assert codes.ids == list(expected)
+    assert codes.ids.tolist() == list(expected)
     wanted = [expected.get(name, UNKNOWN) for name in asked]
     assert codes.encode(column(asked)).tolist() == wanted
     assert codes.encode_all(asked).tolist() == wanted
@@ -45,7 +46,7 @@ def test_runs_are_learned_as_their_rows_are(runs):
     one, other = Codes(), Codes()
 
     assert one.learn_runs(column(names)).tolist() == other.learn(column(names)).tolist()
-    assert one.ids == other.ids
+    assert one.ids.tolist() == other.ids.tolist()
 
 
 @given(st.lists(st.text(max_size=20), max_size=30), st.lists(st.text(max_size=20)))
@@ -55,8 +56,8 @@ def test_a_copy_goes_its_own_way(names, more):
     twin = codes.copy()
     twin.learn(column(more))
 
-    assert codes.ids == list(dict.fromkeys(names))
-    assert twin.ids == list(dict.fromkeys([*names, *more]))
+    assert codes.ids.tolist() == list(dict.fromkeys(names))
+    assert twin.ids.tolist() == list(dict.fromkeys([*names, *more]))
     assert codes.encode(column(names)).tolist() == twin.encode(column(names)).tolist()
 
 
@@ -69,3 +70,29 @@ def test_more_ids_than_a_block_are_all_found_again():
         200_000,
         *range(0, 200_000, 1000),
     ]
+
+
+@given(COLUMNS, st.data())
+def test_codes_of_the_forgotten_go_to_new_ids(columns, data):
+    codes, expected = Codes(), {}
+    for names in columns:
+        met = [name for name in dict.fromkeys(names) if name is not None]
+        free = [code for code in range(len(codes)) if code not in expected.values()]
+        for name in met:
+            if name not in expected:
+                expected[name] = free.pop(0) if free else max(len(codes), len(expected))
+        found = codes.learn(column(names))
+        assert found.tolist() == [expected.get(name, UNKNOWN) for name in names]
+        assert len(codes) == max(expected.values(), default=-1) + 1 or free
+
+        gone = data.draw(st.sets(st.sampled_from(list(expected)))) if expected else set()
+        idle = np.array([codes.ids[code] in gone for code in range(len(codes))], bool)
+        codes.forget(idle)
+        expected = {name: code for name, code in expected.items() if name not in gone}
+        again = Codes(codes.ids.tolist())
+        for each in (codes, codes.copy(), again):
+            assert each.encode_all(list(expected)).tolist() == list(expected.values())
+            assert each.encode_all(sorted(gone)).tolist() == [UNKNOWN] * len(gone)
+            assert [name for name in each.ids if name is not None] == sorted(
+                expected, key=expected.get
+            )

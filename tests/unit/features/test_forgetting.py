@@ -1,0 +1,154 @@
+"""What a state lets go of under a horizon, and that no answer is another for it."""
+
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice.data.schema import FeedbackKind
+from sluice.data.tables import LogTables
+from sluice.features import codes
+from sluice.features.replay import replay, replay_into
+from sluice.features.spec import FeatureSpec
+from sluice.features.state import FeatureState, Request
+from tests.lib.random_logs import START, at, eventful_logs, log, micros
+
+SPEC = FeatureSpec(
+    windows=("1h", "5h"), half_lives=("6h",), horizon="20h", affinity=("category",),
+    transitions=2, similarity=2, relative=("rank",), relative_of=("item.ctr.5h",),
+    counters=(
+        {"key": "user", "event": "exposure", "windows": ("2h", "all"), "half_lives": ("6h",)},
+        {"key": "user_provider", "event": "like", "since": True},
+    ),
+)  # fmt: skip
+DAY = 86_400
+
+
+def _named_by_day(tables: LogTables) -> LogTables:
+    """The log, in which nobody comes back on another day than the next."""
+    first = pl.lit(START).dt.epoch("s")
+
+    def name(ts: str) -> pl.Expr:
+        day = (pl.col(ts).dt.epoch("s") - first) // DAY
+        return pl.format("{}-{}", "user_id", day // 2)
+
+    return LogTables(
+        tables.exposures.with_columns(user_id=name("ts")),
+        tables.feedback.with_columns(user_id=name("ts")),
+        tables.items,
+    )
+
+
+def _between(tables: LogTables, start: float, end: float) -> LogTables:
+    shown, told = tables.exposures["ts"], tables.feedback["received_ts"]
+    return LogTables(
+        tables.exposures.filter((shown >= at(start)) & (shown < at(end))),
+        tables.feedback.filter((told >= at(start)) & (told < at(end))),
+        tables.items if start < 0 else tables.items[:0],
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    eventful_logs(),
+    st.lists(st.integers(0, 4 * DAY), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_a_state_that_lets_go_answers_as_one_that_keeps_everything(
+    tmp_path_factory, tables, cuts, saved
+):
+    tables = _named_by_day(tables)
+    keeps, lets_go = FeatureState.empty(SPEC), FeatureState.empty(SPEC)
+    bounds = [-1e6, *sorted(cuts), 5 * DAY]
+    for start, end in pairwise(bounds):
+        for state in (keeps, lets_go):
+            state.push(_between(tables, start, end))
+            state.advance(micros(at(end)))
+        lets_go.forget()
+        if saved:
+            folder = tmp_path_factory.mktemp("state")
+            lets_go.save(folder)
+            lets_go = FeatureState.load(folder)
+        for user in sorted({*tables.exposures["user_id"], *tables.feedback["user_id"]}):
+            asked = Request(user, ("a", "b", "c", "new"), micros(at(end)) + 1)
+            found, expected = (state.copy().features(asked) for state in (lets_go, keeps))
+            np.testing.assert_array_equal(found, expected, err_msg=user)
+
+
+def _passers_by(day: int, people: int) -> LogTables:
+    return log([
+        (day * DAY + 60 * number, f"user-{day}-{number}", ["a", "b"]) for number in range(people)
+    ])  # fmt: skip
+
+
+def test_people_who_stay_away_leave_the_state(monkeypatch):
+    monkeypatch.setattr(codes, "_FEW", 0)
+    spec = FeatureSpec(windows=("1h",), horizon="1d", counters=SPEC.counters)
+    state = FeatureState.empty(spec)
+    frames = [
+        replay_into(state, FeedbackKind.CLICK, _passers_by(day, 50)) for day in range(20)
+    ]
+    users = state.ids.users
+
+    assert len(users) == len(state.known.people.ring[: len(users)]) <= 250
+    assert users.code("user-19-0") != users.code("user-0-0") == -1
+    state.forget()
+    # The newest request is not counted yet: a day before the one before it.
+    stay = ["user-18-48", "user-18-49", *(f"user-19-{number}" for number in range(50))]
+    assert sorted(name for name in users.ids if name) == sorted(stay)
+    everyone = np.concatenate([frame.users for frame in frames])
+    assert len(set(everyone)) == len(everyone) == 1000
+
+
+def test_without_a_horizon_nobody_is_forgotten(monkeypatch):
+    monkeypatch.setattr(codes, "_FEW", 0)
+    state = FeatureState.empty(FeatureSpec(windows=("1h",)))
+    for day in range(8):
+        replay_into(state, FeedbackKind.CLICK, _passers_by(day, 5))
+    state.forget()
+
+    assert len([name for name in state.ids.users.ids if name]) == 40
+
+
+def test_who_waits_to_be_counted_is_not_forgotten():
+    spec = FeatureSpec(windows=("1h",), horizon="2h", embargo="3d")
+    state = FeatureState.empty(spec)
+    state.push(_passers_by(0, 3))
+    state.push(_passers_by(2, 3))
+    state.advance(micros(at(3 * DAY + 90)))
+    state.forget()
+
+    assert [name for name in state.ids.users.ids if name] == [
+        "user-0-0", "user-0-1", "user-0-2", "user-2-0", "user-2-1", "user-2-2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [3, 40])
+def test_vectors_that_were_replaced_leave_the_state(told):
+    state = FeatureState.empty(FeatureSpec(similarity=1))
+    for day in range(told):
+        facts = [
+            {"item_id": item, "valid_from": at(day * DAY), "embedding": [float(day), 1.0]}
+            for item in ("a", "b")
+        ]
+        second = day * DAY + 60
+        state.push(log([(second, "u", ["a"])], [(0, "u", "a", second, second)], facts))
+        state.advance(micros(at(day * DAY + 70)))
+    asked = Request("u", ("a", "b", "c"), micros(at(told * DAY)))
+    found = state.features(asked)[:, state.names.index("user_item.similarity")]
+
+    assert len(state.known.vectors.values) <= 8
+    np.testing.assert_allclose(found, [1, 1, np.nan], rtol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(eventful_logs())
+def test_an_item_keeps_what_was_said_of_it(tables):
+    state = replay(SPEC, FeedbackKind.CLICK, tables).state
+    before = state.ids.items.ids.tolist()
+    state.forget()
+
+    assert state.ids.items.ids.tolist() == before
