@@ -11,7 +11,7 @@ from sluice.features.answers import answer, emit
 from sluice.features.arrivals import apply_until
 from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import Known, Requests, Scratch
-from sluice.features.prefetch import expect_items, expect_pairs
+from sluice.features.prefetch import expect_items, expect_pairs, expect_person
 from sluice.features.program import Program
 from sluice.features.stream import stream_rows
 from sluice.features.windows import place_windows
@@ -33,6 +33,7 @@ def fold(
     for nth in range(len(times)):
         low, high = offsets[nth], offsets[nth + 1]
         _expect(words, cells, tables, offsets, requests.items, users, nth)
+        expect_person(known.people, users[min(nth + 2, len(users) - 1)])
         apply_until(known, program, scratch, times[nth])
         place_windows(known, program, times[nth])
         asked = (times[nth], int(users[nth]))

@@ -5,6 +5,7 @@ is known: those of the next request, and those of the events that leave a window
 """
 
 from sluice.features.compiled import inlined
+from sluice.features.counters import RING
 from sluice.features.fetch import fetch
 from sluice.features.memory import home, pair_key
 from sluice.features.natural import natural
@@ -21,6 +22,14 @@ from sluice.features.rows import (
     STRIDE,
     USER,
 )
+
+
+@inlined
+def expect_person(people, user) -> None:  # noqa: ANN001 - Numba infers them
+    """Ask for what is known of who asks."""
+    fetch(people.ring, user * RING)
+    fetch(people.clicked, user)
+    fetch(people.clicked_at, user)
 
 
 @inlined

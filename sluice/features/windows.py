@@ -8,6 +8,9 @@ from sluice.features.natural import natural
 from sluice.features.program import Program
 from sluice.features.rows import ABSENT, BASE, CELL, FIRST, SECOND, STRICT, TABLE
 
+_LEAVING = 64
+"""Events between the one that leaves a window and the one whose row is asked for."""
+
 
 @inlined
 def place_windows(known: Known, program: Program, ts: int) -> None:
@@ -50,7 +53,7 @@ def _shift(words, cells, tables, expiry, codes, answers, old, new) -> None:  # n
         row = place(words, table, first[event], second[event])
         if row != base:
             cells[natural(2 * row + cell)] += step
-    # As many again will leave at the next request; what is known of them was last touched long ago.
+    # What is known of those that leave soon was last touched long ago.
     if table[SECOND] == ABSENT:
-        for nth in range(new, min(2 * new - old, len(first))):
-            fetch(words, place(words, table, first[nth], 0))
+        for nth in range(old + _LEAVING, min(new + _LEAVING, len(first))):
+            fetch(words, place(words, table, first[natural(nth)], 0))
