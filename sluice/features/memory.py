@@ -185,7 +185,7 @@ def with_room(
     fits = wanted <= room
     if fits.all():
         return memory
-    ahead = np.where(room > 0, np.maximum(wanted, 2 * room), wanted)
+    ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
     new = _laid_out(rows, np.where(fits, room, ahead))
     for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
         if fits[table]:
