@@ -11,6 +11,7 @@ from benchmarks.feature_feeds import (
     GROWN_FROM,
     elsewhere,
     feed_config,
+    long_feed,
     read_feed,
     scan,
     write_days,
@@ -19,7 +20,8 @@ from benchmarks.feature_run import declared
 from benchmarks.timing import keep_memory, measure, report
 from sluice.data.generated import generate
 from sluice.data.schema import FeedbackKind
-from sluice.features.replay import replay, replay_days
+from sluice.features.replay import replay, replay_into
+from sluice.features.state import FeatureState
 
 
 def fold_days(rows: int) -> dict[str, float]:
@@ -31,10 +33,13 @@ def fold_days(rows: int) -> dict[str, float]:
         days = sorted(Path(name).iterdir())
         replay(spec, FeedbackKind.CLICK, generate(feed_config(2000)).tables)  # compiles
         folded, spent, begin = [0], [0.0], time.process_time()
-        for frame in replay_days(spec, FeedbackKind.CLICK, map(read_feed, days)):
+        state = FeatureState.empty(spec)
+        for day in days:
+            frame = replay_into(state, FeedbackKind.CLICK, read_feed(day))
             folded.append(folded[-1] + frame.rows)
             spent.append(time.process_time() - begin)
             report(f"folded {folded[-1]:,} exposures in {spent[-1]:.1f} CPU s")
+        state.forget()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         scanned = sum(measure(partial(scan, day), 1, warm=False).cpu_s for day in days)
     return {
@@ -45,6 +50,8 @@ def fold_days(rows: int) -> dict[str, float]:
         / math.log(folded[-1] / folded[GROWN_FROM]),
         "grown_from": folded[GROWN_FROM],
         "peak_mb": peak,
+        "people_held": sum(name is not None for name in state.ids.users.ids),
+        "people": long_feed(rows).users,
     }
 
 
@@ -53,5 +60,6 @@ def show_days(figures: dict[str, float]) -> str:
         f"{figures['rows']:,} exposures from Parquet day by day: "
         f"{figures['fold_cpu_s']:.1f} CPU s ({figures['times_the_scan']:.1f} x the scan), growing as "
         f"n^{figures['growth']:.3f} from {figures['grown_from']:,} on; "
-        f"{figures['peak_mb']:,.0f} MB at the peak"
+        f"{figures['peak_mb']:,.0f} MB at the peak; {figures['people_held']:,} of "
+        f"{figures['people']:,} people in the state at the end"
     )

@@ -20,7 +20,7 @@ from sluice.features.counters import (
     merged_facts,
 )
 from sluice.features.plan import Plan
-from sluice.features.rows import ITEM, NEVER, UNKNOWN, USER
+from sluice.features.rows import ITEM, NEVER, TABLE, UNKNOWN, USER, Rows
 from sluice.features.spec import CLICK, EXPOSURE
 
 
@@ -180,6 +180,20 @@ def _order_by_name(
         "item": names.items.decode(codes[ITEM, events]),
     }, schema={"at": pl.Int64, "event": pl.Int64, "user": pl.String, "item": pl.String})  # fmt: skip
     return keys.sort("at", "user", "item", maintain_order=True)["event"].to_numpy()
+
+
+def keys_coming(rows: Rows, queue: Queue, names: Names) -> NDArray[np.int64]:
+    """[tables] codes, or at most so many new keys, once every waiting event is counted."""
+    codes = {"item": names.items, "user": names.users, "surface": ("all",),
+             "provider": names.providers, "category": names.categories}  # fmt: skip
+    coming = np.zeros(len(rows.keys), np.int64)
+    for kind, count in enumerate(queue.first[1:] - queue.applied):
+        first, end = rows.updates_first[kind : kind + 2]
+        coming[rows.updates[first:end, TABLE]] += count
+    for table, key in enumerate(rows.keys):
+        if key in codes:
+            coming[table] = len(codes[key])
+    return coming
 
 
 def with_facts(

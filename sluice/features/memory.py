@@ -212,7 +212,8 @@ def put_rows(memory: Memory, rows: Rows, table: int, old: NDArray[np.int64]) -> 
 
 def sweep(memory: Memory, table: int, edge: int) -> None:
     """Take keys out of a table of pairs whose last event lies before `edge` (µs)."""
-    if memory.tables[table, LAST] != ABSENT and edge != NEVER:
+    timed = memory.tables[table, LAST] != ABSENT
+    if timed and edge != NEVER and memory.tables[table, USED]:
         swept = _sweep(memory.words, memory.tables[table], edge)
         memory.tables[table, USED] -= swept
 

@@ -114,7 +114,8 @@ class FeatureSpec(_Declared):
     fresh: PositiveDuration | None = None
     """A request this much later than the newest event known is answered by `StaleState`."""
     horizon: PositiveDuration | None = None
-    """A key (person, pair, item) without any event for longer than this is forgotten."""
+    """A key (person, pair, item) without any event for longer than this is forgotten; an item keeps what
+    was said of it."""
     windows: tuple[PositiveDuration, ...] = Field(default=("1h", "6h", "24h"), strict=False)
     """Counters of clicks and exposures per item; all of time is always counted too."""
     half_lives: tuple[HalfLife, ...] = Field(default=(), strict=False)

@@ -37,13 +37,14 @@ from sluice.features.intake import (
     Names,
     coded,
     joined_queue,
+    keys_coming,
     known_events,
     oldest_needed,
     with_facts,
 )
 from sluice.features.memory import copied, empty_memory, sweep, with_room
 from sluice.features.plan import Plan, compile_plan
-from sluice.features.rows import NEVER, TABLE
+from sluice.features.rows import NEVER
 from sluice.features.spec import FeatureSpec
 
 Part = TypeVar("Part", People, Queue, Facts, Vectors)
@@ -136,9 +137,9 @@ class FeatureState:
         people = with_people(known.people, len(self.ids.items), len(self.ids.users))
         for each in arrivals if self.plan.program.horizon else ():
             note_seen(people.seen_at, each.user, each.at)
-        waiting = queue.first[1:] - queue.applied
+        coming = keys_coming(rows, queue, self.ids)
         self.known = Known(
-            memory=with_room(known.memory, rows, self._coming(waiting), self.idle_before),
+            memory=with_room(known.memory, rows, coming, self.idle_before),
             people=people,
             queue=queue,
             facts=facts,
@@ -254,20 +255,6 @@ class FeatureState:
         """µs; pairs without an event since are forgotten. Their events have left every window."""
         horizon = self.plan.program.horizon
         return self.clock - horizon if horizon and self.clock != NEVER else NEVER
-
-    def _coming(self, waiting: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[tables] codes, or at most so many new keys, once every waiting event is counted."""
-        codes = {"item": self.ids.items, "user": self.ids.users, "surface": ("all",),
-                 "provider": self.ids.providers, "category": self.ids.categories}  # fmt: skip
-        rows = self.plan.rows
-        coming = np.zeros(len(rows.keys), np.int64)
-        for kind, count in enumerate(waiting):
-            first, end = rows.updates_first[kind : kind + 2]
-            coming[rows.updates[first:end, TABLE]] += count
-        for table, key in enumerate(rows.keys):
-            if key in codes:
-                coming[table] = len(codes[key])
-        return coming
 
     def _room_for(self, candidates: int) -> Scratch:
         """The scratch, made anew where it is too small."""
