@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.frame import RankingFrame
+from sluice.metrics.clusters import numbered
 from sluice.rankers import Ranker, make_ranker
 
 
@@ -51,6 +52,6 @@ def chosen(frame: RankingFrame, requests: NDArray[np.int64]) -> RankingFrame:
 
 def _drawn(frame: RankingFrame, rng: np.random.Generator) -> NDArray[np.int64]:
     """Requests of whole users drawn with replacement, in the order of time."""
-    people, users = np.unique(frame.users, return_inverse=True)
-    times = np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people))
+    people, users = numbered(frame.users)
+    times = np.bincount(rng.integers(people, size=people), minlength=people)
     return np.repeat(np.arange(frame.requests), times[users])

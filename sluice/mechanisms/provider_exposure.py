@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sluice.mechanisms.exposure import gini, shuffled_exposure
 from sluice.mechanisms.slate import UNKNOWN
 from sluice.mechanisms.stakeholders import Judged
+from sluice.metrics.clusters import numbered
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -57,17 +58,17 @@ def spread(
         resamples: how many.
         rng: draws them.
     """
-    people, users = np.unique(judged.frame.users, return_inverse=True)
+    people, users = numbered(judged.frame.users)
     exposures = [
         _by_user(judged, users, judged.exposure(judged.ranks(order))) for order in orders
     ]
     chance = _by_user(judged, users, shuffled_exposure(judged.slates.offsets))
-    once = np.ones((1, len(people)))
+    once = np.ones((1, people))
     parts = []
     for first in range(0, resamples, _AT_ONCE):
         draws = min(_AT_ONCE, resamples - first)
-        drawn = rng.integers(len(people), size=(draws, len(people)))
-        counts = np.stack([np.bincount(row, minlength=len(people)) for row in drawn])
+        drawn = rng.integers(people, size=(draws, people))
+        counts = np.stack([np.bincount(row, minlength=people) for row in drawn])
         parts.append(_figures(counts.astype(np.float64), exposures, chance, floor))
     return Spread(_figures(once, exposures, chance, floor)[0], np.concatenate(parts))
 

@@ -90,16 +90,21 @@ class Clusters:
 def by_cluster(
     sums: NDArray[np.float64], sizes: NDArray[np.float64], codes: NDArray[np.int64]
 ) -> Clusters:
-    """Both columns added up over each code, all [rows].
+    """Both columns added up over each code, all [rows]."""
+    clusters, numbers = numbered(codes)
+    totals = [
+        np.bincount(numbers, weights=column, minlength=clusters).astype(np.float64)
+        for column in (sums, sizes)
+    ]
+    return Clusters(totals[0], totals[1])
+
+
+def numbered(codes: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """How many different codes there are, and the number of each row's, [rows].
 
     In order of first appearance, so that other codes for the same people draw the same resamples.
     """
     _, first, code = np.unique(codes, return_index=True, return_inverse=True)
-    appearance = np.argsort(first)
-    totals = [
-        np.bincount(code, weights=column, minlength=len(first))[appearance].astype(
-            np.float64
-        )
-        for column in (sums, sizes)
-    ]
-    return Clusters(totals[0], totals[1])
+    numbers = np.empty(len(first), np.int64)
+    numbers[np.argsort(first)] = np.arange(len(first))
+    return len(first), numbers[code]

@@ -1,6 +1,7 @@
 """What the gates beside quality rest on, measured over a small generated feed."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -53,6 +54,19 @@ def found(surface, prepared, tmp_path_factory):
         surface, prepared, candidate, BY_SCORE, trial.fit_baseline(surface, prepared),
         champion, refitted=trial.refits(surface, prepared),
     )  # fmt: skip
+
+
+def test_a_refit_does_not_depend_on_how_people_are_numbered(surface, prepared):
+    frame = prepared.parts[0]
+    parameters = {**surface.ranker.parameters, "trees": 3}
+    scores = [
+        refit("lambdamart", parameters, replace(frame, users=users), 3).score(
+            frame.features
+        )
+        for users in (frame.users, -frame.users)
+    ]
+
+    np.testing.assert_array_equal(*scores)
 
 
 def test_the_same_ranker_is_more_alike_than_two_refits(found):

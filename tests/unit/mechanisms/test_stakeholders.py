@@ -130,3 +130,18 @@ def test_the_same_draws_give_the_same_interval(judged):
 
     np.testing.assert_array_equal(once.resampled, again.resampled)
     assert once.resampled.shape == (70, 2, 2)
+
+
+def test_other_codes_for_the_same_people_draw_the_same_resamples(judged):
+    users = np.array([7, 3])
+    frames = [
+        replace(judged.frame, users=codes) for codes in (users, -users, users * 10**17)
+    ]
+    found = [
+        spread(replace(judged, frame=frame), [ORDER, ORDER[::-1]], 0.9, resamples=70,
+               rng=np.random.default_rng(1)).resampled
+        for frame in frames
+    ]  # fmt: skip
+
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

@@ -58,6 +58,13 @@ def test_the_standard_error_of_single_requests_is_that_of_the_mean():
     assert Clusters(values, np.ones(50)).standard_error() == pytest.approx(plain)
 
 
+def test_other_codes_for_the_same_people_draw_the_same_resamples():
+    ours, theirs, users = world(np.random.default_rng(0))
+    codes = np.random.default_rng(1).permutation(int(users.max()) + 1)[users] - 10**18
+
+    assert compared(ours, theirs, codes) == compared(ours, theirs, users)
+
+
 def test_the_minimum_detectable_effect_is_2_8_standard_errors_at_95_percent():
     ours, theirs, users = world(np.random.default_rng(0))
     result = compared(ours, theirs, users)
