@@ -104,6 +104,8 @@ def _line(
     x = [each["difference"] for each in across]
     y = [each["difference"] for each in up]
     axes.plot(x, y, color=colour, linewidth=1.2, alpha=0.7, zorder=1)
+    # What is declared is often a setting of the sweep too, and shows as a ring around its dot.
+    size = 10.0 if mechanism == "declared" else 5.5
     for point, horizontal, vertical, left, high in zip(
         points, across, up, x, y, strict=True
     ):
@@ -111,7 +113,7 @@ def _line(
         axes.plot([horizontal["low"], horizontal["high"]], [high, high], **bar)
         axes.plot([left, left], [vertical["low"], vertical["high"]], **bar)
         face = colour if point["pareto"] else "white"
-        axes.plot([left], [high], "o", color=colour, markerfacecolor=face, markersize=5.5)
+        axes.plot([left], [high], "o", color=colour, markerfacecolor=face, markersize=size)
     axes.plot([], [], "o-", color=colour, label=_legend(mechanism, points))
 
 
