@@ -16,7 +16,7 @@ from sluice.features.strings import (
     Strings,
     empty_strings,
     find_strings,
-    hash_strings,
+    hashes_of,
     learn_strings,
     with_room,
 )
@@ -124,7 +124,7 @@ class Codes:
     def _find(self, strings: pa.Array) -> NDArray[np.int32]:
         numbers = np.empty(len(strings), np.int32)
         text, bounds = _bytes(strings)
-        find_strings(self._strings, text, bounds, _hashed(text, bounds), numbers)
+        find_strings(self._strings, text, bounds, hashes_of(text, bounds), numbers)
         if strings.null_count:
             numbers[strings.is_null().to_numpy(zero_copy_only=False)] = 0
         return self._codes[numbers]
@@ -145,7 +145,7 @@ class Codes:
         """Numbers of strings, of which new ones are numbered on."""
         numbers = np.empty(len(strings), np.int32)
         text, bounds = _bytes(strings)
-        hashed = _hashed(text, bounds)
+        hashed = hashes_of(text, bounds)
         for begin in range(0, len(numbers), _BLOCK):
             end = min(begin + _BLOCK, len(numbers))
             size = int(self._strings.bounds[self._count] + bounds[end] - bounds[begin])
@@ -161,7 +161,7 @@ class Codes:
 def fingerprints(column: pl.Series) -> NDArray[np.int64]:
     """A number for each id, the same wherever it is met; two ids share one by a chance of 2^-64."""
     text, bounds = _bytes(column.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    return _hashed(text, bounds).view(np.int64)
+    return hashes_of(text, bounds).view(np.int64)
 
 
 def _bytes(strings: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -174,12 +174,6 @@ def _bytes(strings: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         np.frombuffer(text or b"", np.uint8),
         np.frombuffer(bounds, np.int64)[begin : begin + len(strings) + 1],
     )
-
-
-def _hashed(text: NDArray[np.uint8], bounds: NDArray[np.int64]) -> NDArray[np.uint64]:
-    hashed = np.empty(len(bounds) - 1, np.uint64)
-    hash_strings(text, bounds, hashed)
-    return hashed
 
 
 def _spread(codes: NDArray[np.int32], places: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -34,7 +34,11 @@ _FACTS = 2
 
 @dataclass(frozen=True)
 class Delta:
-    """The events known from `since` to before `until` (µs), counted from nothing."""
+    """The events known from `since` to before `until` (µs), counted from nothing.
+
+    Nothing is pushed into its state any more: codes of forgotten people would go to others, and no
+    longer be those of the stretches that it is combined with.
+    """
 
     state: FeatureState
     since: int

@@ -38,15 +38,19 @@ def with_room(strings: Strings, count: int, many: int, size: int) -> Strings:
     bounds, slots = longer(strings.bounds, many + 1), strings.slots
     if 2 * len(bounds) > len(slots):
         slots = np.zeros(1 << int(2 * len(bounds) - 1).bit_length(), np.uint64)
-        hashed = np.empty(count, np.uint64)
-        hash_strings(strings.text, bounds, hashed)
-        _settle(slots, hashed)
+        _settle(slots, hashes_of(strings.text, bounds[: count + 1]))
     return Strings(longer(strings.text, size), bounds, slots)
 
 
+def hashes_of(text: NDArray[np.uint8], bounds: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """[strings] hashes of what lies in `text` between `bounds`, [strings + 1]."""
+    hashed = np.empty(len(bounds) - 1, np.uint64)
+    _hash(text, bounds, hashed)
+    return hashed
+
+
 @compiled
-def hash_strings(text, bounds, hashed) -> None:  # noqa: ANN001 - plain arrays
-    """Hashes, [strings], of what lies in `text` between `bounds`."""
+def _hash(text, bounds, hashed) -> None:  # noqa: ANN001 - plain arrays
     for nth in range(len(hashed)):
         low, high = natural(bounds[nth]), natural(bounds[nth + 1])
         mixed, at = np.uint64(high - low), low
