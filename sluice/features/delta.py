@@ -48,8 +48,14 @@ class Delta:
         """Both stretches' events; what waits is the later's, which began with what waited here.
 
         Raises:
-            DataError: the other does not begin where this ends.
+            DataError: the other does not begin where this ends, or is of a state that cannot be
+                combined.
         """
+        if not later.state.mergeable:
+            raise DataError(
+                "this state did not keep what combining it needs; count the stretch from one that is "
+                "`mergeable`, as `Cutter` does"
+            )
         if self.until != later.since:
             raise DataError(
                 f"a delta up to {self.until} µs and one from {later.since} µs do not meet; "
@@ -76,7 +82,7 @@ class Cutter:
     """Cuts a log into stretches, in time order."""
 
     def __init__(self, spec: FeatureSpec, context: tuple[str, ...] = ()) -> None:
-        self._opening = FeatureState.empty(spec, context)
+        self._opening = FeatureState.empty(spec, context, mergeable=True)
         self.since = NEVER
         """µs of the last cut."""
 
@@ -137,7 +143,7 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     queue = earlier.known.queue
     oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, clock))
     joined = _one_after_the_other(queue, oldest, later.known.queue)
-    twin = FeatureState.empty(later.spec, later.context)
+    twin = FeatureState.empty(later.spec, later.context, mergeable=True)
     twin.ids = later.ids
     _, people, _, facts, vectors = later.known
     twin.known = Known(memory, people, joined, facts, vectors)

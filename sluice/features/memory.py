@@ -31,6 +31,10 @@ MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
 HALF = np.uint64(32)
 FREE = 0
 """Key of a row that is not taken; a pair's key is never 0."""
+_LISTED = 1 << 8
+"""Rows that a sweep looks at before it takes any out."""
+_SHARE = 16
+"""Part of the memory that a table of codes has at least, once it has outgrown what it had."""
 
 
 class Memory(NamedTuple):
@@ -99,25 +103,38 @@ def _reinsert(
 
 
 @compiled
-def _sweep(words: NDArray[np.int64], table: NDArray[np.int64], edge: int) -> int:
+def _sweep(
+    words: NDArray[np.int64], table: NDArray[np.int64], edge: int, idle: NDArray[np.int64]
+) -> int:
     """Take out keys whose last event lies before `edge`; returns how many there were."""
-    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
-    first, end, swept, holed = base + stride, base + room * stride, 0, False
-    at = first
-    while words[natural(at)] != FREE:
-        at += stride
-    # A search ends at a free row: what lies between two of them is put in order by itself.
-    for _ in range(room):
-        at = at + stride if at < end else first
-        row = natural(at)
-        if words[row] == FREE:
-            holed = False
-        elif words[natural(row + last)] < edge:
-            _clear(words, stride, row)
-            swept, holed = swept + 1, True
-        elif holed:
-            _move_up(words, base, stride, room, row)
+    base, stride, last, swept = table[BASE], table[STRIDE], table[LAST], 0
+    end = base + (table[ROOM] + 1) * stride
+    for begin in range(base + stride, end, len(idle) * stride):
+        found = 0
+        # Listed first: which rows are idle, or free, is what a processor cannot guess.
+        for row in range(begin, min(begin + len(idle) * stride, end), stride):
+            at = natural(row)
+            idle[natural(found)] = at
+            found += (words[at] != FREE) & (words[natural(at + last)] < edge)
+        for nth in range(found):
+            swept += _take_out(words, table, edge, natural(idle[natural(nth)]))
     return swept
+
+
+@inlined
+def _take_out(words, table, edge, row) -> int:  # noqa: ANN001 - plain arrays
+    """Clear an idle row, and put in order what a search finds behind it (Knuth, TAOCP 3, 6.4, R)."""
+    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
+    taken = 0
+    # One that was taken out from a row before it may be free, or another by now.
+    while words[natural(row)] != FREE and (taken or words[natural(row + last)] < edge):
+        if words[natural(row + last)] < edge:
+            _clear(words, stride, row)
+            taken += 1
+        else:
+            _move_up(words, base, stride, room, row)
+        row = row + stride if row < base + room * stride else base + stride
+    return taken
 
 
 @inlined
@@ -179,14 +196,17 @@ def with_room(
     """
     pairs, room = rows.pairs, memory.tables[:, ROOM]
     used = memory.tables[:, USED]
-    for table in np.flatnonzero(pairs & (_wanted(pairs, used + more) > room)).tolist():
+    short = pairs & (_wanted(pairs, used + more) > room)
+    for table in np.flatnonzero(short).tolist():
         sweep(memory, table, edge)
+    # What had to be swept has room for as much again, so as to be swept every other time at most.
+    again = np.maximum(2 * more, more + used // 4)
+    more = np.where(short & (edge != NEVER), again, more)
     wanted = _wanted(pairs, used + more)
     fits = wanted <= room
     if fits.all():
         return memory
-    ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
-    new = _laid_out(rows, np.where(fits, room, ahead))
+    new = _laid_out(rows, np.where(fits, room, _ahead(memory, pairs, wanted)))
     for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
         if fits[table]:
             table_rows(new, table)[:] = old
@@ -194,6 +214,16 @@ def with_room(
         else:
             put_rows(new, rows, table, old)
     return new
+
+
+def _ahead(
+    memory: Memory, pairs: NDArray[np.bool_], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Room for rows to come, so that few of them have all tables laid out anew."""
+    room, stride = memory.tables[:, ROOM], memory.tables[:, STRIDE]
+    ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
+    # A small table has as much of a large memory as costs little beside the rest.
+    return np.where(pairs, ahead, np.maximum(ahead, len(memory.words) // _SHARE // stride))
 
 
 def _wanted(pairs: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -214,7 +244,8 @@ def sweep(memory: Memory, table: int, edge: int) -> None:
     """Take keys out of a table of pairs whose last event lies before `edge` (µs)."""
     timed = memory.tables[table, LAST] != ABSENT
     if timed and edge != NEVER and memory.tables[table, USED]:
-        swept = _sweep(memory.words, memory.tables[table], edge)
+        idle = np.empty(_LISTED, np.int64)
+        swept = _sweep(memory.words, memory.tables[table], edge, idle)
         memory.tables[table, USED] -= swept
 
 

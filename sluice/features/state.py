@@ -68,10 +68,12 @@ class FeatureState:
     Not thread-safe: asking moves window edges. Give each thread its own, or a lock.
     """
 
-    def __init__(self, spec: FeatureSpec, context: tuple[str, ...]) -> None:
+    def __init__(
+        self, spec: FeatureSpec, context: tuple[str, ...], *, mergeable: bool = False
+    ) -> None:
         """An empty state; `FeatureState.empty` reads better at a call."""
-        self.spec = spec
-        self.plan: Plan = compile_plan(spec, context)
+        self.spec, self.mergeable = spec, mergeable
+        self.plan: Plan = compile_plan(spec, context, mergeable=mergeable)
         self.ids = Names()
         rows = self.plan.rows
         self.known = Known(
@@ -85,9 +87,11 @@ class FeatureState:
         self._scratch = self._scratch_for(0)
 
     @classmethod
-    def empty(cls, spec: FeatureSpec, context: tuple[str, ...] = ()) -> Self:
-        """A state that has seen nothing."""
-        return cls(spec, context)
+    def empty(
+        cls, spec: FeatureSpec, context: tuple[str, ...] = (), *, mergeable: bool = False
+    ) -> Self:
+        """A state that has seen nothing; combining needs `mergeable` ones, which forget with more."""
+        return cls(spec, context, mergeable=mergeable)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,14 +207,15 @@ class FeatureState:
             IntegrityError: a file is missing or is not what `save` writes.
         """
         meta, arrays, ids = state_file.read(folder)
-        state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
+        spec, context = FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"])
+        state = cls(spec, context, mergeable=meta["mergeable"])
         state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
         state_file.restore(state, arrays)
         return state
 
     def copy(self) -> Self:
         """A state of its own that goes on from here."""
-        twin = type(self)(self.spec, self._context)
+        twin = type(self)(self.spec, self._context, mergeable=self.mergeable)
         twin.ids = self.ids.copy()
         known = self.known
         twin.known = Known(

@@ -20,7 +20,7 @@ from sluice.features.memory import packed, table_rows, taken
 if TYPE_CHECKING:
     from sluice.features.state import FeatureState
 
-FORMAT = 4
+FORMAT = 5
 FILES = ("ids.json", "state.json", "state.npz")
 
 _PARTS = {"people": People, "queue": Queue, "facts": Facts, "vectors": Vectors}
@@ -36,6 +36,7 @@ def save(state: "FeatureState", folder: Path) -> None:
         "format": FORMAT,
         "spec": state.spec.model_dump(mode="json"),
         "context": list(state.context),
+        "mergeable": state.mergeable,
         "names": list(state.names),
         "digests": {name: file_digest(folder / name) for name in ("ids.json", "state.npz")},
     }

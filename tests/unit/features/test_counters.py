@@ -222,9 +222,9 @@ def test_a_state_of_another_format_is_refused(tmp_path):
     state = replay(SPEC, FeedbackKind.CLICK, log([(0, "u", ["a"])])).state
     state.save(tmp_path)
     meta = tmp_path / "state.json"
-    meta.write_text(meta.read_text().replace('"format": 4', '"format": 1'))
+    meta.write_text(meta.read_text().replace('"format": 5', '"format": 1'))
 
-    with pytest.raises(IntegrityError, match="format 1, this version reads 4"):
+    with pytest.raises(IntegrityError, match="format 1, this version reads 5"):
         FeatureState.load(tmp_path)
 
 
