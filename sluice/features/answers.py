@@ -144,9 +144,13 @@ def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noq
 
 @inlined
 def _pass_idle(words, table, rows, edge, size) -> None:  # noqa: ANN001 - plain arrays
-    for row in range(size):
-        if words[rows[row] + table[LAST]] < edge:
-            rows[row] = table[BASE]
+    """Row 0 for whatever has no event since `edge`."""
+    base, last = table[BASE], table[LAST]
+    for row in range(size if table[SCALE] else 1):
+        found = natural(rows[row])
+        rows[row] = base if words[natural(found + last)] < edge else found
+    if not table[SCALE]:
+        rows[:size] = rows[0]
 
 
 @inlined

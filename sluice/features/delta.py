@@ -48,14 +48,8 @@ class Delta:
         """Both stretches' events; what waits is the later's, which began with what waited here.
 
         Raises:
-            DataError: the other does not begin where this ends, or is of a state that cannot be
-                combined.
+            DataError: the other does not begin where this ends.
         """
-        if not later.state.mergeable:
-            raise DataError(
-                "this state did not keep what combining it needs; count the stretch from one that is "
-                "`mergeable`, as `Cutter` does"
-            )
         if self.until != later.since:
             raise DataError(
                 f"a delta up to {self.until} µs and one from {later.since} µs do not meet; "
@@ -82,7 +76,7 @@ class Cutter:
     """Cuts a log into stretches, in time order."""
 
     def __init__(self, spec: FeatureSpec, context: tuple[str, ...] = ()) -> None:
-        self._opening = FeatureState.empty(spec, context, mergeable=True)
+        self._opening = FeatureState.empty(spec, context)
         self.since = NEVER
         """µs of the last cut."""
 
@@ -143,7 +137,7 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     queue = earlier.known.queue
     oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, clock))
     joined = _one_after_the_other(queue, oldest, later.known.queue)
-    twin = FeatureState.empty(later.spec, later.context, mergeable=True)
+    twin = FeatureState.empty(later.spec, later.context)
     twin.ids = later.ids
     _, people, _, facts, vectors = later.known
     twin.known = Known(memory, people, joined, facts, vectors)

@@ -17,6 +17,7 @@ from sluice.features.rows import (
     ABSENT,
     BASE,
     LAST,
+    LINE,
     NEVER,
     ROOM,
     SCALE,
@@ -163,17 +164,28 @@ def empty_memory(rows: Rows) -> Memory:
 
 def _laid_out(rows: Rows, room: NDArray[np.int64]) -> Memory:
     tables = rows.tables.copy()
-    lengths = (room + 1) * tables[:, STRIDE]
+    lengths = -((-room - 1) * tables[:, STRIDE] // LINE) * LINE
     tables[:, BASE] = np.cumsum(lengths) - lengths
     tables[:, ROOM] = room
-    words = np.zeros(int(lengths.sum()), np.int64)
+    return _seen(_zeros(int(lengths.sum())), tables)
+
+
+def _zeros(words: int) -> NDArray[np.int64]:
+    """Words that begin where a cache line does, so that no row lies in more lines than it fills."""
+    roomy = np.zeros(words + LINE, np.int64)
+    skipped = -(roomy.ctypes.data // roomy.itemsize) % LINE
+    return roomy[skipped : skipped + words]
+
+
+def _seen(words: NDArray[np.int64], tables: NDArray[np.int64]) -> Memory:
     return Memory(words, words.view(np.int32), words.view(np.float64), tables)
 
 
 def copied(memory: Memory) -> Memory:
     """The same rows elsewhere."""
-    words = memory.words.copy()
-    return Memory(words, words.view(np.int32), words.view(np.float64), memory.tables.copy())
+    words = _zeros(len(memory.words))
+    words[:] = memory.words
+    return _seen(words, memory.tables.copy())
 
 
 def table_rows(memory: Memory, table: int) -> NDArray[np.int64]:

@@ -95,15 +95,12 @@ class _Features:
         return -2 - self.hidden.index(tally)
 
 
-def compile_plan(
-    spec: FeatureSpec, context: tuple[str, ...] = (), *, mergeable: bool = False
-) -> Plan:
+def compile_plan(spec: FeatureSpec, context: tuple[str, ...] = ()) -> Plan:
     """Number the columns of a declaration and write the kernel's program.
 
     Args:
         spec: the surface's declaration.
         context: names of the log's context columns, passed through where the spec says so.
-        mergeable: whether what is counted can be combined with an earlier stretch of the log.
 
     Raises:
         ConfigError: `relative_of` or `ratios` names a feature that is not declared.
@@ -120,9 +117,7 @@ def compile_plan(
     for number, name in enumerate(passed):
         features.add(name, CONTEXT, number)
     _declare_relative(features, spec)
-    forgets = spec.horizon is not None
-    rows = lay_out(features.tallies, keep_last=forgets, keep_began=forgets and mergeable)
-    return _compiled(features, spec, rows, passed, first)
+    return _compiled(features, spec, passed, first)
 
 
 def _declare_item(features: _Features, spec: FeatureSpec) -> None:
@@ -219,11 +214,13 @@ def _declare_relative(features: _Features, spec: FeatureSpec) -> None:
 
 
 def _compiled(
-    features: _Features, spec: FeatureSpec, rows: Rows, context: tuple[str, ...], first: int
+    features: _Features, spec: FeatureSpec, context: tuple[str, ...], first_context: int
 ) -> Plan:
+    horizon = microseconds(spec.horizon) if spec.horizon else 0
+    rows = lay_out(features.tallies, keep_last=horizon > 0)
     program = Program(
         embargo=microseconds(spec.embargo),
-        horizon=microseconds(spec.horizon) if spec.horizon else 0,
+        horizon=horizon,
         prior_weight=float(spec.prior_weight),
         transitions=spec.transitions,
         similarity=spec.similarity,
@@ -246,7 +243,7 @@ def _compiled(
     )
     names = tuple(features.names)
     steps = len(names) + len(features.hidden)
-    return Plan(names, rows, program, context, first, steps)
+    return Plan(names, rows, program, context, first_context, steps)
 
 
 def _totals(rows: Rows) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ DECAY, DECAYS, HALF = range(7, 10)
 ENDLESS, ENDLESS_END = range(10, 12)
 """Counts over all of time: their range in `Rows.endless`."""
 BEGAN = 12
-"""Time of the first event since the key was last forgotten, where combining asks for it."""
+"""Time of the first event since the key was last forgotten, where keys are."""
 COUNT, COUNTS = 13, 14
 """First of the row's counts, in cells, and how many."""
 BASE, ROOM, USED = range(15, 18)
@@ -59,7 +59,7 @@ SINCE_SPAN, DECAY_SPAN = "since", "decay_"
 _HEADER = {"item": 2}
 PROVIDER_CELL, CATEGORY_CELL = 2, 3
 """Cells of an item's row that hold its provider and its category, as code + 1."""
-_LINE = 8
+LINE = 8
 """Words in a cache line."""
 
 
@@ -113,13 +113,12 @@ class Rows:
         return self.tables[:, SECOND] != ABSENT
 
 
-def lay_out(tallies: Iterable[Tally], *, keep_last: bool, keep_began: bool) -> Rows:
+def lay_out(tallies: Iterable[Tally], *, keep_last: bool) -> Rows:
     """Give every tally a place.
 
     Args:
         tallies: in the order in which they are declared; twice is once.
         keep_last: whether every row keeps the time of its last event, as forgetting needs.
-        keep_began: whether it also keeps that of its first, as combining what forgets needs.
     """
     wanted = list(dict.fromkeys(tallies))
     events = {tally.event for tally in wanted} - {EXPOSURE, CLICK}
@@ -130,10 +129,12 @@ def lay_out(tallies: Iterable[Tally], *, keep_last: bool, keep_began: bool) -> R
         span.removeprefix(DECAY_SPAN) for span in spans if span.startswith(DECAY_SPAN)
     ]
     keys = [key for key in KEYS if any(tally.key == key for tally in wanted)]
-    rows = []
-    for key in keys:
-        own = [tally for tally in wanted if tally.key == key]
-        rows.append(_Row(key, own, kinds, keep_last=keep_last, keep_began=keep_began))
+    rows = [
+        _Row(
+            key, [tally for tally in wanted if tally.key == key], kinds, keep_last=keep_last
+        )
+        for key in keys
+    ]
     tables, halves, endless = _tables(rows, half_lives)
     updates, updates_first = _updates(rows, kinds, tables)
     expiries, expiries_first = _expiries(rows, kinds, windows)
@@ -162,9 +163,8 @@ class _Row:
     """Places within one table's row."""
 
     def __init__(
-        self, key: str, tallies: list[Tally], kinds: tuple[str, ...],
-        *, keep_last: bool, keep_began: bool,
-    ) -> None:  # fmt: skip
+        self, key: str, tallies: list[Tally], kinds: tuple[str, ...], *, keep_last: bool
+    ) -> None:
         self.key, self.kinds = key, kinds
         in_order = sorted(tallies, key=lambda tally: kinds.index(tally.event))
         self.since = [tally for tally in in_order if tally.span == SINCE_SPAN]
@@ -176,13 +176,14 @@ class _Row:
         words = _HEADER.get(key, int(len(KEYS[key]) == 2))
         self.last = words if self.decayed or keep_last else ABSENT
         words += self.last != ABSENT
-        self.began = words if keep_began else ABSENT
-        words += keep_began
+        self.began = words if keep_last else ABSENT
+        words += keep_last
         words = self._place(self.since, words, 1)
         words = self._place(self.decayed, words, 2)
         cells = self._place(self.counts, 2 * words, 1)
         words = (cells + 1) // 2
-        self.stride = words if words <= _LINE // 2 else -(-words // _LINE) * _LINE
+        fits = 1 << (words - 1).bit_length()
+        self.stride = fits if fits <= LINE else -(-words // LINE) * LINE
 
     def _place(self, tallies: list[Tally], place: int, width: int) -> int:
         for tally in tallies:

@@ -68,12 +68,10 @@ class FeatureState:
     Not thread-safe: asking moves window edges. Give each thread its own, or a lock.
     """
 
-    def __init__(
-        self, spec: FeatureSpec, context: tuple[str, ...], *, mergeable: bool = False
-    ) -> None:
+    def __init__(self, spec: FeatureSpec, context: tuple[str, ...]) -> None:
         """An empty state; `FeatureState.empty` reads better at a call."""
-        self.spec, self.mergeable = spec, mergeable
-        self.plan: Plan = compile_plan(spec, context, mergeable=mergeable)
+        self.spec = spec
+        self.plan: Plan = compile_plan(spec, context)
         self.ids = Names()
         rows = self.plan.rows
         self.known = Known(
@@ -87,11 +85,9 @@ class FeatureState:
         self._scratch = self._scratch_for(0)
 
     @classmethod
-    def empty(
-        cls, spec: FeatureSpec, context: tuple[str, ...] = (), *, mergeable: bool = False
-    ) -> Self:
-        """A state that has seen nothing; combining needs `mergeable` ones, which forget with more."""
-        return cls(spec, context, mergeable=mergeable)
+    def empty(cls, spec: FeatureSpec, context: tuple[str, ...] = ()) -> Self:
+        """A state that has seen nothing."""
+        return cls(spec, context)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,15 +203,14 @@ class FeatureState:
             IntegrityError: a file is missing or is not what `save` writes.
         """
         meta, arrays, ids = state_file.read(folder)
-        spec, context = FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"])
-        state = cls(spec, context, mergeable=meta["mergeable"])
+        state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
         state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
         state_file.restore(state, arrays)
         return state
 
     def copy(self) -> Self:
         """A state of its own that goes on from here."""
-        twin = type(self)(self.spec, self._context, mergeable=self.mergeable)
+        twin = type(self)(self.spec, self._context)
         twin.ids = self.ids.copy()
         known = self.known
         twin.known = Known(

@@ -36,7 +36,6 @@ def save(state: "FeatureState", folder: Path) -> None:
         "format": FORMAT,
         "spec": state.spec.model_dump(mode="json"),
         "context": list(state.context),
-        "mergeable": state.mergeable,
         "names": list(state.names),
         "digests": {name: file_digest(folder / name) for name in ("ids.json", "state.npz")},
     }

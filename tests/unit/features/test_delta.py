@@ -47,7 +47,7 @@ def _deltas(spec: FeatureSpec, tables: LogTables, cuts: list[int]) -> list[Delta
 
 
 def _one_pass(spec: FeatureSpec, tables: LogTables, until: int) -> FeatureState:
-    state = FeatureState.empty(spec, mergeable=True)
+    state = FeatureState.empty(spec)
     state.push(tables)
     state.advance(until)
     return state
@@ -135,24 +135,6 @@ def test_deltas_that_do_not_meet_are_refused():
         first.combined(third)
     with pytest.raises(DataError, match="in the order of the log"):
         second.combined(first)
-
-
-def test_what_does_not_remember_enough_is_not_combined():
-    first, second = _deltas(FORGETFUL, log([(0, "u", ["a"])]), MIDNIGHTS[:2])
-    forgetful = Delta(FeatureState.empty(FORGETFUL), second.since, second.until)
-
-    with pytest.raises(DataError, match="`mergeable`"):
-        first.combined(forgetful)
-
-
-def test_a_saved_delta_combines_as_it_would_have(tmp_path):
-    requests = [(3600 * hour, "u", ["a"]) for hour in (0, 20, 70, 80)]
-    first, second = _deltas(FORGETFUL, log(requests), [MIDNIGHTS[1], MIDNIGHTS[3]])
-    second.state.copy().save(tmp_path)
-    again = Delta(FeatureState.load(tmp_path), second.since, second.until)
-    expected, found = first.combined(second).state, first.combined(again).state
-
-    np.testing.assert_array_equal(_asked(found, "u"), _asked(expected, "u"))
 
 
 def test_a_log_is_cut_in_time_order():

@@ -22,7 +22,6 @@ from sluice.features.spec import ALL, EXPOSURE
 ROWS: Rows = lay_out(
     [Tally("item", EXPOSURE, ALL), Tally("user_item", EXPOSURE, ALL)],
     keep_last=True,
-    keep_began=False,
 )
 ITEM, PAIR = 0, 1
 EDGE = 1000
