@@ -86,6 +86,10 @@ class Cutter:
         Raises:
             DataError: an event was known before the last cut.
         """
+        horizon, users = self._opening.plan.program.horizon, self._opening.ids.users
+        if horizon and self.since != NEVER and users.doubled:
+            # Whoever gets their codes comes later still: added up, their rows are idle ones.
+            self._opening.forget_people(self.since - horizon)
         self._opening.push(tables)
         queue = self._opening.known.queue
         waiting = queue.first[:-1][queue.first[1:] > queue.first[:-1]]

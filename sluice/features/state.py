@@ -119,8 +119,8 @@ class FeatureState:
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)
         self._expire()
-        if self.plan.program.horizon and self.ids.users.doubled:
-            self._forget_people()
+        if self.ids.users.doubled:
+            self.forget_people(self.idle_before)
         arrivals = [coded(each, self.ids) for each in events]
         known = self.known
         queue = joined_queue(
@@ -237,13 +237,17 @@ class FeatureState:
         for table in np.flatnonzero(rows.pairs).tolist():
             sweep(known.memory, table, self.idle_before)
         self.known = known._replace(queue=queue)
-        if self.plan.program.horizon:
-            self._forget_people()
+        self.forget_people(self.idle_before)
 
-    def _forget_people(self) -> None:
-        # No window outlives the horizon, so no event of theirs has still to leave one.
+    def forget_people(self, before: int) -> None:
+        """Let the codes of people without an event since `before` (µs) go to new ones.
+
+        They must be idle for longer than the horizon at whatever is asked or counted from now on. No
+        window outlives it, so no event of theirs has still to leave one.
+        """
         users = self.ids.users
-        users.forget(self.known.people.seen_at[: len(users)] < self.idle_before)
+        if before != NEVER:
+            users.forget(self.known.people.seen_at[: len(users)] < before)
 
     def _expire(self) -> None:
         """Take what no request can ask for any more out of every window."""

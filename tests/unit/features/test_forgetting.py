@@ -1,6 +1,8 @@
 """What a state lets go of under a horizon, and that no answer is another for it."""
 
+from functools import reduce
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -11,8 +13,11 @@ from hypothesis import strategies as st
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features import codes
+from sluice.features.codes import Codes
+from sluice.features.delta import Cutter, Delta, Stretch
+from sluice.features.parallel import replay_days_in_parallel
 from sluice.features.readings import categories_of, providers_of
-from sluice.features.replay import replay, replay_into
+from sluice.features.replay import replay, replay_days, replay_into
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState, Request
 from tests.lib.random_logs import START, at, eventful_logs, log, micros
@@ -103,6 +108,53 @@ def test_people_who_stay_away_leave_the_state(monkeypatch):
     assert sorted(name for name in users.ids if name) == sorted(stay)
     everyone = np.concatenate([frame.users for frame in frames])
     assert len(set(everyone)) == len(everyone) == 1000
+
+
+@settings(max_examples=40, deadline=None)
+@given(eventful_logs(), st.lists(st.integers(0, 4 * DAY), min_size=2, max_size=4))
+def test_stretches_that_let_go_of_people_add_up_to_one_that_keeps_everybody(tables, cuts):
+    tables = _named_by_day(tables)
+    cutter, keeps, deltas = Cutter(SPEC), FeatureState.empty(SPEC), []
+    bounds = [-1e6, *sorted(cuts)]
+    end = micros(at(bounds[-1]))
+    with patch.object(Codes, "doubled", True):
+        for low, high in pairwise(bounds):
+            cutter.push(_between(tables, low, high))
+            deltas.append(cutter.cut(micros(at(high))).count())
+    keeps.push(_between(tables, bounds[0], bounds[-1]))
+    keeps.advance(end)
+    first, *others = deltas
+    totals = reduce(Delta.combined, deltas), first.combined(reduce(Delta.combined, others))
+    exact = np.array(["decay" not in name for name in keeps.names])
+    for user in sorted({*tables.exposures["user_id"], *tables.feedback["user_id"]}):
+        asked = Request(user, ("a", "b", "c", "new"), end + 1)
+        expected = keeps.copy().features(asked)
+        for total in totals:
+            found = total.state.copy().features(asked)
+            np.testing.assert_array_equal(found[:, exact], expected[:, exact], err_msg=user)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=user)
+
+
+def test_days_side_by_side_hold_the_people_of_a_horizon(monkeypatch):
+    monkeypatch.setattr(codes, "_FEW", 0)
+    spec = FeatureSpec(windows=("1h",), horizon="1d", counters=SPEC.counters)
+    days = [_passers_by(day, 50) for day in range(12)]
+    opened = []
+
+    def cut(cutter: Cutter, until: int) -> Stretch:
+        opened.append(cut_here(cutter, until))
+        return opened[-1]
+
+    cut_here = Cutter.cut
+    monkeypatch.setattr(Cutter, "cut", cut)
+    frames = replay_days_in_parallel(spec, FeedbackKind.CLICK, days, workers=2)
+    for found, expected in zip(
+        frames, replay_days(spec, FeedbackKind.CLICK, days), strict=True
+    ):
+        np.testing.assert_array_equal(found.features, expected.features)
+        np.testing.assert_array_equal(found.users, expected.users)
+
+    assert max(len(stretch.opening.ids.users) for stretch in opened) <= 300
 
 
 def test_without_a_horizon_nobody_is_forgotten(monkeypatch):
