@@ -152,10 +152,10 @@ def empty_people() -> People:
 
 
 def empty_queue(kinds: int, windows: int, events: int = 0) -> Queue:
-    """Room for events, of which none is counted; its times and items are the caller's to fill."""
+    """Room for events, of which none is counted; their times and codes are the caller's to fill."""
     return Queue(
         at=np.empty(events, np.int64),
-        codes=np.full((CODES, events), UNKNOWN, np.int32),
+        codes=np.empty((CODES, events), np.int32),
         answers=np.empty(events, np.bool_),
         first=np.zeros(kinds + 1, np.int64),
         applied=np.zeros(kinds, np.int64),

@@ -25,6 +25,18 @@ from sluice.features.spec import CLICK, EXPOSURE
 
 
 @dataclass(frozen=True)
+class Events:
+    """Events of one kind, as they came."""
+
+    at: NDArray[np.int64]
+    """[events] µs since when each may be counted."""
+    item: pl.Series
+    user: pl.Series
+    answers: NDArray[np.bool_]
+    """[events] whether it answers a logged exposure."""
+
+
+@dataclass(frozen=True)
 class Arrivals:
     """Events of one kind, coded, as they came."""
 
@@ -63,32 +75,29 @@ class Names:
 
 def known_events(
     tables: LogTables, kinds: tuple[str, ...], embargo: int
-) -> Iterator[pl.DataFrame]:
-    """By kind: since when each event may be counted (µs), item, person, whether it answers."""
+) -> Iterator[Events]:
+    """The events of each kind."""
     for kind in kinds:
         if kind == EXPOSURE:
-            yield tables.exposures.select(
-                at=pl.col("ts").dt.timestamp("us") + embargo,
-                item="item_id",
-                user="user_id",
-                answers=pl.lit(value=True),
-            )
-            continue
-        yield tables.feedback.filter(pl.col("kind") == FeedbackKind(kind).value).select(
-            at=pl.max_horizontal("ts", "received_ts").dt.timestamp("us") + embargo,
-            item="item_id",
-            user="user_id",
-            answers=pl.col("request_id").is_not_null(),
+            told, known = tables.exposures, tables.exposures["ts"]
+            answers = np.ones(len(told), np.bool_)
+        else:
+            told = tables.feedback.filter(pl.col("kind") == FeedbackKind(kind).value)
+            known = told.select(pl.max_horizontal("ts", "received_ts")).to_series()
+            answers = told["request_id"].is_not_null().to_numpy()
+        at = known.dt.timestamp("us").to_numpy()
+        yield Events(
+            at + embargo if embargo else at, told["item_id"], told["user_id"], answers
         )
 
 
-def coded(events: pl.DataFrame, names: Names) -> Arrivals:
+def coded(events: Events, names: Names) -> Arrivals:
     """Events in codes; their new ids are numbered."""
     return Arrivals(
-        at=events["at"].to_numpy(),
-        item=names.items.learn(events["item"]),
-        user=names.users.learn_runs(events["user"]),
-        answers=events["answers"].to_numpy(),
+        at=events.at,
+        item=names.items.learn(events.item),
+        user=names.users.learn_runs(events.user),
+        answers=events.answers,
     )
 
 
@@ -145,6 +154,7 @@ def _fill(joined: Queue, queue: Queue, kind: int, oldest: int, new: Arrivals) ->
         column[..., begin:more] = old[..., oldest : queue.first[kind + 1]]
     joined.at[more:end], joined.answers[more:end] = new.at, new.answers
     joined.codes[ITEM, more:end], joined.codes[USER, more:end] = new.item, new.user
+    joined.codes[USER + 1 :, more:end] = UNKNOWN
 
 
 def _put_in_order(joined: Queue, kind: int, names: Names | None) -> None:
@@ -159,10 +169,12 @@ def _order(
     at: NDArray[np.int64], codes: NDArray[np.int32], names: Names | None
 ) -> NDArray[np.int64] | None:
     """By time, or None where they are in order; whose click came last matters also at one moment."""
-    in_order = bool((np.diff(at) >= 0).all())
+    in_order = bool((at[1:] >= at[:-1]).all())
+    if in_order and names is None:
+        return None
     order = np.arange(len(at)) if in_order else np.argsort(at, kind="stable")
     if names is not None:
-        same = np.diff(at[order]) == 0
+        same = at[order[1:]] == at[order[:-1]]
         tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
         if len(tied):
             order[tied] = _order_by_name(at, codes, order[tied], names)

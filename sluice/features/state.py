@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from sluice.data.durations import microseconds
@@ -34,6 +33,7 @@ from sluice.features.forgetting import note_seen, without_superseded
 from sluice.features.intake import (
     NO_ARRIVALS,
     Arrivals,
+    Events,
     Names,
     coded,
     joined_queue,
@@ -282,9 +282,9 @@ class FeatureState:
                 raise DataError(f"{name}: {len(value)} values for {len(out)} candidates")
             out[:, self.plan.context_column + nth] = value
 
-    def _refuse_late(self, events: list[pl.DataFrame]) -> None:
+    def _refuse_late(self, events: list[Events]) -> None:
         clock = self.clock
-        late = sum(int((each["at"] <= clock).sum()) for each in events)
+        late = sum(np.count_nonzero(each.at <= clock) for each in events)
         if clock != NEVER and late:
             raise DataError(
                 f"{late} events were known by {_utc(clock)}, which the state has passed; "
