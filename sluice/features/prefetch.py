@@ -55,4 +55,7 @@ def expect_pairs(words, cells, tables, items, user) -> None:  # noqa: ANN001 - p
                 cell = PROVIDER_CELL if second == PROVIDER else CATEGORY_CELL
                 facts_of = natural(2 * (facts + (items[row] + 1) * step))
                 code = cells[facts_of + cell] - 1
-            fetch(words, home(base, stride, room, pair_key(user, code)))
+            # The row behind it too: in every fourth search that is where it ends.
+            at = home(base, stride, room, pair_key(user, code))
+            fetch(words, at)
+            fetch(words, at + stride)
