@@ -35,6 +35,7 @@ from sluice.features.rows import (
     ITEM,
     LAST,
     NEVER,
+    NOTED,
     PREVIOUS,
     PROVIDER,
     PROVIDER_CELL,
@@ -75,6 +76,10 @@ def answer(known: Known, program: Program, scratch: Scratch, asked, items, out) 
     clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
     last = people.ring[user, (clicked - 1) % RING] if clicked > 0 else UNKNOWN
     _describe(known.memory.cells, tables, scratch.codes, scratch.rows, items, user, last)
+    if program.item_horizon > 0:
+        edge = ts - program.item_horizon
+        facts = scratch.rows[len(tables)]
+        _pass_forgotten(known.memory.words, tables, scratch.codes, facts, edge, len(items))
     _find(known.memory.words, tables, scratch, program.horizon, ts, len(items))
     _read(known, program, scratch, asked, items, out)
     cells, values, derived = known.memory.cells, scratch.values, program.derived
@@ -97,6 +102,15 @@ def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: A
         facts = natural(2 * row)
         codes[PROVIDER, nth] = cells[facts + PROVIDER_CELL] - 1
         codes[CATEGORY, nth] = cells[facts + CATEGORY_CELL] - 1
+
+
+@compiled
+def _pass_forgotten(words, tables, codes, facts, edge, size) -> None:  # noqa: ANN001 - plain arrays
+    """No facts about an item of which nothing was heard since `edge`."""
+    for nth in range(size):
+        if words[facts[nth] + NOTED] < edge:
+            facts[nth] = tables[0, BASE]
+            codes[PROVIDER, nth] = codes[CATEGORY, nth] = UNKNOWN
 
 
 @inlined
@@ -262,12 +276,13 @@ def _transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN
 @inlined
 def _similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
     """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
-    vectors, of_item = known.vectors.values, known.vectors.of_item
+    vectors = known.vectors.values
     people, (ts, user) = known.people, asked
     clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
     mean[:] = 0.0
     for back in range(min(clicked, program.similarity)):
-        vector = of_item[people.ring[user, (clicked - 1 - back) % RING]]
+        item = people.ring[user, (clicked - 1 - back) % RING]
+        vector = _vector_of(known, program.item_horizon, item, ts)
         if vector != UNKNOWN:
             for axis in range(len(mean)):
                 mean[axis] += vectors[vector, axis]
@@ -275,10 +290,18 @@ def _similarity(known, program, mean, values, asked, items) -> None:  # noqa: AN
     for axis in range(len(mean)):
         length += mean[axis] * mean[axis]
     for row in range(len(items)):
-        vector = of_item[items[row]] if items[row] != UNKNOWN else UNKNOWN
+        vector = _vector_of(known, program.item_horizon, items[row], ts)
         dot = own = 0.0
         for axis in range(len(mean) if vector != UNKNOWN else 0):
             dot += vectors[vector, axis] * mean[axis]
             own += vectors[vector, axis] * float(vectors[vector, axis])
         norm = math.sqrt(length * own)
         values[row] = dot / norm if norm > 0.0 else np.nan
+
+
+@inlined
+def _vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
+    tables = known.memory.tables
+    row = tables[0, BASE] + (item + 1) * tables[0, STRIDE]
+    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
+    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]

@@ -14,7 +14,7 @@ from sluice.features.aging import (
     grow_older,
     weigh,
 )
-from sluice.features.compiled import inlined
+from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
 from sluice.features.memory import FREE, find, pair_key
 from sluice.features.natural import natural
@@ -32,6 +32,7 @@ from sluice.features.rows import (
     ITEM,
     LAST,
     NEVER,
+    NOTED,
     PREVIOUS,
     PROVIDER,
     PROVIDER_CELL,
@@ -84,9 +85,12 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
         if kind == _NOTHING:
             return
         if kind == _FACT:
-            _believe(known)
+            _believe(known, program.item_horizon)
             continue
         low = applied[kind]
+        if program.item_horizon > 0:
+            # In a run so short no item is forgotten between two of its events.
+            bound = min(bound, at[low] + program.item_horizon + 1)
         high = low + 1
         while high < first[kind + 1] and at[natural(high)] < bound:
             high += 1
@@ -95,11 +99,16 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
 
 
 @inlined
-def _believe(known: Known) -> None:
+def _believe(known: Known, item_horizon: int) -> None:
     facts, memory = known.facts, known.memory
     nth = facts.applied[0]
     item = facts.item[nth]
     row = memory.tables[0, BASE] + (item + 1) * memory.tables[0, STRIDE]
+    if item_horizon > 0:
+        _hear_of(
+            memory.words, memory.tables, known.vectors.of_item, facts.item, facts.at, nth, nth + 1,
+            item_horizon,
+        )  # fmt: skip
     if facts.born[nth] != NEVER:
         memory.words[row] = facts.born[nth] ^ NEVER
     memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
@@ -109,23 +118,30 @@ def _believe(known: Known) -> None:
     facts.applied[0] = nth + 1
 
 
+@compiled
+def _hear_of(words, tables, of_item, items, at, low, high, item_horizon) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Note that items are spoken of; what was said of one goes if that is too long ago."""
+    for nth in range(low, high):
+        row = tables[0, BASE] + (items[nth] + 1) * tables[0, STRIDE]
+        if words[row + NOTED] + item_horizon < at[nth]:
+            words[row : row + NOTED] = 0
+            of_item[items[nth]] = UNKNOWN
+        words[row + NOTED] = max(words[row + NOTED], at[nth])
+
+
 @inlined
 def _count_run(
     known: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
 ) -> None:
     """Count events of one kind that become known before anything else does."""
-    memory, queue, people = known.memory, known.queue, known.people
-    words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
-    answers, updates, places = queue.answers, program.updates, scratch.places
-    marked = program.marked[kind]
-    if marked[PROVIDER] or marked[CATEGORY]:
-        _mark_groups(memory.cells, tables, codes, low, high)
-    if kind == EXPOSURE:
-        _meet_items(words, tables, at, codes, low, high, program.embargo)
-    if kind == CLICK:
-        _remember_clicks(people, at, codes, program.horizon, low, high)
-    elif marked[PREVIOUS]:
-        _mark_previous(people.ring, people.clicked, people.clicked_at, at, codes, program.horizon, low, high)  # fmt: skip
+    memory, queue, updates, places = (
+        known.memory,
+        known.queue,
+        program.updates,
+        scratch.places,
+    )
+    words, tables, codes, answers = memory.words, memory.tables, queue.codes, queue.answers
+    _mark(known, program, kind, low, high)
     for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
         update = updates[change]
         table = tables[update[TABLE]]
@@ -137,6 +153,26 @@ def _count_run(
                 _count_timed(known, program, scratch, update, begin, end)
             else:
                 _count(memory.cells, table, update, places, end - begin)
+
+
+@inlined
+def _mark(known: Known, program: Program, kind: int, low: int, high: int) -> None:
+    """Give events the codes that their tables ask for, and remember items and clicks."""
+    memory, queue, people = known.memory, known.queue, known.people
+    words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
+    marked = program.marked[kind]
+    if program.item_horizon > 0:
+        _hear_of(
+            words, tables, known.vectors.of_item, codes[ITEM], at, low, high, program.item_horizon
+        )  # fmt: skip
+    if marked[PROVIDER] or marked[CATEGORY]:
+        _mark_groups(memory.cells, tables, codes, low, high)
+    if kind == EXPOSURE:
+        _meet_items(words, tables, at, codes, low, high, program.embargo)
+    if kind == CLICK:
+        _remember_clicks(people, at, codes, program.horizon, low, high)
+    elif marked[PREVIOUS]:
+        _mark_previous(people.ring, people.clicked, people.clicked_at, at, codes, program.horizon, low, high)  # fmt: skip
 
 
 @inlined

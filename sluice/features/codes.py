@@ -89,6 +89,7 @@ class Codes:
         """Let go of the ids that have some codes, [codes]; new ids will have these."""
         codes = self._codes[1 : self._count + 1]
         stays = ~idle[codes]
+        self._held = self._count
         if not stays.all():
             self._hold(self._arrow().filter(pa.array(stays)), codes[stays], self._length)
 

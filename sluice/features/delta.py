@@ -21,15 +21,13 @@ from sluice.data.tables import LogTables
 from sluice.errors import DataError
 from sluice.features import kernel
 from sluice.features.counters import Known, Queue, empty_queue, scratch_for
+from sluice.features.forgetting import grown, let_go
 from sluice.features.intake import NO_ARRIVALS, joined_queue, oldest_needed
 from sluice.features.memory import Memory, copied, table_rows, with_room
 from sluice.features.merging import add_rows
-from sluice.features.rows import NEVER, ROOM, USED
+from sluice.features.rows import NEVER, NOTED, ROOM, USED
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
-
-_FACTS = 2
-"""Words at the start of an item's row that say what is believed of it."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,12 @@ class Cutter:
         Raises:
             DataError: an event was known before the last cut.
         """
-        horizon, users = self._opening.plan.program.horizon, self._opening.ids.users
-        if horizon and self.since != NEVER and users.doubled:
-            # Whoever gets their codes comes later still: added up, their rows are idle ones.
-            self._opening.forget_people(self.since - horizon)
-        self._opening.push(tables)
-        queue = self._opening.known.queue
+        opening, program = self._opening, self._opening.plan.program
+        if grown(opening.ids, program):
+            # Whatever gets their codes comes later still: added up, their rows are idle ones.
+            let_go(opening.ids, opening.known, program, self.since)
+        opening.push(tables)
+        queue = opening.known.queue
         waiting = queue.first[:-1][queue.first[1:] > queue.first[:-1]]
         if len(waiting) and queue.at[waiting].min() < self.since:
             raise DataError(
@@ -136,8 +134,9 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     memory = _with_room_for(earlier, later.known.memory)
     for number in range(len(rows.keys)):
         add_rows(memory, later.known.memory, program, number)
-    told = table_rows(later.known.memory, 0)[:, :_FACTS]
-    table_rows(memory, 0)[: len(told), :_FACTS] = told
+    facts = NOTED + (program.item_horizon > 0)
+    told = table_rows(later.known.memory, 0)[:, :facts]
+    table_rows(memory, 0)[: len(told), :facts] = told
     queue = earlier.known.queue
     oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, clock))
     joined = _one_after_the_other(queue, oldest, later.known.queue)

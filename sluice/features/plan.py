@@ -217,10 +217,12 @@ def _compiled(
     features: _Features, spec: FeatureSpec, context: tuple[str, ...], first_context: int
 ) -> Plan:
     horizon = microseconds(spec.horizon) if spec.horizon else 0
-    rows = lay_out(features.tallies, keep_last=horizon > 0)
+    items = microseconds(spec.item_horizon) if spec.item_horizon else 0
+    rows = lay_out(features.tallies, keep_last=horizon > 0, keep_noted=items > 0)
     program = Program(
         embargo=microseconds(spec.embargo),
         horizon=horizon,
+        item_horizon=items,
         prior_weight=float(spec.prior_weight),
         transitions=spec.transitions,
         similarity=spec.similarity,

@@ -21,6 +21,8 @@ class Program(NamedTuple):
     """µs."""
     horizon: int
     """µs after which an idle key is forgotten; 0 for never."""
+    item_horizon: int
+    """µs after which what was said of an item is forgotten; 0 for never."""
     prior_weight: float
     transitions: int
     """How many of the last clicks are looked at; 0 for none."""

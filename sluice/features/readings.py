@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from sluice.errors import ConfigError
 from sluice.features.codes import Codes
+from sluice.features.memory import table_rows
 from sluice.features.plan import Plan
-from sluice.features.rows import BASE, STRIDE, UNKNOWN, Tally
+from sluice.features.rows import BASE, NEVER, NOTED, STRIDE, UNKNOWN, Tally
 from sluice.features.spec import ALL, CLICK, FeatureSpec
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
     Its counters of the same pairs stay: what they count keeps a pair from being forgotten.
     """
     interest = "interest" in wanted
+    # Any event that the whole one counts keeps an item from being forgotten.
     counters = tuple(
-        each for each in spec.counters if interest and each.key == INTEREST.key
+        each
+        for each in spec.counters
+        if spec.item_horizon or (interest and each.key == INTEREST.key)
     )
-    counted = any(each.event == CLICK and ALL in each.windows for each in counters)
+    counted = any(
+        each.key == INTEREST.key and each.event == CLICK and ALL in each.windows
+        for each in counters
+    )
     return FeatureSpec(
-        embargo=spec.embargo, horizon=spec.horizon, windows=(), age=False, user_item=False,
+        embargo=spec.embargo, horizon=spec.horizon, item_horizon=spec.item_horizon, windows=(), age=False, user_item=False,
         affinity=("category",) if interest and not counted else (),
         similarity=int("embeddings" in wanted), counters=counters, context=False,
     )  # fmt: skip
@@ -73,11 +80,19 @@ def _groups_of(
     state: "FeatureState", item_ids: Sequence[str], cell: int, groups: Codes
 ) -> list[str | None]:
     memory = state.known.memory
-    rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (
-        state.ids.items.encode_all(item_ids) + 1
-    )
+    items = _believed(state, item_ids)
+    rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (items + 1)
     codes = memory.cells[2 * rows + cell] - 1
     return groups.decode(codes)
+
+
+def _believed(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.int32]:
+    """Codes of items, UNKNOWN where one was never told of, or is forgotten by the state's clock."""
+    items, horizon = state.ids.items.encode_all(item_ids), state.plan.program.item_horizon
+    if horizon and state.clock != NEVER:
+        noted = table_rows(state.known.memory, 0)[items, NOTED]
+        items[noted + horizon < state.clock] = UNKNOWN
+    return items
 
 
 def embeddings_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.float32]:
@@ -89,7 +104,7 @@ def embeddings_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.
         ConfigError: the state keeps no vectors.
     """
     _need(state, "embeddings")
-    vectors, items = state.known.vectors, state.ids.items.encode_all(item_ids)
+    vectors, items = state.known.vectors, _believed(state, item_ids)
     found = np.zeros((len(items), vectors.values.shape[1]), np.float32)
     rows = np.full(len(items), UNKNOWN, np.int32)
     met = items != UNKNOWN

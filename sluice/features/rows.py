@@ -56,9 +56,12 @@ UNKNOWN = -1
 NEVER = np.iinfo(np.int64).min
 """Time of something that has not happened."""
 SINCE_SPAN, DECAY_SPAN = "since", "decay_"
-_HEADER = {"item": 2}
+_HEADER = {key: int(len(codes) == 2) for key, codes in KEYS.items()}
+"""Words before the first time or count: a pair's key; an item's facts are said apart."""
 PROVIDER_CELL, CATEGORY_CELL = 2, 3
 """Cells of an item's row that hold its provider and its category, as code + 1."""
+NOTED = 2
+"""Word of an item's row that says when something was last heard of it, where that is kept."""
 LINE = 8
 """Words in a cache line."""
 
@@ -113,12 +116,13 @@ class Rows:
         return self.tables[:, SECOND] != ABSENT
 
 
-def lay_out(tallies: Iterable[Tally], *, keep_last: bool) -> Rows:
+def lay_out(tallies: Iterable[Tally], *, keep_last: bool, keep_noted: bool) -> Rows:
     """Give every tally a place.
 
     Args:
         tallies: in the order in which they are declared; twice is once.
         keep_last: whether every row keeps the time of its last event, as forgetting needs.
+        keep_noted: whether an item's row keeps when something was last heard of it.
     """
     wanted = list(dict.fromkeys(tallies))
     events = {tally.event for tally in wanted} - {EXPOSURE, CLICK}
@@ -129,12 +133,11 @@ def lay_out(tallies: Iterable[Tally], *, keep_last: bool) -> Rows:
         span.removeprefix(DECAY_SPAN) for span in spans if span.startswith(DECAY_SPAN)
     ]
     keys = [key for key in KEYS if any(tally.key == key for tally in wanted)]
-    rows = [
-        _Row(
-            key, [tally for tally in wanted if tally.key == key], kinds, keep_last=keep_last
-        )
-        for key in keys
-    ]
+    header = _HEADER | {"item": NOTED + keep_noted}
+    rows = []
+    for key in keys:
+        own = [tally for tally in wanted if tally.key == key]
+        rows.append(_Row(key, own, kinds, header[key], keep_last=keep_last))
     tables, halves, endless = _tables(rows, half_lives)
     updates, updates_first = _updates(rows, kinds, tables)
     expiries, expiries_first = _expiries(rows, kinds, windows)
@@ -163,8 +166,9 @@ class _Row:
     """Places within one table's row."""
 
     def __init__(
-        self, key: str, tallies: list[Tally], kinds: tuple[str, ...], *, keep_last: bool
-    ) -> None:
+        self, key: str, tallies: list[Tally], kinds: tuple[str, ...], words: int,
+        *, keep_last: bool,
+    ) -> None:  # fmt: skip
         self.key, self.kinds = key, kinds
         in_order = sorted(tallies, key=lambda tally: kinds.index(tally.event))
         self.since = [tally for tally in in_order if tally.span == SINCE_SPAN]
@@ -173,7 +177,6 @@ class _Row:
         endless = [tally for tally in in_order if tally.span == ALL]
         self.counts = sorted(windowed + endless, key=lambda tally: kinds.index(tally.event))
         self.offsets: dict[Tally, int] = {}
-        words = _HEADER.get(key, int(len(KEYS[key]) == 2))
         self.last = words if self.decayed or keep_last else ABSENT
         words += self.last != ABSENT
         self.began = words if keep_last else ABSENT

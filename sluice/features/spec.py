@@ -115,7 +115,9 @@ class FeatureSpec(_Declared):
     """A request this much later than the newest event known is answered by `StaleState`."""
     horizon: PositiveDuration | None = None
     """A key (person, pair, item) without any event for longer than this is forgotten; an item keeps what
-    was said of it."""
+    was said of it, unless `item_horizon` is declared too."""
+    item_horizon: PositiveDuration | None = None
+    """An item of which nothing was heard for longer than this, no event and no fact, is unknown again."""
     windows: tuple[PositiveDuration, ...] = Field(default=("1h", "6h", "24h"), strict=False)
     """Counters of clicks and exposures per item; all of time is always counted too."""
     half_lives: tuple[HalfLife, ...] = Field(default=(), strict=False)
@@ -151,6 +153,18 @@ class FeatureSpec(_Declared):
         if longer:
             raise ValueError(
                 f"horizon {self.horizon!r} is shorter than the window {longer[0]!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _remembers_items_for_longer(self) -> "FeatureSpec":
+        if self.item_horizon is None:
+            return self
+        if self.horizon is None:
+            raise ValueError("item_horizon: declare a horizon for everything else too")
+        if microseconds(self.item_horizon) < microseconds(self.horizon):
+            raise ValueError(
+                f"item_horizon {self.item_horizon!r} is shorter than horizon {self.horizon!r}"
             )
         return self
 

@@ -29,7 +29,7 @@ from sluice.features.counters import (
     scratch_for,
     with_people,
 )
-from sluice.features.forgetting import note_seen, without_superseded
+from sluice.features.forgetting import grown, let_go, note_seen, without_superseded
 from sluice.features.intake import (
     NO_ARRIVALS,
     Arrivals,
@@ -119,8 +119,8 @@ class FeatureState:
         events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
         self._refuse_late(events)
         self._expire()
-        if self.ids.users.doubled:
-            self.forget_people(self.idle_before)
+        if grown(self.ids, self.plan.program):
+            let_go(self.ids, self.known, self.plan.program, self.clock)
         arrivals = [coded(each, self.ids) for each in events]
         known = self.known
         queue = joined_queue(
@@ -237,17 +237,7 @@ class FeatureState:
         for table in np.flatnonzero(rows.pairs).tolist():
             sweep(known.memory, table, self.idle_before)
         self.known = known._replace(queue=queue)
-        self.forget_people(self.idle_before)
-
-    def forget_people(self, before: int) -> None:
-        """Let the codes of people without an event since `before` (µs) go to new ones.
-
-        They must be idle for longer than the horizon at whatever is asked or counted from now on. No
-        window outlives it, so no event of theirs has still to leave one.
-        """
-        users = self.ids.users
-        if before != NEVER:
-            users.forget(self.known.people.seen_at[: len(users)] < before)
+        let_go(self.ids, self.known, self.plan.program, self.clock)
 
     def _expire(self) -> None:
         """Take what no request can ask for any more out of every window."""

@@ -16,11 +16,11 @@ from sluice.features import codes
 from sluice.features.codes import Codes
 from sluice.features.delta import Cutter, Delta, Stretch
 from sluice.features.parallel import replay_days_in_parallel
-from sluice.features.readings import categories_of, providers_of
+from sluice.features.readings import categories_of, embeddings_of, providers_of
 from sluice.features.replay import replay, replay_days, replay_into
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState, Request
-from tests.lib.random_logs import START, at, eventful_logs, log, micros
+from tests.lib.random_logs import ITEM_IDS, START, at, eventful_logs, log, micros
 
 SPEC = FeatureSpec(
     windows=("1h", "5h"), half_lives=("6h",), horizon="20h", affinity=("category",),
@@ -31,6 +31,8 @@ SPEC = FeatureSpec(
     ),
 )  # fmt: skip
 DAY = 86_400
+FORGETS_ITEMS = SPEC.model_copy(update={"horizon": "6h", "item_horizon": "7h"})
+SPECS = pytest.mark.parametrize("spec", [SPEC, FORGETS_ITEMS], ids=["people", "items"])
 
 
 def _named_by_day(tables: LogTables) -> LogTables:
@@ -57,17 +59,18 @@ def _between(tables: LogTables, start: float, end: float) -> LogTables:
     )
 
 
+@SPECS
 @settings(max_examples=60, deadline=None)
 @given(
-    eventful_logs(),
-    st.lists(st.integers(0, 4 * DAY), min_size=1, max_size=4),
-    st.booleans(),
+    tables=eventful_logs(),
+    cuts=st.lists(st.integers(0, 4 * DAY), min_size=1, max_size=4),
+    saved=st.booleans(),
 )
 def test_a_state_that_lets_go_answers_as_one_that_keeps_everything(
-    tmp_path_factory, tables, cuts, saved
+    tmp_path_factory, spec, tables, cuts, saved
 ):
     tables = _named_by_day(tables)
-    keeps, lets_go = FeatureState.empty(SPEC), FeatureState.empty(SPEC)
+    keeps, lets_go = FeatureState.empty(spec), FeatureState.empty(spec)
     bounds = [-1e6, *sorted(cuts), 5 * DAY]
     for start, end in pairwise(bounds):
         for state in (keeps, lets_go):
@@ -82,6 +85,9 @@ def test_a_state_that_lets_go_answers_as_one_that_keeps_everything(
             asked = Request(user, ("a", "b", "c", "new"), micros(at(end)) + 1)
             found, expected = (state.copy().features(asked) for state in (lets_go, keeps))
             np.testing.assert_array_equal(found, expected, err_msg=user)
+        for told in (providers_of, categories_of, embeddings_of):
+            found, expected = (told(state, ITEM_IDS) for state in (lets_go, keeps))
+            np.testing.assert_array_equal(found, expected)
 
 
 def _passers_by(day: int, people: int) -> LogTables:
@@ -110,11 +116,15 @@ def test_people_who_stay_away_leave_the_state(monkeypatch):
     assert len(set(everyone)) == len(everyone) == 1000
 
 
+@SPECS
 @settings(max_examples=40, deadline=None)
-@given(eventful_logs(), st.lists(st.integers(0, 4 * DAY), min_size=2, max_size=4))
-def test_stretches_that_let_go_of_people_add_up_to_one_that_keeps_everybody(tables, cuts):
+@given(
+    tables=eventful_logs(),
+    cuts=st.lists(st.integers(0, 4 * DAY), min_size=2, max_size=4),
+)
+def test_stretches_that_let_go_add_up_to_one_pass_that_keeps_everything(spec, tables, cuts):
     tables = _named_by_day(tables)
-    cutter, keeps, deltas = Cutter(SPEC), FeatureState.empty(SPEC), []
+    cutter, keeps, deltas = Cutter(spec), FeatureState.empty(spec), []
     bounds = [-1e6, *sorted(cuts)]
     end = micros(at(bounds[-1]))
     with patch.object(Codes, "doubled", True):

@@ -22,6 +22,7 @@ from sluice.features.spec import ALL, EXPOSURE
 ROWS: Rows = lay_out(
     [Tally("item", EXPOSURE, ALL), Tally("user_item", EXPOSURE, ALL)],
     keep_last=True,
+    keep_noted=False,
 )
 ITEM, PAIR = 0, 1
 EDGE = 1000
