@@ -134,13 +134,9 @@ def _count_run(
     known: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
 ) -> None:
     """Count events of one kind that become known before anything else does."""
-    memory, queue, updates, places = (
-        known.memory,
-        known.queue,
-        program.updates,
-        scratch.places,
-    )
+    memory, queue, places = known.memory, known.queue, scratch.places
     words, tables, codes, answers = memory.words, memory.tables, queue.codes, queue.answers
+    updates = program.updates
     _mark(known, program, kind, low, high)
     for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
         update = updates[change]

@@ -217,12 +217,12 @@ def _compiled(
     features: _Features, spec: FeatureSpec, context: tuple[str, ...], first_context: int
 ) -> Plan:
     horizon = microseconds(spec.horizon) if spec.horizon else 0
-    items = microseconds(spec.item_horizon) if spec.item_horizon else 0
-    rows = lay_out(features.tallies, keep_last=horizon > 0, keep_noted=items > 0)
+    item_horizon = microseconds(spec.item_horizon) if spec.item_horizon else 0
+    rows = lay_out(features.tallies, keep_last=horizon > 0, keep_noted=item_horizon > 0)
     program = Program(
         embargo=microseconds(spec.embargo),
         horizon=horizon,
-        item_horizon=items,
+        item_horizon=item_horizon,
         prior_weight=float(spec.prior_weight),
         transitions=spec.transitions,
         similarity=spec.similarity,

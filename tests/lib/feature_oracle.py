@@ -1,6 +1,7 @@
 """A plain Python reading of what every counter means: lists of events, no state, no arrays."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,6 +44,8 @@ class Oracle:
     def __init__(self, tables: LogTables, spec: FeatureSpec) -> None:
         embargo = microseconds(spec.embargo)
         self.horizon = microseconds(spec.horizon) if spec.horizon else None
+        self.item_horizon = microseconds(spec.item_horizon) if spec.item_horizon else None
+        self.counted = {"exposure", "click", *(each.event for each in spec.counters)}
         self.facts = [
             (micros(row["valid_from"]), row["item_id"], row)
             for row in tables.items.sort("valid_from", "item_id").iter_rows(named=True)
@@ -82,14 +85,31 @@ class Oracle:
 
     def fact(self, item: str, name: str, ts: int):
         """What is believed of an item just before `ts`."""
-        told = [row for at, what, row in self.facts if what == item and at < ts]
+        told = self.said(item, ts)
         return told[-1][name] if told else None
+
+    def said(self, item: str, ts: int) -> list[dict]:
+        """What was said of an item before `ts` and since it was last forgotten, if it is not."""
+        facts = [(at, row) for at, what, row in self.facts if what == item and at < ts]
+        if self.item_horizon is None:
+            return [row for _, row in facts]
+        heard = sorted([
+            *(at for at, _ in facts),
+            *(
+                event.at for event in self.events
+                if event.item == item and event.at < ts and event.kind in self.counted
+            ),
+        ])  # fmt: skip
+        since = heard[:1]
+        for before, after in pairwise([*heard, ts]):
+            if after - before > self.item_horizon:
+                since = [after]
+        return [row for at, row in facts if at >= since[0]]
 
     def vector(self, item: str, ts: int):
         told = [
-            row["embedding"] for at, what, row in self.facts
-            if what == item and at < ts and row["embedding"] is not None
-        ]  # fmt: skip
+            row["embedding"] for row in self.said(item, ts) if row["embedding"] is not None
+        ]
         return np.array(told[-1]) if told else None
 
     def clicks(self, user: str, ts: int) -> list[str]:

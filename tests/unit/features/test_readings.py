@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import ConfigError
@@ -28,6 +28,7 @@ CLICKED, SHOWN = (
     CounterSpec(key="user_category", event=event, windows=("all",))
     for event in ("click", "exposure")
 )
+LIKED = CounterSpec(key="user", event="like", windows=("all",))
 
 
 def known(tables, ts, spec=KEPT):
@@ -67,20 +68,43 @@ def test_interest_is_how_often_each_category_was_clicked(tables, moment, embargo
         assert interest_of(state, user, ts) == expected
 
 
+@settings(max_examples=100, deadline=None)
+@given(eventful_logs(), st.sampled_from((2 * 3600 + 1, 20 * 3600 + 1)))
+def test_of_an_item_is_told_what_was_said_since_it_was_last_forgotten(tables, seconds):
+    spec = KEPT.model_copy(update={"horizon": "1h", "item_horizon": f"{seconds}s"})
+    oracle = Oracle(tables, spec)
+    counted = [event.at for event in oracle.events if event.kind in oracle.counted]
+    # Readings are as of the newest event that is counted: the one before the moment asked for.
+    ts = counted[len(counted) // 2] + 1
+    state = known(tables, ts, spec)
+    heard = {*counted, *(at for at, _, _ in oracle.facts)}
+    assume(ts - 1 - seconds * 1_000_000 not in heard)
+
+    assert categories_of(state, ITEM_IDS) == [
+        oracle.fact(item, "category", ts) for item in ITEM_IDS
+    ]
+    assert providers_of(state, ITEM_IDS) == [
+        oracle.fact(item, "provider_id", ts) for item in ITEM_IDS
+    ]
+    for item, found in zip(ITEM_IDS, embeddings_of(state, ITEM_IDS), strict=True):
+        expected = oracle.vector(item, ts)
+        np.testing.assert_array_equal(found, 0 if expected is None else expected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     eventful_logs(),
     st.integers(-10, 4 * 86_400),
-    st.sampled_from((None, "30m", "1d")),
-    st.sampled_from(((), (SHOWN,), (SHOWN, CLICKED))),
+    st.sampled_from(((None, None), ("30m", None), ("1d", None), ("30m", "50m"))),
+    st.sampled_from(((), (SHOWN,), (SHOWN, CLICKED), (LIKED,))),
 )
 def test_the_smallest_declaration_tells_what_the_whole_one_does(
-    tmp_path_factory, tables, moment, horizon, counters
+    tmp_path_factory, tables, moment, horizons, counters
 ):
     affinity = () if CLICKED in counters else ("category", "provider")
     spec = FeatureSpec(
         windows=("10m",), affinity=affinity, similarity=3, transitions=2, counters=counters,
-        embargo="1m", horizon=horizon,
+        embargo="1m", horizon=horizons[0], item_horizon=horizons[1],
     )  # fmt: skip
     ts = micros(at(moment))
     whole, small = known(tables, ts, spec), known(tables, ts, telling(told_by(compile_plan(spec)), spec))  # fmt: skip
