@@ -160,11 +160,12 @@ def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noq
 def _pass_idle(words, table, rows, edge, size) -> None:  # noqa: ANN001 - plain arrays
     """Row 0 for whatever has no event since `edge`."""
     base, last = table[BASE], table[LAST]
-    for row in range(size if table[SCALE] else 1):
+    # One row of all is looked at once; a request may have no candidate.
+    for row in range(size if table[SCALE] else min(size, 1)):
         found = natural(rows[row])
         rows[row] = base if words[natural(found + last)] < edge else found
-    if not table[SCALE]:
-        rows[:size] = rows[0]
+    for row in range(size if table[SCALE] else 1, size):
+        rows[row] = rows[0]
 
 
 @inlined

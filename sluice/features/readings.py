@@ -60,7 +60,8 @@ def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
         for each in counters
     )
     return FeatureSpec(
-        embargo=spec.embargo, horizon=spec.horizon, item_horizon=spec.item_horizon, windows=(), age=False, user_item=False,
+        embargo=spec.embargo, horizon=spec.horizon, item_horizon=spec.item_horizon, windows=(),
+        age=False, user_item=False,
         affinity=("category",) if interest and not counted else (),
         similarity=int("embeddings" in wanted), counters=counters, context=False,
     )  # fmt: skip

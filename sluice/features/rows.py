@@ -56,8 +56,6 @@ UNKNOWN = -1
 NEVER = np.iinfo(np.int64).min
 """Time of something that has not happened."""
 SINCE_SPAN, DECAY_SPAN = "since", "decay_"
-_HEADER = {key: int(len(codes) == 2) for key, codes in KEYS.items()}
-"""Words before the first time or count: a pair's key; an item's facts are said apart."""
 PROVIDER_CELL, CATEGORY_CELL = 2, 3
 """Cells of an item's row that hold its provider and its category, as code + 1."""
 NOTED = 2
@@ -133,11 +131,11 @@ def lay_out(tallies: Iterable[Tally], *, keep_last: bool, keep_noted: bool) -> R
         span.removeprefix(DECAY_SPAN) for span in spans if span.startswith(DECAY_SPAN)
     ]
     keys = [key for key in KEYS if any(tally.key == key for tally in wanted)]
-    header = _HEADER | {"item": NOTED + keep_noted}
     rows = []
     for key in keys:
         own = [tally for tally in wanted if tally.key == key]
-        rows.append(_Row(key, own, kinds, header[key], keep_last=keep_last))
+        header = NOTED + keep_noted if key == "item" else int(len(KEYS[key]) == 2)
+        rows.append(_Row(key, own, kinds, header, keep_last=keep_last))
     tables, halves, endless = _tables(rows, half_lives)
     updates, updates_first = _updates(rows, kinds, tables)
     expiries, expiries_first = _expiries(rows, kinds, windows)

@@ -90,6 +90,15 @@ def test_a_state_that_lets_go_answers_as_one_that_keeps_everything(
             np.testing.assert_array_equal(found, expected)
 
 
+@SPECS
+def test_a_request_without_candidates_has_no_features_under_a_horizon(spec):
+    state = FeatureState.empty(spec)
+    state.push(log([(0, "u", ["a"])]))
+    asked = Request("u", (), micros(at(DAY)))
+
+    assert state.features(asked).shape == (0, len(state.names))
+
+
 def _passers_by(day: int, people: int) -> LogTables:
     return log([
         (day * DAY + 60 * number, f"user-{day}-{number}", ["a", "b"]) for number in range(people)
