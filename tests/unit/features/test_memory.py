@@ -79,14 +79,14 @@ def test_a_sweep_of_many_rows_leaves_what_is_young_in_its_place():
 
 
 def test_what_was_swept_has_room_for_twice_as_many_as_come():
-    memory, moments = _room_for(1, 1000), []
+    memory, swept = _room_for(1, 1000), []
     for day in range(8):
         held = int(memory.tables[PAIR, USED])
         memory = with_room(memory, ROWS, np.array([1, 1000]), edge=day - 1)
-        moments.append(int(memory.tables[PAIR, USED]) < held)
+        swept.append(int(memory.tables[PAIR, USED]) < held)
         _put_pairs(memory, 1000 * day, 1000 * (day + 1), last=day)
 
-    assert not any(a and b for a, b in pairwise(moments))
+    assert not any(a and b for a, b in pairwise(swept))
     assert memory.tables[PAIR, USED] <= 4000
     assert memory.tables[PAIR, ROOM] <= 4.5 * 3 * 1000
 
