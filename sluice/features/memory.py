@@ -34,8 +34,8 @@ FREE = 0
 """Key of a row that is not taken; a pair's key is never 0."""
 _LISTED = 1 << 8
 """Rows that a sweep looks at before it takes any out."""
-_SHARE = 16
-"""Part of the memory that a table of codes has at least, once it has outgrown what it had."""
+_MANY, _SHARE = 32, 16
+"""A table of codes has room for so many times those there are, up to this part of the memory."""
 
 
 class Memory(NamedTuple):
@@ -105,46 +105,47 @@ def _reinsert(
 
 @compiled
 def _sweep(
-    words: NDArray[np.int64], table: NDArray[np.int64], edge: int, idle: NDArray[np.int64]
+    words: NDArray[np.int64], table: NDArray[np.int64], edge: int, listed: NDArray[np.int64]
 ) -> int:
     """Take out keys whose last event lies before `edge`; returns how many there were."""
-    base, stride, last, swept = table[BASE], table[STRIDE], table[LAST], 0
-    end = base + (table[ROOM] + 1) * stride
-    for begin in range(base + stride, end, len(idle) * stride):
-        found = 0
+    stride = table[STRIDE]
+    first, end = table[BASE] + stride, table[BASE] + (table[ROOM] + 1) * stride
+    # From a free row on, and round to it: no search begins before it and ends behind it.
+    free = first
+    while words[natural(free)] != FREE:
+        free += stride
+    swept = _sweep_rows(words, table, edge, listed, free, end)
+    return swept + _sweep_rows(words, table, edge, listed, first, free)
+
+
+@compiled
+def _sweep_rows(words, table, edge, listed, low, high) -> int:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    stride, last, idle, behind = table[STRIDE], table[LAST], listed[0], listed[1]
+    swept, follows = 0, True
+    for begin in range(low, high, len(idle) * stride):
+        gone = moved = 0
         # Listed first: which rows are idle, or free, is what a processor cannot guess.
-        for row in range(begin, min(begin + len(idle) * stride, end), stride):
+        for row in range(begin, min(begin + len(idle) * stride, high), stride):
             at = natural(row)
-            idle[natural(found)] = at
-            found += (words[at] != FREE) & (words[natural(at + last)] < edge)
-        for nth in range(found):
-            swept += _take_out(words, table, edge, natural(idle[natural(nth)]))
+            taken, old = words[at] != FREE, words[natural(at + last)] < edge
+            idle[natural(gone)] = behind[natural(moved)] = at
+            gone += taken & old
+            moved += taken & (not old) & follows
+            follows = taken
+        for nth in range(gone):
+            _clear(words, stride, natural(idle[natural(nth)]))
+        # In their order: each finds those before it where they will stay.
+        for nth in range(moved):
+            _move_up(words, table, natural(behind[natural(nth)]))
+        swept += gone
     return swept
 
 
 @inlined
-def _take_out(words, table, edge, row) -> int:  # noqa: ANN001 - plain arrays
-    """Clear an idle row, and put in order what a search finds behind it (Knuth, TAOCP 3, 6.4, R)."""
-    base, stride, room, last = table[BASE], table[STRIDE], table[ROOM], table[LAST]
-    taken = 0
-    # One that was taken out from a row before it may be free, or another by now.
-    while words[natural(row)] != FREE and (taken or words[natural(row + last)] < edge):
-        if words[natural(row + last)] < edge:
-            _clear(words, stride, row)
-            taken += 1
-        else:
-            _move_up(words, base, stride, room, row)
-        row = row + stride if row < base + room * stride else base + stride
-    return taken
-
-
-@inlined
-def _move_up(words, base, stride, room, row) -> None:  # noqa: ANN001 - plain arrays
+def _move_up(words, table, row) -> None:  # noqa: ANN001 - plain arrays
     """Put a row where its search now ends, if that is before it."""
-    key = words[row]
-    words[row] = FREE
-    to = natural(find(words, base, stride, room, key))
-    words[row] = key
+    stride = table[STRIDE]
+    to = natural(find(words, table[BASE], stride, table[ROOM], words[row]))
     if to != row:
         for word in range(stride):
             words[to + word] = words[row + word]
@@ -215,12 +216,11 @@ def with_room(
     again = np.maximum(2 * more, more + used // 4)
     more = np.where(short & (edge != NEVER), again, more)
     wanted = _wanted(pairs, used + more)
-    fits = wanted <= room
-    if fits.all():
+    if (wanted <= room).all():
         return memory
-    new = _laid_out(rows, np.where(fits, room, _ahead(memory, pairs, wanted)))
+    new = _laid_out(rows, _ahead(memory, pairs, wanted))
     for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
-        if fits[table]:
+        if len(old) == new.tables[table, ROOM]:
             table_rows(new, table)[:] = old
             new.tables[table, USED] = used[table]
         else:
@@ -233,9 +233,11 @@ def _ahead(
 ) -> NDArray[np.int64]:
     """Room for rows to come, so that few of them have all tables laid out anew."""
     room, stride = memory.tables[:, ROOM], memory.tables[:, STRIDE]
-    ahead = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
-    # A small table has as much of a large memory as costs little beside the rest.
-    return np.where(pairs, ahead, np.maximum(ahead, len(memory.words) // _SHARE // stride))
+    grown = np.where(room > 0, np.maximum(wanted, 3 * room // 2), wanted)
+    grown = np.where(wanted <= room, room, grown)
+    # All tables are laid out for the sake of one: codes, beside pairs, have room for all they need.
+    share = np.minimum(_MANY * wanted, len(memory.words) // _SHARE // stride)
+    return np.where(pairs, grown, np.maximum(grown, share))
 
 
 def _wanted(pairs: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -256,8 +258,8 @@ def sweep(memory: Memory, table: int, edge: int) -> None:
     """Take keys out of a table of pairs whose last event lies before `edge` (µs)."""
     timed = memory.tables[table, LAST] != ABSENT
     if timed and edge != NEVER and memory.tables[table, USED]:
-        idle = np.empty(_LISTED, np.int64)
-        swept = _sweep(memory.words, memory.tables[table], edge, idle)
+        listed = np.empty((2, _LISTED), np.int64)
+        swept = _sweep(memory.words, memory.tables[table], edge, listed)
         memory.tables[table, USED] -= swept
 
 

@@ -66,15 +66,17 @@ def test_a_sweep_takes_out_what_is_idle_and_everything_else_is_still_found(pairs
     assert all(memory.words[_place(memory, key)] == key for key in stay)
 
 
-def test_a_sweep_of_many_rows_leaves_what_is_young_in_its_place():
-    memory = _room_for(1, 5000)
-    _put_pairs(memory, 0, 4000, EDGE - 1)
-    _put_pairs(memory, 4000, 5000, EDGE)
+def test_a_sweep_of_a_large_crowded_table_leaves_what_is_young_where_it_is_found():
+    memory = _room_for(1, 1000)
+    young = np.random.default_rng(5).random(2800) < 0.5
+    keys = [pair_key(user, user % 7) for user in range(len(young))]
+    for key, stays in zip(keys, young, strict=True):
+        _put(memory, key, EDGE if stays else EDGE - 1)
     sweep(memory, PAIR, EDGE)
 
-    assert memory.tables[PAIR, USED] == 1000
-    for user in range(4000, 5000):
-        key = pair_key(user, user % 7)
+    assert memory.tables[PAIR, ROOM] < 3100
+    assert memory.tables[PAIR, USED] == np.count_nonzero(young) == len(taken(memory, PAIR))
+    for key in np.array(keys)[young].tolist():
         assert memory.words[_place(memory, key)] == key
 
 
@@ -103,12 +105,23 @@ def test_pushes_of_a_few_events_do_not_sweep_a_full_table_again_and_again():
     assert memory.tables[PAIR, ROOM] <= 6 * 3 * 3000
 
 
-def test_a_small_table_that_outgrows_its_room_gets_a_share_of_a_large_memory():
+def test_codes_have_room_for_many_more_once_a_large_memory_is_laid_out_anew():
     memory = _room_for(10, 100_000)
-    grown = with_room(memory, ROWS, np.array([11, 0]))
+    by_items = with_room(memory, ROWS, np.array([11, 0]))
+    by_pairs = with_room(memory, ROWS, np.array([10, 150_000]))
 
-    assert grown.tables[ITEM, ROOM] * grown.tables[ITEM, STRIDE] > len(memory.words) // 20
-    assert with_room(grown, ROWS, np.array([1000, 0])) is grown
+    assert by_items is not memory
+    assert by_pairs is not memory
+    for grown in (by_items, by_pairs):
+        assert with_room(grown, ROWS, np.array([300, 0])) is grown
+
+
+def test_codes_have_no_more_than_a_share_of_the_memory():
+    memory = with_room(_room_for(2000, 100_000), ROWS, np.array([2000, 150_000]))
+    of_items = memory.tables[ITEM, ROOM] * memory.tables[ITEM, STRIDE]
+
+    assert memory.tables[ITEM, ROOM] > 2000
+    assert of_items < len(memory.words) / 16
 
 
 def test_without_a_horizon_nothing_is_swept():
