@@ -119,7 +119,7 @@ def _sweep(
 
 
 @compiled
-def _sweep_rows(words, table, edge, listed, low, high) -> int:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+def _sweep_rows(words, table, edge, listed, low, high) -> int:  # noqa: ANN001 - plain arrays
     stride, last, idle, behind = table[STRIDE], table[LAST], listed[0], listed[1]
     swept, follows = 0, True
     for begin in range(low, high, len(idle) * stride):
