@@ -4,15 +4,13 @@ Columns of a request lie side by side while they are computed, so that eight can
 at once; they become rows at the end.
 """
 
-import math
-
 import numpy as np
 
 from sluice.features.aging import clicks_known, day_start, decay
 from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.derived import derive
-from sluice.features.memory import FREE, find, home, pair_key, place
+from sluice.features.memory import FREE, find, home, pair_key
 from sluice.features.natural import natural
 from sluice.features.program import (
     AGE,
@@ -26,6 +24,7 @@ from sluice.features.program import (
     TRANSITION,
     Program,
 )
+from sluice.features.recent import similarity, transitions
 from sluice.features.rows import (
     ABSENT,
     BASE,
@@ -221,9 +220,9 @@ def _read_request(known, program, scratch, read, asked, items, out) -> None:  # 
     """Columns that are one for the request, or look at the person's last clicks."""
     values, column = scratch.values, scratch.values[read[1]]
     if read[0] == TRANSITION:
-        _transitions(known, program, column, values[read[2]], asked, items)
+        transitions(known, program, column, values[read[2]], asked, items)
     elif read[0] == SIMILARITY:
-        _similarity(known, program, scratch.mean, column, asked, items)
+        similarity(known, program, scratch.mean, column, asked, items)
     elif read[0] == CONTEXT:
         for row in range(len(items)):
             column[row] = out[row, read[1]]
@@ -248,61 +247,3 @@ def _elapsed(words, rows, values, word, ts, size) -> None:  # noqa: ANN001 - pla
     for row in range(size):
         last = words[rows[row] + word]
         values[row] = (ts - last) / _SECOND if last != 0 else np.nan
-
-
-@inlined
-def _transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
-    # P(next = item | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
-    people, horizon = known.people, program.horizon
-    ts, user = asked
-    clicked = clicks_known(people.clicked, people.clicked_at, horizon, user, ts)
-    looked = min(clicked, program.transitions)
-    last[: len(items)] = 0.0
-    mean[: len(items)] = 0.0
-    words, cells = known.memory.words, known.memory.cells
-    table = known.memory.tables[program.previous_item]
-    for back in range(looked):
-        before = people.ring[user, (clicked - 1 - back) % RING]
-        followed = people.followed[before] + 1.0
-        for row in range(len(items)):
-            at = place(words, table, before, items[row])
-            together = cells[2 * at + program.followed]
-            if horizon > 0 and words[at + table[LAST]] + horizon < ts:
-                together = 0
-            mean[row] += together / followed / looked
-            if back == 0:
-                last[row] = together / followed
-
-
-@inlined
-def _similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
-    """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
-    vectors = known.vectors.values
-    people, (ts, user) = known.people, asked
-    clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
-    mean[:] = 0.0
-    for back in range(min(clicked, program.similarity)):
-        item = people.ring[user, (clicked - 1 - back) % RING]
-        vector = _vector_of(known, program.item_horizon, item, ts)
-        if vector != UNKNOWN:
-            for axis in range(len(mean)):
-                mean[axis] += vectors[vector, axis]
-    length = 0.0
-    for axis in range(len(mean)):
-        length += mean[axis] * mean[axis]
-    for row in range(len(items)):
-        vector = _vector_of(known, program.item_horizon, items[row], ts)
-        dot = own = 0.0
-        for axis in range(len(mean) if vector != UNKNOWN else 0):
-            dot += vectors[vector, axis] * mean[axis]
-            own += vectors[vector, axis] * float(vectors[vector, axis])
-        norm = math.sqrt(length * own)
-        values[row] = dot / norm if norm > 0.0 else np.nan
-
-
-@inlined
-def _vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
-    tables = known.memory.tables
-    row = tables[0, BASE] + (item + 1) * tables[0, STRIDE]
-    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
-    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]

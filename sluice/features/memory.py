@@ -120,6 +120,7 @@ def _sweep(
 
 @compiled
 def _sweep_rows(words, table, edge, listed, low, high) -> int:  # noqa: ANN001 - plain arrays
+    """What `_sweep` does, for the rows from `low` to `high`, which follow on rows that are done."""
     stride, last, idle, behind = table[STRIDE], table[LAST], listed[0], listed[1]
     swept, follows = 0, True
     for begin in range(low, high, len(idle) * stride):

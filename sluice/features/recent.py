@@ -1,0 +1,70 @@
+"""Columns that look at what a person clicked last: what is clicked after it, and what is like it."""
+
+import math
+
+import numpy as np
+
+from sluice.features.aging import clicks_known
+from sluice.features.compiled import inlined
+from sluice.features.counters import RING
+from sluice.features.memory import place
+from sluice.features.rows import BASE, LAST, NOTED, STRIDE, UNKNOWN
+
+
+@inlined
+def transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+    """P(next = candidate | clicked) of the last click, and its mean over the last few."""
+    # Smoothed by one unseen follower, so that 1 of 1 is no certainty.
+    people, horizon = known.people, program.horizon
+    ts, user = asked
+    clicked = clicks_known(people.clicked, people.clicked_at, horizon, user, ts)
+    looked = min(clicked, program.transitions)
+    last[: len(items)] = 0.0
+    mean[: len(items)] = 0.0
+    words, cells = known.memory.words, known.memory.cells
+    table = known.memory.tables[program.previous_item]
+    for back in range(looked):
+        before = people.ring[user, (clicked - 1 - back) % RING]
+        followed = people.followed[before] + 1.0
+        for row in range(len(items)):
+            at = place(words, table, before, items[row])
+            together = cells[2 * at + program.followed]
+            if horizon > 0 and words[at + table[LAST]] + horizon < ts:
+                together = 0
+            mean[row] += together / followed / looked
+            if back == 0:
+                last[row] = together / followed
+
+
+@inlined
+def similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+    """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
+    vectors = known.vectors.values
+    people, (ts, user) = known.people, asked
+    clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
+    mean[:] = 0.0
+    for back in range(min(clicked, program.similarity)):
+        item = people.ring[user, (clicked - 1 - back) % RING]
+        vector = _vector_of(known, program.item_horizon, item, ts)
+        if vector != UNKNOWN:
+            for axis in range(len(mean)):
+                mean[axis] += vectors[vector, axis]
+    length = 0.0
+    for axis in range(len(mean)):
+        length += mean[axis] * mean[axis]
+    for row in range(len(items)):
+        vector = _vector_of(known, program.item_horizon, items[row], ts)
+        dot = own = 0.0
+        for axis in range(len(mean) if vector != UNKNOWN else 0):
+            dot += vectors[vector, axis] * mean[axis]
+            own += vectors[vector, axis] * float(vectors[vector, axis])
+        norm = math.sqrt(length * own)
+        values[row] = dot / norm if norm > 0.0 else np.nan
+
+
+@inlined
+def _vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
+    tables = known.memory.tables
+    row = tables[0, BASE] + (item + 1) * tables[0, STRIDE]
+    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
+    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]
