@@ -10,6 +10,7 @@ from sluice.features.aging import clicks_known, day_start, decay
 from sluice.features.compiled import compiled, inlined
 from sluice.features.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.derived import derive
+from sluice.features.facts import pass_forgotten
 from sluice.features.memory import FREE, find, home, pair_key
 from sluice.features.natural import natural
 from sluice.features.program import (
@@ -34,7 +35,6 @@ from sluice.features.rows import (
     ITEM,
     LAST,
     NEVER,
-    NOTED,
     PREVIOUS,
     PROVIDER,
     PROVIDER_CELL,
@@ -78,7 +78,7 @@ def answer(known: Known, program: Program, scratch: Scratch, asked, items, out) 
     if program.item_horizon > 0:
         edge = ts - program.item_horizon
         facts = scratch.rows[len(tables)]
-        _pass_forgotten(known.memory.words, tables, scratch.codes, facts, edge, len(items))
+        pass_forgotten(known.memory.words, tables, scratch.codes, facts, edge, len(items))
     _find(known.memory.words, tables, scratch, program.horizon, ts, len(items))
     _read(known, program, scratch, asked, items, out)
     cells, values, derived = known.memory.cells, scratch.values, program.derived
@@ -101,15 +101,6 @@ def _describe(cells, tables, codes, rows, items, user, last) -> None:  # noqa: A
         facts = natural(2 * row)
         codes[PROVIDER, nth] = cells[facts + PROVIDER_CELL] - 1
         codes[CATEGORY, nth] = cells[facts + CATEGORY_CELL] - 1
-
-
-@compiled
-def _pass_forgotten(words, tables, codes, facts, edge, size) -> None:  # noqa: ANN001 - plain arrays
-    """No facts about an item of which nothing was heard since `edge`."""
-    for nth in range(size):
-        if words[facts[nth] + NOTED] < edge:
-            facts[nth] = tables[0, BASE]
-            codes[PROVIDER, nth] = codes[CATEGORY, nth] = UNKNOWN
 
 
 @inlined

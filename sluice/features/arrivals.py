@@ -14,8 +14,9 @@ from sluice.features.aging import (
     grow_older,
     weigh,
 )
-from sluice.features.compiled import compiled, inlined
+from sluice.features.compiled import inlined
 from sluice.features.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
+from sluice.features.facts import believe, hear_of
 from sluice.features.memory import FREE, find, pair_key
 from sluice.features.natural import natural
 from sluice.features.program import Program
@@ -32,7 +33,6 @@ from sluice.features.rows import (
     ITEM,
     LAST,
     NEVER,
-    NOTED,
     PREVIOUS,
     PROVIDER,
     PROVIDER_CELL,
@@ -85,7 +85,7 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
         if kind == _NOTHING:
             return
         if kind == _FACT:
-            _believe(known, program.item_horizon)
+            believe(known, program.item_horizon)
             continue
         low = applied[kind]
         if program.item_horizon > 0:
@@ -96,37 +96,6 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
             high += 1
         _count_run(known, program, scratch, kind, low, high)
         applied[kind] = high
-
-
-@inlined
-def _believe(known: Known, item_horizon: int) -> None:
-    facts, memory = known.facts, known.memory
-    nth = facts.applied[0]
-    item = facts.item[nth]
-    row = memory.tables[0, BASE] + (item + 1) * memory.tables[0, STRIDE]
-    if item_horizon > 0:
-        _hear_of(
-            memory.words, memory.tables, known.vectors.of_item, facts.item, facts.at, nth, nth + 1,
-            item_horizon,
-        )  # fmt: skip
-    if facts.born[nth] != NEVER:
-        memory.words[row] = facts.born[nth] ^ NEVER
-    memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
-    memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
-    if facts.vector[nth] != UNKNOWN:
-        known.vectors.of_item[item] = facts.vector[nth]
-    facts.applied[0] = nth + 1
-
-
-@compiled
-def _hear_of(words, tables, of_item, items, at, low, high, item_horizon) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
-    """Note that items are spoken of; what was said of one goes if that is too long ago."""
-    for nth in range(low, high):
-        row = tables[0, BASE] + (items[nth] + 1) * tables[0, STRIDE]
-        if words[row + NOTED] + item_horizon < at[nth]:
-            words[row : row + NOTED] = 0
-            of_item[items[nth]] = UNKNOWN
-        words[row + NOTED] = max(words[row + NOTED], at[nth])
 
 
 @inlined
@@ -158,7 +127,7 @@ def _mark(known: Known, program: Program, kind: int, low: int, high: int) -> Non
     words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
     marked = program.marked[kind]
     if program.item_horizon > 0:
-        _hear_of(
+        hear_of(
             words, tables, known.vectors.of_item, codes[ITEM], at, low, high, program.item_horizon
         )  # fmt: skip
     if marked[PROVIDER] or marked[CATEGORY]:

@@ -7,14 +7,23 @@ import numpy as np
 from sluice.features.aging import clicks_known
 from sluice.features.compiled import inlined
 from sluice.features.counters import RING
+from sluice.features.facts import vector_of
 from sluice.features.memory import place
-from sluice.features.rows import BASE, LAST, NOTED, STRIDE, UNKNOWN
+from sluice.features.rows import LAST, UNKNOWN
 
 
 @inlined
 def transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
-    """P(next = candidate | clicked) of the last click, and its mean over the last few."""
-    # Smoothed by one unseen follower, so that 1 of 1 is no certainty.
+    """P(next = candidate | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
+
+    Args:
+        known: everything before the request.
+        program: says how many of the person's last clicks are looked at.
+        last: [candidates], filled for the last click.
+        mean: [candidates], filled with the mean over those looked at.
+        asked: µs of the request, and the person's code.
+        items: [candidates] codes.
+    """
     people, horizon = known.people, program.horizon
     ts, user = asked
     clicked = clicks_known(people.clicked, people.clicked_at, horizon, user, ts)
@@ -38,14 +47,23 @@ def transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN0
 
 @inlined
 def similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
-    """Cosine of each candidate's vector and the mean of those last clicked; NaN without either."""
+    """Cosine of each candidate's vector and the mean of those last clicked; NaN without either.
+
+    Args:
+        known: everything before the request.
+        program: says how many of the person's last clicks are looked at.
+        mean: [dimensions], overwritten.
+        values: [candidates], filled.
+        asked: µs of the request, and the person's code.
+        items: [candidates] codes.
+    """
     vectors = known.vectors.values
     people, (ts, user) = known.people, asked
     clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
     mean[:] = 0.0
     for back in range(min(clicked, program.similarity)):
         item = people.ring[user, (clicked - 1 - back) % RING]
-        vector = _vector_of(known, program.item_horizon, item, ts)
+        vector = vector_of(known, program.item_horizon, item, ts)
         if vector != UNKNOWN:
             for axis in range(len(mean)):
                 mean[axis] += vectors[vector, axis]
@@ -53,18 +71,10 @@ def similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN
     for axis in range(len(mean)):
         length += mean[axis] * mean[axis]
     for row in range(len(items)):
-        vector = _vector_of(known, program.item_horizon, items[row], ts)
+        vector = vector_of(known, program.item_horizon, items[row], ts)
         dot = own = 0.0
         for axis in range(len(mean) if vector != UNKNOWN else 0):
             dot += vectors[vector, axis] * mean[axis]
             own += vectors[vector, axis] * float(vectors[vector, axis])
         norm = math.sqrt(length * own)
         values[row] = dot / norm if norm > 0.0 else np.nan
-
-
-@inlined
-def _vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
-    tables = known.memory.tables
-    row = tables[0, BASE] + (item + 1) * tables[0, STRIDE]
-    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
-    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]

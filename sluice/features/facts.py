@@ -1,0 +1,65 @@
+"""What is believed of items: the last that was said of each, until nothing is heard of it for too long."""
+
+from sluice.features.compiled import compiled, inlined
+from sluice.features.counters import Known
+from sluice.features.rows import (
+    BASE,
+    CATEGORY,
+    CATEGORY_CELL,
+    NEVER,
+    NOTED,
+    PROVIDER,
+    PROVIDER_CELL,
+    STRIDE,
+    UNKNOWN,
+)
+
+
+@inlined
+def believe(known: Known, item_horizon: int) -> None:
+    """Take the next fact in the order in which facts begin to hold."""
+    facts, memory = known.facts, known.memory
+    nth = facts.applied[0]
+    item = facts.item[nth]
+    row = memory.tables[0, BASE] + (item + 1) * memory.tables[0, STRIDE]
+    if item_horizon > 0:
+        hear_of(
+            memory.words, memory.tables, known.vectors.of_item, facts.item, facts.at, nth, nth + 1,
+            item_horizon,
+        )  # fmt: skip
+    if facts.born[nth] != NEVER:
+        memory.words[row] = facts.born[nth] ^ NEVER
+    memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
+    memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
+    if facts.vector[nth] != UNKNOWN:
+        known.vectors.of_item[item] = facts.vector[nth]
+    facts.applied[0] = nth + 1
+
+
+@compiled
+def hear_of(words, tables, of_item, items, at, low, high, item_horizon) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+    """Note that items are spoken of; what was said of one goes if that is too long ago."""
+    for nth in range(low, high):
+        row = tables[0, BASE] + (items[nth] + 1) * tables[0, STRIDE]
+        if words[row + NOTED] + item_horizon < at[nth]:
+            words[row : row + NOTED] = 0
+            of_item[items[nth]] = UNKNOWN
+        words[row + NOTED] = max(words[row + NOTED], at[nth])
+
+
+@compiled
+def pass_forgotten(words, tables, codes, facts, edge, size) -> None:  # noqa: ANN001 - plain arrays
+    """Row 0 and no groups for a candidate of which nothing was heard since `edge` (µs)."""
+    for nth in range(size):
+        if words[facts[nth] + NOTED] < edge:
+            facts[nth] = tables[0, BASE]
+            codes[PROVIDER, nth] = codes[CATEGORY, nth] = UNKNOWN
+
+
+@inlined
+def vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
+    """Row of an item's vector as believed at `ts` (µs), or UNKNOWN."""
+    tables = known.memory.tables
+    row = tables[0, BASE] + (item + 1) * tables[0, STRIDE]
+    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
+    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]
