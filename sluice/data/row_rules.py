@@ -11,8 +11,8 @@ from datetime import datetime
 import polars as pl
 
 from sluice.data.frames import context_columns, dtypes, empty_frame
-from sluice.data.limits import CLOCK_AHEAD, MAX_CANDIDATES, MAX_ID_CHARACTERS, OLDEST
 from sluice.data.known_rows import KEYS
+from sluice.data.limits import CLOCK_AHEAD, MAX_CANDIDATES, MAX_ID_CHARACTERS, OLDEST
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import BadRows

@@ -118,9 +118,12 @@ def test_every_text_may_have_as_many_characters_as_the_limit_says(table, column)
     assert f"{table}.{column}.too_long" not in counts(
         with_cell(tiny_log(), table, column, longest)
     )
-    assert counts(with_cell(tiny_log(), table, column, longest + "x"))[
-        f"{table}.{column}.too_long"
-    ] == 1
+    assert (
+        counts(with_cell(tiny_log(), table, column, longest + "x"))[
+            f"{table}.{column}.too_long"
+        ]
+        == 1
+    )
 
 
 @pytest.mark.parametrize("value", [NAN, INF])
