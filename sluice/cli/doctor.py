@@ -172,14 +172,15 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
     from serving.custody import check_bytes
     from serving.trust import Trust
 
-    pointer = read_pointer(settings.pointers, champion.surface)
+    keys = KeyRing(settings.keys)
+    pointer = read_pointer(settings.pointers, champion.surface, keys)
     if pointer is None or pointer.release != champion.release:
         raise IntegrityError(
             f"{champion.release[:12]} in the store, {pointer.release[:12] if pointer else 'nothing'} "
             f"in the serving pointer; `sluice champion mirror {champion.surface}` tells it again"
         )
     manifest = check_bytes(settings.releases / champion.release, champion.release)
-    trust = Trust(KeyRing(settings.keys), settings.signatures, settings.require_signature)
+    trust = Trust(keys, settings.signatures, settings.require_signature)
     signed = trust.check(manifest)
     return (
         f"version {champion.version}, release {champion.release[:12]} whole, "

@@ -231,7 +231,7 @@ def test_a_file_that_no_release_may_hold_is_refused_although_it_is_listed(releas
 @pytest.mark.parametrize("cap", ["MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "MAX_MANIFEST_BYTES"])
 def test_a_file_over_its_cap_is_refused_before_it_is_read(release, cap, monkeypatch):
     monkeypatch.setattr(custody, cap, 100)
-    monkeypatch.setattr(custody, "file_digest", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(custody, "_read", lambda *_: pytest.fail("read"))
 
     with pytest.raises(IntegrityError, match="cap is 100"):
         check_bytes(release, release.name)
