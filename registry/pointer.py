@@ -62,9 +62,7 @@ class _File(_Named):
     signed: dict[str, Any] | None = None
 
 
-def read_pointer(
-    folder: Path, surface: str, keys: KeyRing | None = None
-) -> Pointer | None:
+def read_pointer(folder: Path, surface: str, keys: KeyRing | None = None) -> Pointer | None:
     """The surface's pointer, or None where nothing was ever promoted.
 
     Args:
