@@ -7,7 +7,6 @@ Every file is opened once, and what was hashed is handed on: no path is asked ag
 looks at it anybody who can write the folder may put another file there.
 """
 
-import hashlib
 import os
 import re
 import stat
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
-from sluice.data.digest import file_digest
+from sluice.data.digest import bytes_digest, file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError, NotFound
 
@@ -85,7 +84,7 @@ def _listed(folder: Path, digest: str) -> tuple[Manifest, bytes]:
 def _verified(folder: Path, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
     """Every other file with its bytes, one at a time."""
     for name, entry in sorted(manifest.files.items()):
-        content = _read(folder, name, entry.bytes)
+        content = file_bytes(folder, name, entry.bytes, f"release {folder.name}")
         _check_file(folder, name, entry, content)
         yield name, content
 
@@ -151,8 +150,10 @@ def _check_names(sizes: dict[str, int]) -> None:
 
 
 def _checked_manifest(folder: Path, digest: str) -> bytes:
-    content = _read(folder, MANIFEST_NAME, MAX_MANIFEST_BYTES)
-    if (found := hashlib.sha256(content).hexdigest()) != digest:
+    content = file_bytes(
+        folder, MANIFEST_NAME, MAX_MANIFEST_BYTES, f"release {folder.name}"
+    )
+    if (found := bytes_digest(content)) != digest:
         raise IntegrityError(
             f"{MANIFEST_NAME!r} has the digest {found}, the release is {digest}"
         )
@@ -167,21 +168,25 @@ def _check_listed(sizes: dict[str, int], manifest: Manifest) -> None:
         raise IntegrityError(f"{missing[0]!r} is listed in {MANIFEST_NAME} and missing")
 
 
-def _read(folder: Path, name: str, most: int) -> bytes:
-    """The bytes of one file, one more than `most` at most, through the handle that it is checked by."""
+def file_bytes(folder: Path, name: str, most: int, whose: str) -> bytes:
+    """The bytes of one file, one more than `most` at most, through the handle that it is checked by.
+
+    Raises:
+        IntegrityError: it is missing, or no plain file with one name; says whose.
+    """
     try:
         handle = _opened(folder, name)
     except FileNotFoundError as error:
-        raise IntegrityError(f"release {folder.name}: {name!r} is missing") from error
+        raise IntegrityError(f"{whose}: {name!r} is missing") from error
     except OSError as error:
         raise IntegrityError(
-            f"release {folder.name}: {name!r} cannot be opened: {error.strerror}"
+            f"{whose}: {name!r} cannot be opened: {error.strerror}"
         ) from error
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise IntegrityError(
-                f"release {folder.name}: {name!r} is a link or a device, not a plain file"
+                f"{whose}: {name!r} is a link or a device, not a plain file"
             )
         return file.read(most + 1)
 
@@ -201,7 +206,7 @@ def _opened(folder: Path, name: str) -> int:
 
 
 def _check_file(folder: Path, name: str, entry: FileEntry, content: bytes) -> None:
-    found = hashlib.sha256(content).hexdigest()
+    found = bytes_digest(content)
     if found != entry.sha256:
         raise IntegrityError(
             f"release {folder.name}: {name!r} has the digest {found}, {MANIFEST_NAME} says "

@@ -2,7 +2,8 @@
 
 ```
 <digest>/
-├── manifest.json    provenance and the digest of every other file; its own digest is the release's
+├── manifest.json    provenance, and the digest of every other file and of the code that serves it in
+│                    a Bento; its own digest is the release's
 ├── features.json    the surface's feature declaration and the columns it gives
 ├── arrangement.json the mechanisms that order what was scored, with their prices
 ├── golden.json      recorded requests with the scores and the order they must get
@@ -22,6 +23,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from serving.bento_code import code_entries
 from serving.custody import ReleaseBytes, file_entries, read_release
 from serving.golden import (
     GOLDEN_NAME,
@@ -80,7 +82,10 @@ def build_release(
         draft = Path(name)
         _write_content(draft, scorer, golden)
         manifest = Manifest(
-            provenance=provenance, features=scorer.state.names, files=file_entries(draft)
+            provenance=provenance,
+            features=scorer.state.names,
+            files=file_entries(draft),
+            service=code_entries(),
         )
         (draft / MANIFEST_NAME).write_bytes(manifest.encoded())
         with folder_atomically(into / manifest.digest) as folder:

@@ -169,6 +169,7 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
     """What a server would find: the pointer, every byte of the release, and its signature."""
     from registry.keys import KeyRing
     from registry.pointer import read_pointer
+    from serving.bento import Bento, check_bento
     from serving.custody import check_bytes
     from serving.trust import Trust
 
@@ -182,9 +183,13 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
     manifest = check_bytes(settings.releases / champion.release, champion.release)
     trust = Trust(keys, settings.signatures, settings.require_signature)
     signed = trust.check(manifest)
+    bento = Bento(settings.bentos, champion.surface, champion.release)
+    if bento.folder.exists():
+        check_bento(bento)
     return (
         f"version {champion.version}, release {champion.release[:12]} whole, "
-        f"{f'signed with key {signed.key[:12]}' if signed else 'not signed'}"
+        f"{f'signed with key {signed.key[:12]}' if signed else 'not signed'}, "
+        f"{'its Bento as packaged' if bento.folder.exists() else 'no Bento of it here'}"
     )
 
 

@@ -3,7 +3,6 @@
 The same state gives the same bytes, so that a release can be named by its digest.
 """
 
-import hashlib
 import io
 import json
 import zipfile
@@ -14,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sluice.data.digest import file_digest
+from sluice.data.digest import bytes_digest, file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.features.counters import Facts, Known, People, Queue, Vectors
@@ -104,7 +103,7 @@ def _meta(files: Files) -> dict[str, Any]:
             "fit again, or read it with the version that wrote it"
         )
     for name, expected in meta["digests"].items():
-        found = hashlib.sha256(files.read(name)).hexdigest()
+        found = bytes_digest(files.read(name))
         if found != expected:
             raise IntegrityError(
                 f"feature state {files.source}: {name} is damaged: digest {found}, expected {expected}"

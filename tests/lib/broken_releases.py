@@ -248,9 +248,7 @@ class Yard:
 
     def server(self) -> RankingServer:
         return RankingServer(
-            PointerSource(
-                self.folder / "serving", "for_you", self.releases, self.keys
-            ),
+            PointerSource(self.folder / "serving", "for_you", self.releases, self.keys),
             self.folder / "predictions",
             lambda: END,
             limits=LIMITS,

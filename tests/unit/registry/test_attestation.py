@@ -201,7 +201,7 @@ def test_nothing_is_pointed_to_that_cannot_be_signed(room):
     promote(room.store, version)
     manifest = room.folder / "releases" / room.releases[1] / "manifest.json"
     content = manifest.read_bytes()
-    manifest.write_text(json.dumps(json.loads(content) | {"format": 3}))
+    manifest.write_text(json.dumps(json.loads(content) | {"format": 99}))
     with pytest.raises(DeliveryError, match="is not the manifest of release"):
         relay(room.store, [room.receiver])
     assert room.pointed() is None
