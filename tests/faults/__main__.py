@@ -24,6 +24,7 @@ from tests.lib import (
     broken_releases,
     damaged_code,
     damaged_releases,
+    forged_pointers,
     machine_mutants,
     missing_evidence,
     no_data,
@@ -243,6 +244,20 @@ def damaged_bento() -> Survived:
     )  # fmt: skip
 
 
+def forged() -> Survived:
+    """Somebody without the key writes the serving pointer."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            for forge in forged_pointers.FORGED:
+                yield forged_pointers.taken_after(forge, Path(name) / forge.__name__)
+
+    return drill(
+        "G7", "a pointer that no trusted key signed: refused, and mended by who has the key", "files",
+        wrong, forged_pointers.MUTANTS,
+    )  # fmt: skip
+
+
 def broken_models(count: int) -> Survived:
     """Releases that are signed and broken, taken by a server that answers meanwhile."""
     began = time.perf_counter()
@@ -331,6 +346,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [damaged()]),
         ("G7", lambda: [swapped()]),
         ("G7", lambda: [damaged_bento()]),
+        ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),
