@@ -10,11 +10,15 @@ import os
 import resource
 import subprocess
 import sys
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from serving.light_imports import hide_unasked
+from serving.waiting_child import run_child
 from sluice.errors import IntegrityError
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
@@ -48,20 +52,19 @@ def score_in_child(folder: Path, limits: Limits) -> list[list[float]]:
     # Files and no pipes, for what goes into a pipe is kept by the parent, however much it is.
     with TemporaryFile() as out, TemporaryFile() as err:
         try:
-            done = subprocess.run(
+            code = run_child(
                 command,
-                env=_environment(),
+                env=environment(),
                 stdout=out,
                 stderr=err,
                 timeout=limits.wall_seconds,
-                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise IntegrityError(
                 f"release {folder.name}: the trial load did not end in {limits.wall_seconds:g} s"
             ) from error
-        if done.returncode != 0:
-            told = _told(done.returncode, _last(err))
+        if code != 0:
+            told = _told(code, _last(err))
             raise IntegrityError(f"release {folder.name}: the trial load failed: {told}")
         out.seek(0)
         return _scores(folder, out.read())
@@ -78,7 +81,7 @@ def _scores(folder: Path, content: bytes) -> list[list[float]]:
         ) from error
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """No secret is passed on; the code is the one this process runs, from wherever it stands."""
     root = str(Path(__file__).parents[1])
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -104,6 +107,7 @@ def _confine(cpu_seconds: int, memory_bytes: int) -> None:
 
 
 def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
+    hide_unasked()
     _confine(cpu_seconds, memory_bytes)
     # LightGBM writes its warnings to standard output, where the parent looks for nothing but scores.
     answer = os.dup(sys.stdout.fileno())
@@ -120,5 +124,16 @@ def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
         json.dump(scores, out)
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says, in this process; returns the exit code."""
+    folder, cpu_seconds, memory_bytes = arguments
+    try:
+        _main(Path(folder), int(cpu_seconds), int(memory_bytes))
+    except Exception:  # noqa: BLE001 - a child that fails says why, whoever started it
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    sys.exit(run(sys.argv[1:]))
