@@ -44,7 +44,7 @@ class LeanApp:
         try:
             self._server = ranking_server()
         except SluiceError as error:
-            _LOG.error("the worker cannot start: %s", error)  # noqa: TRY400 - it says it all
+            _LOG.error("the worker cannot start: %s", error)
             await send({"type": "lifespan.startup.failed"})
             return
         self._server.start()

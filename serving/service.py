@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.app import ranking_app
 from serving.capped_protocol import cap_uvicorn
 from serving.head_limits import head_limits
+from serving.light_imports import hide_unasked
 from serving.ranking_server import RankingServer
 from serving.start import ranking_server
 from serving.worker_life import live_with_supervisor
 
+hide_unasked()
 cap_uvicorn(head_limits(os.environ))
 
 

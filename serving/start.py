@@ -29,9 +29,7 @@ def ranking_server(environ: Mapping[str, str] | None = None) -> RankingServer:
     environ = os.environ if environ is None else environ
     settings = load_settings(environ)
     source = source_from(environ, settings.pointers, settings.releases, PACKAGED_RELEASES)
-    trust = Trust(
-        KeyRing(settings.keys), settings.signatures, settings.require_signature
-    )
+    trust = Trust(KeyRing(settings.keys), settings.signatures, settings.require_signature)
     return RankingServer(source, settings.predictions, _now, trust=trust)
 
 

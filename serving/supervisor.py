@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args(arguments)
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO,
+        format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
     )
     raise_descriptors()
     # Before our own imports, so that both import at the same time.
@@ -53,15 +54,21 @@ def supervise(host: str, port: int, workers: int) -> None:
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
-    from granian.server import Server
 
-    from serving.light_imports import NEEDED, WORKER, hide_unasked, import_ahead, load_kernels
+    from serving.granian_server import PatientServer
+    from serving.light_imports import (
+        NEEDED,
+        WORKER,
+        hide_unasked,
+        import_ahead,
+        load_kernels,
+    )
 
     limits = head_limits(os.environ)
     hide_unasked()
     import_ahead((*NEEDED, *WORKER))
     load_kernels()
-    server = Server(
+    server = PatientServer(
         "serving.lean:LeanApp",
         address=host,
         port=port,

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ WAITING = "SLUICE_WAITING_CHILD"
 MODULE = "serving.sandbox"
 """The one program that it will run."""
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Kept, for Python asks after those that it forgets."""
 _FREE = b"."
 _MOST_BYTES = 65_536
 
@@ -48,6 +49,7 @@ class WaitingChild:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
+        _STARTED.append(process)
         turn, give = os.pipe()
         os.write(give, _FREE)
         os.close(give)
@@ -78,7 +80,7 @@ def run_child(
     env: Mapping[str, str],
     stdout: IO[bytes],
     stderr: IO[bytes],
-    timeout: float,  # noqa: ASYNC109 - nothing here is asynchronous
+    timeout: float,
 ) -> int:
     """Run a command to its end in a child process, in the waiting one where there is one.
 

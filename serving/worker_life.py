@@ -18,7 +18,10 @@ def live_with_supervisor(grace_seconds: float = GRACE_SECONDS) -> None:
     supervisor = int(os.environ.get(SELF, os.getppid()))
     end_with(supervisor)
     watch = threading.Thread(
-        target=_outlive, args=(supervisor, grace_seconds), name="supervisor watch", daemon=True
+        target=_outlive,
+        args=(supervisor, grace_seconds),
+        name="supervisor watch",
+        daemon=True,
     )
     watch.start()
 

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 HEADER_SECONDS = 2.0
 SOON = 3.0
 """On a machine that is busy with other tests."""
+LEAST_ASKED = 10
 CUT_WITHIN = 8 << 20
 """Bytes that the two ends' buffers may have taken before a cut is seen."""
 
@@ -89,7 +90,7 @@ class Probe:
     def _ask(self) -> None:
         headers = {"content-type": "application/json"}
         with httpx.Client(base_url=self._url, trust_env=False, timeout=30.0) as client:
-            while not self._stop.is_set():
+            while not self._stop.is_set() or self.asked < LEAST_ASKED:
                 began = time.monotonic()
                 status = client.post("/rank", content=BODY, headers=headers).status_code
                 self.slowest = max(self.slowest, time.monotonic() - began)
@@ -165,7 +166,9 @@ def test_heads_that_do_not_end_are_closed_in_time_and_nobody_else_waits(url):
     with Probe(url) as others, ExitStack() as stack:
         began = time.monotonic()
         clients = [
-            stack.enter_context(closing(connected(url))) for _ in range(10) for _ in openings
+            stack.enter_context(closing(connected(url)))
+            for _ in range(10)
+            for _ in openings
         ]
         for client, opening in zip(clients, openings * 10, strict=True):
             client.sendall(opening)
@@ -185,8 +188,8 @@ def test_a_field_now_and_then_does_not_hold_a_connection(url, before):
             client.sendall(before)
             assert status_of(client) == 200
         began = time.monotonic()
-        with pytest.raises(OSError, match=r"."):
-            client.sendall(LINE)
+        client.sendall(LINE)
+        with suppress(OSError):
             while time.monotonic() - began < HEADER_SECONDS + 2 * SOON:
                 client.sendall(b"x-slow: a\r\n")
                 time.sleep(0.25)
