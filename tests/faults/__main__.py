@@ -213,20 +213,21 @@ def damaged() -> Survived:
 
 def swapped() -> Survived:
     """The bytes of an approved release change between the check and the load."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pristine = folder / "pristine" / tree_release(folder / "pristine")
+        # Before any mutant is put in, which would not open this one as it stands.
+        expected = swapped_files.answers(open_release(pristine, pristine.name))
 
-    def wrong() -> Iterator[str]:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            pristine = folder / "pristine" / tree_release(folder / "pristine")
-            expected = swapped_files.answers(open_release(pristine, pristine.name))
+        def wrong() -> Iterator[str]:
             for file in swapped_files.names(pristine):
                 copy = swapped_files.copied(pristine, folder / "copy")
                 yield swapped_files.served_after_a_swap(copy, (file,), expected)
 
-    return drill(
-        "G7", "a file swapped after it was read: server and child load what was read", "files",
-        wrong, swapped_files.MUTANTS,
-    )  # fmt: skip
+        return drill(
+            "G7", "a file swapped after it was read: server and child load what was read", "files",
+            wrong, swapped_files.MUTANTS,
+        )  # fmt: skip
 
 
 def damaged_bento() -> Survived:
