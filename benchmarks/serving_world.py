@@ -77,7 +77,7 @@ class World:
         mark = "0" * 64
         provenance = Provenance(
             surface=SURFACE, version=version, family="lambdamart", snapshot=mark, code=mark,
-            spec=mark, lock=mark, evidence=(mark,),
+            until=0, spec=mark, lock=mark, evidence=(mark,),
         )  # fmt: skip
         return build_release(self.releases, provenance, self.scorer, golden)
 

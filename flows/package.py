@@ -43,6 +43,7 @@ def build(workplace: Workplace, version: Version) -> dict[str, Any]:
             "version": version.number,
             "family": version.family,
             "snapshot": version.snapshot,
+            "until": micros(snapshot.window.end),
             "code": version.code,
             "spec": version.spec,
             "lock": environment_digest(),

@@ -10,6 +10,7 @@ import polars as pl
 from serving.prediction_log import LogCounts
 from serving.request import RankRequest
 from serving.telemetry import Telemetry
+from sluice.data.batch import RefusedRow
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """One row of an intake that was not taken."""
-
-    table: str
-    row: int
-    """Counted from 0 in the table as it was sent."""
-    field: str | None
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Intake:
     """What became of the rows of one intake."""
 
@@ -58,6 +47,7 @@ class Intake:
     repeated: int
     """Rows that were there already."""
     refused: tuple[RefusedRow, ...]
+    """Each with its number in the table as it was sent, from 0."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +120,8 @@ class Readiness:
     """Of the last batch of the feed that is in the state."""
     behind: int | None = None
     """Batches of the feed that are not in the state yet."""
+    late: int | None = None
+    """Events that came at or before what the state had counted, and count from then on."""
     refused: RefusalReason | None = None
     """Of the newest release named, where it is not in service."""
     reasons: tuple[str, ...] = ()

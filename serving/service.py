@@ -62,7 +62,7 @@ class OwnRoutes:
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
-        self._own = ranking_app(lambda: ServedRelease(_running[0]))
+        self._own = ranking_app(lambda: _running[0])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._bentoml if scope["type"] == "lifespan" else self._own)(

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from registry.keys import KeyRing
+from serving.following import Verification
 from serving.ranking_server import RankingServer
 from serving.source import source_from
+from serving.supervisor import WORKERS
+from serving.times import now_micros
 from serving.trust import Trust
+from sluice.data.event_log import EventLog
+from sluice.serving_spec import ServingSpec
 from sluice.settings import load_settings
+from sluice.surface import load_surface, surface_path
 
 PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
 """Where `serving.bento` puts the release, beside the code."""
@@ -33,7 +39,30 @@ def ranking_server(environ: Mapping[str, str] | None = None) -> RankingServer:
         environ, settings.pointers, settings.releases, PACKAGED_RELEASES, keys
     )
     trust = Trust(keys, settings.signatures, settings.require_signature)
-    return RankingServer(source, settings.predictions, _now, trust=trust)
+    return RankingServer(
+        source,
+        settings.predictions,
+        now_micros,
+        events=EventLog(settings.log),
+        workers=int(environ.get(WORKERS, "1")),
+        declared=declared_service(settings.surfaces, environ),
+        verification=Verification(trust=trust),
+    )
+
+
+def declared_service(surfaces: Path, environ: Mapping[str, str]) -> ServingSpec:
+    """What the surface's file declares of its service; the defaults where the server has no such file.
+
+    A packaged release may be served anywhere, so without `SLUICE_SURFACE` no file is looked for.
+
+    Raises:
+        ConfigError: the file cannot be obeyed.
+    """
+    name = environ.get("SLUICE_SURFACE")
+    if name is None:
+        return ServingSpec()
+    path = surface_path(surfaces, name)
+    return load_surface(path).serving if path.is_file() else ServingSpec()
 
 
 async def settled(server: RankingServer, seconds: float = SETTLE_SECONDS) -> bool:
@@ -47,7 +76,3 @@ async def settled(server: RankingServer, seconds: float = SETTLE_SECONDS) -> boo
             return False
         await asyncio.sleep(_LOOK_SECONDS)
     return True
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

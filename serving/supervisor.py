@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import sys
+from typing import Any
 
 from serving.head_limits import head_limits
 from serving.sandbox import environment
@@ -16,6 +17,8 @@ from serving.trials import shared_trials
 from serving.waiting_child import WaitingChild
 
 LOOPBACK = "127.0.0.1"
+WORKERS = "SLUICE_WORKERS"
+"""Variable that tells the workers how many they are."""
 BACKLOG = 16_384
 CONNECTIONS = 40_000
 """Of one worker; granian leaves further ones unread, so it must be more than anybody holds open."""
@@ -36,6 +39,7 @@ def main(arguments: list[str]) -> None:
         format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
     )
     raise_descriptors()
+    os.environ[WORKERS] = str(asked.workers)
     # Before our own imports, so that both import at the same time.
     WaitingChild.start(environment()).offer()
     with shared_trials():
@@ -91,7 +95,7 @@ def supervise(host: str, port: int, workers: int) -> None:
     server.serve(target_loader=_app, wrap_loader=False)
 
 
-def _app() -> object:
+def _app() -> Any:
     """Made in the worker; granian's own loader would put the current folder before our code."""
     from serving.lean import LeanApp
 

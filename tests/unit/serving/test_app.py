@@ -12,7 +12,6 @@ from serving.app import ranking_app
 from serving.prediction_reader import read_predictions
 from serving.ranking_server import RankingServer
 from serving.request import MAX_BODY_BYTES
-from serving.served_release import ServedRelease
 from serving.source import FixedSource
 from sluice.data.limits import MAX_CANDIDATES
 from tests.lib.releases import END, ITEM_IDS
@@ -22,8 +21,7 @@ GOOD = {"user_id": "user1", "candidates": ["item01", "item02", "item03"], "ts": 
 
 
 def _app(server):
-    adapted = ServedRelease(server, lambda: END + 5)
-    return ranking_app(lambda: adapted, clock=lambda: END + 5)
+    return ranking_app(lambda: server, clock=lambda: END + 5)
 
 
 class Service:
