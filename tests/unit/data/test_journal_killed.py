@@ -98,6 +98,6 @@ def test_a_compaction_changes_no_row_wherever_it_is_killed(workers, tmp_path, mo
         assert_same(log.read(EVER), expected)
         positions.append(tuple(batch.position for batch in log.tail(11)))
         files = len(list((log.root / "exposures").rglob("*.parquet")))
-        assert files == len(list((log.root / ".keys" / "exposures").iterdir())) <= 8
+        assert files == len(list((log.root / ".keys" / "exposures").glob("*.keys"))) <= 8
         assert not log._journal.cut().hidden
     assert set(positions) == {(12, 13, 14)}
