@@ -56,11 +56,10 @@ def test_rows_that_come_within_the_embargo_give_the_bits_of_the_replay(
             if packs:
                 state.forget()
         if nth is None:
-            # Of this moment, and of the earliest that can be asked about, which moves windows back.
-            for asked in (ts, state.earliest if state.newest != NEVER else ts):
-                state.features(
-                    Request("v", ("a", "e", "new"), max(asked, micros(at(-DAY))))
-                )
+            state.features(Request("v", ("a", "e", "new"), ts))
+            # Asked about the earliest moment that can be, windows move back.
+            earliest = max(state.earliest, micros(at(-DAY)))
+            state.features(Request("v", ("a", "e", "new"), earliest))
             continue
         rows = slice(int(frame.offsets[nth]), int(frame.offsets[nth + 1]))
         asked = Request(users[frame.request_ids[nth]], tuple(frame.item_ids[rows]), ts)
