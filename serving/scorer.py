@@ -117,11 +117,10 @@ class Scorer:
         is_ad: NDArray[np.bool_] | None,
         explore: str | None,
     ) -> Explored:
-        declared = self.arrangement.exploration
-        if declared is None or explore is None:
+        if explore is None:
             return Explored(order, np.ones(len(order)))
         fixed = None if is_ad is None else is_ad[order]
-        return self.arrangement.explored(order, scores, fixed, declared.draw(explore))
+        return self.arrangement.explored(order, scores, fixed, explore)
 
 
 def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int64]:
