@@ -58,7 +58,7 @@ def test_a_server_that_breaks_its_contract_is_caught():
 
     run = fuzz(seed=1, examples=5, phases="fuzzing", app=without_status)
 
-    assert run.violations == 1, run.output[-3000:]
+    assert run.violations >= 1, run.output[-3000:]
 
 
 def test_the_examples_are_taken(service):

@@ -187,6 +187,24 @@ def test_only_one_piece_is_in_hand_at_a_time_and_errors_reach_who_asked():
     asyncio.run(many())
 
 
+def test_after_its_end_the_thread_is_gone_and_work_goes_on_in_another():
+    def threads():
+        return [thread for thread in threading.enumerate() if thread.name == "ranking"]
+
+    async def twice():
+        lanes = Lanes()
+        first = await lanes.take(threading.get_ident, 1)
+        (thread,) = [thread for thread in threads() if thread.ident == first]
+        lanes.close()
+        thread.join(5)
+        second = await lanes.take(threading.current_thread, 1)
+        lanes.close()
+        second.join(5)
+        return thread, second
+
+    assert not any(thread.is_alive() for thread in asyncio.run(twice()))
+
+
 def test_work_of_a_client_that_went_away_is_left_out():
     done = []
 
