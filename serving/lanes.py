@@ -137,6 +137,7 @@ class Lanes:
     def close(self) -> None:
         """End the worker thread once the piece in hand is done."""
         self._handed.put(None)
+        self._handed, self._thread = SimpleQueue(), None
 
     def _is_calm(self) -> bool:
         idle = not (self._busy or self._pieces[Lane.SMALL])
@@ -195,12 +196,14 @@ class Lanes:
     def _hand_over(self, job: _Job) -> None:
         """A bare queue: an executor's futures and locks would cost as much again as the hand-over."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="ranking", daemon=True)
+            self._thread = threading.Thread(
+                target=self._work, args=[self._handed], name="ranking", daemon=True
+            )
             self._thread.start()
         self._handed.put(job)
 
-    def _work(self) -> None:
-        while (job := self._handed.get()) is not None:
+    def _work(self, handed: SimpleQueue[_Job | None]) -> None:
+        while (job := handed.get()) is not None:
             result, error = None, None
             try:
                 result = job.work()

@@ -1,7 +1,7 @@
 """What the HTTP interface needs of the server behind it, and what it gets back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -70,6 +70,10 @@ class EventRows:
     def count(self) -> int:
         """Rows that could be read."""
         return sum(frame.height for frame in self.tables.values())
+
+    def as_sent(self, refused: RefusedRow) -> RefusedRow:
+        """A refusal of a row of a frame, with the number that its sender knows it by."""
+        return replace(refused, row=self.rows[refused.table][refused.row])
 
 
 class Status(StrEnum):

@@ -202,13 +202,13 @@ def _await_ready(
                 raise SluiceError(
                     f"the server ended, exit code {started.returncode}:\n{_tail(log)}"
                 )
-            if release := _ready(client):
+            if release := _ready(client, log):
                 return RunningServer(url, started.pid, release)
             time.sleep(_POLL_SECONDS)
     raise SluiceError(f"the server was not ready after {seconds:g} s:\n{_tail(log)}")
 
 
-def _ready(client: httpx.Client) -> str | None:
+def _ready(client: httpx.Client, log: IO[bytes]) -> str | None:
     """Digest of the release in service; None while the server starts."""
     try:
         answer = client.get("/readyz")
@@ -216,9 +216,8 @@ def _ready(client: httpx.Client) -> str | None:
         return None
     state = answer.json()
     if state["status"] == "refused":
-        raise IntegrityError(
-            f"the service refused its release: {state['error']['message']}"
-        )
+        message = state["error"]["message"]
+        raise IntegrityError(f"the service refused its release: {message}\n{_tail(log)}")
     return state["release"] if answer.status_code == httpx.codes.OK else None
 
 

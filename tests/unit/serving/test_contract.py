@@ -37,7 +37,7 @@ def check(name, content):
 
 
 def test_schemathesis_finds_no_server_error_and_no_violation():
-    run = fuzz(seed=1, examples=60, phases="examples,fuzzing")
+    run = fuzz(seed=1, examples=115, phases="examples,fuzzing")
 
     assert run.cases >= 300, run.output[-3000:]
     assert run.server_errors == 0, run.statuses
@@ -58,7 +58,7 @@ def test_a_server_that_breaks_its_contract_is_caught():
 
     run = fuzz(seed=1, examples=5, phases="fuzzing", app=without_status)
 
-    assert run.violations == 1, run.output[-3000:]
+    assert run.violations >= 1, run.output[-3000:]
 
 
 def test_the_examples_are_taken(service):
