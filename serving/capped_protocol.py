@@ -32,7 +32,7 @@ class CappedProtocol(HttpToolsProtocol):
     """Between two requests too: the next bytes begin a head."""
     _timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._start_timer()
 
