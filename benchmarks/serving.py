@@ -27,7 +27,8 @@ from benchmarks.timing import report
 from serving.processes import cpu_seconds, resident_mb, tree
 from serving.running import RunningServer
 
-COUNTED, WARM = 1_500, 200
+COUNTED, BATCHES, WARM = 500, 4, 200
+"""The cheapest batch counts: what else the machine does only ever adds to it."""
 CONNECTIONS = 4
 HALF_SECONDS, FAULT_SECONDS = 10.0, 8.0
 FAULT_RATE = 100.0
@@ -47,18 +48,21 @@ def place(server: RunningServer) -> tuple[str, int]:
 def cost(server: RunningServer, bodies: list[bytes]) -> dict[str, float]:
     """CPU milliseconds of a request, requests a second over a few connections, and memory."""
 
-    async def asking() -> tuple[float, float]:
-        await closed_loop(*place(server), bodies, CONNECTIONS, WARM)
+    async def batch() -> tuple[float, float]:
         before = cpu_seconds(server.pid)
         outcome, took = await closed_loop(*place(server), bodies, CONNECTIONS, COUNTED)
         if outcome.failed:
             raise RuntimeError(f"{outcome.failed} of {outcome.asked} requests failed")
         return cpu_seconds(server.pid) - before, took
 
-    cpu, took = asyncio.run(asking())
+    async def asking() -> list[tuple[float, float]]:
+        await closed_loop(*place(server), bodies, CONNECTIONS, WARM)
+        return [await batch() for _ in range(BATCHES)]
+
+    batches = asyncio.run(asking())
     return {
-        "cpu_ms": 1e3 * cpu / COUNTED,
-        "per_second": COUNTED / took,
+        "cpu_ms": 1e3 * min(cpu for cpu, _ in batches) / COUNTED,
+        "per_second": COUNTED / min(took for _, took in batches),
         "memory_mb": resident_mb(server.pid),
     }
 

@@ -54,7 +54,7 @@ class World:
         """Generate a feed, fit the surface's ranker over its features."""
         surface, tables = load_surface(ROOT / "surfaces" / f"{SURFACE}.toml"), _tables()
         replayed = replay(surface.features, FeedbackKind.CLICK, tables)
-        ranker = make_ranker("lambdamart", {"trees": TREES})
+        ranker = make_ranker("lambdamart", {"trees": TREES, "num_threads": 1})
         fitted = ranker.fit(replayed.frame, np.random.default_rng(1))
         if len(replayed.state.names) != FEATURES:
             raise RuntimeError(f"{len(replayed.state.names)} features, not {FEATURES}")

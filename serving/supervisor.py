@@ -9,12 +9,15 @@ import logging
 import os
 import resource
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from serving.head_limits import head_limits
 from serving.sandbox import environment
 from serving.trials import shared_trials
 from serving.waiting_child import WaitingChild
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 LOOPBACK = "127.0.0.1"
 WORKERS = "SLUICE_WORKERS"
@@ -95,7 +98,7 @@ def supervise(host: str, port: int, workers: int) -> None:
     server.serve(target_loader=_app, wrap_loader=False)
 
 
-def _app() -> Any:
+def _app() -> "ASGIApp":
     """Made in the worker; granian's own loader would put the current folder before our code."""
     from serving.lean import LeanApp
 
