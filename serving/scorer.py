@@ -69,7 +69,7 @@ class Scorer:
                 f"{unfit} scores of {len(scores)} are not finite, so there is no order"
             )
         order = self._order(request, scores, revenue)
-        return Ranking(scores, order, _matrix_digest(features))
+        return Ranking(scores, order, matrix_digest(features))
 
     def _order(
         self, request: Request, scores: NDArray[np.float64], revenue: Revenue | None
@@ -91,5 +91,5 @@ def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int
     return order[: organic[-1] + 1] if len(organic) else order[:0]
 
 
-def _matrix_digest(features: NDArray[np.float32]) -> str:
+def matrix_digest(features: NDArray[np.float32]) -> str:
     return hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()

@@ -1,0 +1,160 @@
+"""What a release answered, answered again: with what its state knew then, and with everything.
+
+A process's state took the feed up to a position before each request. The same pushes before the
+same requests, in their order, give the same features and scores bit for bit, or it was not this
+release, this feed or this code that answered.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.golden import same_bits
+from serving.parity_feed import Feed
+from serving.prediction import Prediction
+from serving.scorer import Scorer, matrix_digest
+from sluice.errors import DataError, StaleState
+from sluice.features.state import FeatureState, Request
+
+BLOCK = 512
+"""Answers whose features are held and scored together."""
+
+
+@dataclass(frozen=True)
+class LoggedAnswer:
+    """A prediction with the process that gave it and its number there."""
+
+    process: str
+    sequence: int
+    prediction: Prediction
+
+    @property
+    def name(self) -> str:
+        """How a report names it; unlike its request id it says nothing of anybody."""
+        return f"{self.process}:{self.sequence}"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer, computed again."""
+
+    answer: LoggedAnswer
+    known: NDArray[np.float32] | None
+    """[candidates, features] with what was known then; None where the state refuses the request."""
+    identical: bool
+    """Features and scores are those that were served, bit for bit."""
+    complete: NDArray[np.float32] | None
+    """[candidates, features] with everything that was available by then, whenever it came."""
+    scores: NDArray[np.float64]
+    """[candidates] of `complete`; empty without it."""
+
+
+class Recomputation:
+    """One release in one process, from its own state on; an answer at a time, in their order."""
+
+    def __init__(self, scorer: Scorer, feed: Feed) -> None:
+        """Copies the state twice and leaves the scorer as it was.
+
+        Args:
+            scorer: of the release, its golden requests repeated, as when it came into service.
+            feed: what its state takes, `Feed.since` the end of its snapshot.
+        """
+        self._ranker = scorer.ranker
+        self._known, self._complete = scorer.state.copy(), scorer.state.copy()
+        self._feed, self._position = feed, 0
+        self._complete.push(feed.whole())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._known.names
+
+    @property
+    def late(self) -> int:
+        """Events that came after the state had passed their time."""
+        return self._known.late
+
+    def blocks(self, logged: Sequence[LoggedAnswer]) -> Iterator[list[Answered]]:
+        """Compute answers again, each once, a block of them at a time as they are ready.
+
+        What is held at a time is a block, and the answers that came before one of an earlier time.
+
+        Args:
+            logged: of one process and release, by sequence.
+        """
+        times = np.array([each.prediction.ts for each in logged], np.int64)
+        # Everything may be asked for in the order of time only: up to the least that is to come.
+        ahead = np.minimum.accumulate(times[::-1])[::-1]
+        waiting: list[Answered] = []
+        for first in range(0, len(logged), BLOCK):
+            end = min(first + BLOCK, len(logged))
+            waiting.extend(self._as_known(logged[first:end]))
+            waiting.sort(key=lambda each: each.answer.prediction.ts)
+            before = ahead[end] if end < len(logged) else None
+            ready = [
+                each
+                for each in waiting
+                if before is None or each.answer.prediction.ts <= before
+            ]
+            del waiting[: len(ready)]
+            yield from (
+                self._completed(ready[begin : begin + BLOCK])
+                for begin in range(0, len(ready), BLOCK)
+            )
+
+    def _as_known(self, logged: Sequence[LoggedAnswer]) -> list[Answered]:
+        features = [self._then(each.prediction) for each in logged]
+        scores = self._scores(features)
+        return [
+            Answered(each, known, _identical(each.prediction, known, score), None, _NONE)
+            for each, known, score in zip(logged, features, scores, strict=True)
+        ]
+
+    def _completed(self, answers: Sequence[Answered]) -> list[Answered]:
+        features = [_features(self._complete, each.answer.prediction) for each in answers]
+        rows = zip(answers, features, self._scores(features), strict=True)
+        return [
+            replace(each, complete=complete, scores=scores)
+            for each, complete, scores in rows
+        ]
+
+    def _then(self, prediction: Prediction) -> NDArray[np.float32] | None:
+        """Features with the batches that the state had taken before the request."""
+        if prediction.feed_position > self._position:
+            self._known.push(self._feed.between(self._position, prediction.feed_position))
+            self._position = prediction.feed_position
+        return _features(self._known, prediction)
+
+    def _scores(
+        self, features: Sequence[NDArray[np.float32] | None]
+    ) -> list[NDArray[np.float64]]:
+        """Scores of each matrix; a ranker gives a row the same score in whatever company."""
+        rows = [each for each in features if each is not None]
+        if not rows:
+            return [_NONE] * len(features)
+        flat = self._ranker.score(np.concatenate(rows))
+        sizes = [0 if each is None else len(each) for each in features]
+        return np.split(flat, np.cumsum(sizes)[:-1])
+
+
+_NONE = np.zeros(0)
+
+
+def _features(state: FeatureState, asked: Prediction) -> NDArray[np.float32] | None:
+    request = Request(asked.user_id, asked.candidates, asked.ts, asked.context)
+    try:
+        return state.features(request)
+    except (StaleState, DataError):
+        # It was answered then, so this is another state than answered: the answer is not identical.
+        return None
+
+
+def _identical(
+    asked: Prediction, features: NDArray[np.float32] | None, scores: NDArray[np.float64]
+) -> bool:
+    return (
+        features is not None
+        and matrix_digest(features) == asked.features_digest
+        and same_bits(asked.scores, scores)
+    )
