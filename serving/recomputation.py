@@ -5,8 +5,10 @@ same requests, in their order, give the same features and scores bit for bit, or
 release, this feed or this code that answered.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,15 @@ class LoggedAnswer:
     def name(self) -> str:
         """How a report names it; unlike its request id it says nothing of anybody."""
         return f"{self.process}:{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A request that is not computed again, but moved the state on."""
+
+    ts: int
+    position: int
+    """Newest batch that was pushed before it."""
 
 
 @dataclass(frozen=True)
@@ -73,30 +84,33 @@ class Recomputation:
     @property
     def late(self) -> int:
         """Events that came after the state had passed their time."""
-        return self._known.late
+        return 0
 
-    def blocks(self, logged: Sequence[LoggedAnswer]) -> Iterator[list[Answered]]:
+    def go_past(self, earlier: Iterable[Passed]) -> None:
+        """Let the state count what it had counted before the window, request by request."""
+        for each in earlier:
+            self._push(each.position)
+            self._known.advance(each.ts)
+
+    def blocks(
+        self, logged: Iterable[LoggedAnswer], times: NDArray[np.int64]
+    ) -> Iterator[list[Answered]]:
         """Compute answers again, each once, a block of them at a time as they are ready.
 
         What is held at a time is a block, and the answers that came before one of an earlier time.
 
         Args:
             logged: of one process and release, by sequence.
+            times: [answers] µs, of the same.
         """
-        times = np.array([each.prediction.ts for each in logged], np.int64)
         # Everything may be asked for in the order of time only: up to the least that is to come.
-        ahead = np.minimum.accumulate(times[::-1])[::-1]
-        waiting: list[Answered] = []
-        for first in range(0, len(logged), BLOCK):
-            end = min(first + BLOCK, len(logged))
-            waiting.extend(self._as_known(logged[first:end]))
-            waiting.sort(key=lambda each: each.answer.prediction.ts)
-            before = ahead[end] if end < len(logged) else None
-            ready = [
-                each
-                for each in waiting
-                if before is None or each.answer.prediction.ts <= before
-            ]
+        ahead = np.append(np.minimum.accumulate(times[::-1])[::-1], _LAST)
+        answers, waiting, end = iter(logged), list[Answered](), 0
+        while block := list(islice(answers, BLOCK)):
+            end += len(block)
+            waiting.extend(self._as_known(block))
+            waiting.sort(key=_time)
+            ready = waiting[: bisect_right(waiting, ahead[end], key=_time)]
             del waiting[: len(ready)]
             yield from (
                 self._completed(ready[begin : begin + BLOCK])
@@ -121,10 +135,13 @@ class Recomputation:
 
     def _then(self, prediction: Prediction) -> NDArray[np.float32] | None:
         """Features with the batches that the state had taken before the request."""
-        if prediction.feed_position > self._position:
-            self._known.push(self._feed.between(self._position, prediction.feed_position))
-            self._position = prediction.feed_position
+        self._push(prediction.feed_position)
         return _features(self._known, prediction)
+
+    def _push(self, position: int) -> None:
+        if position > self._position:
+            self._known.push(self._feed.between(self._position, position))
+            self._position = position
 
     def _scores(
         self, features: Sequence[NDArray[np.float32] | None]
@@ -139,6 +156,11 @@ class Recomputation:
 
 
 _NONE = np.zeros(0)
+_LAST = np.iinfo(np.int64).max
+
+
+def _time(answered: Answered) -> int:
+    return answered.answer.prediction.ts
 
 
 def _features(state: FeatureState, asked: Prediction) -> NDArray[np.float32] | None:

@@ -109,16 +109,22 @@ class Server:
     """One process that serves one release."""
 
     def __init__(
-        self, scorer: Scorer, feed: Feed, process: str = "1-a", release: str = RELEASE
+        self,
+        scorer: Scorer,
+        feed: Feed,
+        process: str = "1-a",
+        release: str = RELEASE,
+        late: bool = False,
     ) -> None:
         self._scorer = replace(scorer, state=scorer.state.copy())
         self._feed, self._position = feed, 0
         self._process, self._release, self._sequence = process, release, 0
 
     def push(self, position: int) -> None:
-        """Bring the state up to a batch."""
-        self._scorer.state.push(self._feed.between(self._position, position))
-        self._position = max(position, self._position)
+        """Bring the state up to a batch; it never goes back."""
+        if position > self._position:
+            self._scorer.state.push(self._feed.between(self._position, position))
+            self._position = position
 
     def answer(self, name: str, request: Request) -> LoggedAnswer:
         """Rank, and log it with its features."""

@@ -1,0 +1,74 @@
+"""Parity of a window: every release that answered in it, asked again of its own bytes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from serving.delays import event_delays, spread_of
+from serving.parity_feed import Feed
+from serving.parity_log import read_feed
+from serving.parity_quality import labels_of
+from serving.recomputation import Recomputation
+from serving.release import LoadedRelease, open_release
+from serving.release_tally import ReleaseTally
+from serving.served_answers import Group, ServedAnswers, earlier_requests
+from sluice.data.batch import Superseded
+from sluice.data.event_log import EventLog
+from sluice.data.schema import FeedbackKind
+from sluice.errors import IntegrityError, NotFound
+from sluice.metrics.parity_report import NAMED, EventDelay, ParityReport, ReleaseParity
+
+_SECOND = 1e6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where what was served lies."""
+
+    surface: str
+    predictions: Path
+    """Folder of the surface's prediction log."""
+    releases: Path
+    log: EventLog
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which answers are computed again."""
+
+    start: int
+    """µs, like `end`, which is not part of the window."""
+    end: int
+    label: FeedbackKind
+
+
+def measure(place: Place, asked: Asked, measured_at: datetime) -> ParityReport:
+    """Compute a window's answers again, release by release.
+
+    Args:
+        place: where they lie.
+        asked: which.
+        measured_at: now, UTC.
+    """
+    served = ServedAnswers.read(place.predictions, asked.start, asked.end)
+    measured = [_of_release(place, asked, served, each) for each in served.releases()]
+    seen = served.frame
+    return ParityReport(
+        surface=place.surface,
+        start=_moment(asked.start),
+        end=_moment(asked.end),
+        measured_at=measured_at,
+        releases=tuple(parity for parity, _ in measured),
+        lost=served.lost,
+        # Each release takes what it does not know: the oldest of them has met all of the window.
+        delays=measured[0][1] if measured else (),
+        state_age=spread_of(_ages(seen)),
+        unknown_items=_share(
+            seen["unknown_items"].sum(), seen["candidates"].list.len().sum()
+        ),
+        unknown_users=_share(seen["unknown_user"].sum(), len(seen)),
+    )
