@@ -1,26 +1,14 @@
 """Parity of a window: every release that answered in it, asked again of its own bytes."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
-from serving.delays import event_delays, spread_of
-from serving.parity_feed import Feed
-from serving.parity_log import read_feed
-from serving.parity_quality import labels_of
-from serving.recomputation import Recomputation
-from serving.release import LoadedRelease, open_release
-from serving.release_tally import ReleaseTally
-from serving.served_answers import Group, ServedAnswers, earlier_requests
-from sluice.data.batch import Superseded
+from serving.delays import spread_of
+from serving.served_answers import ServedAnswers
 from sluice.data.event_log import EventLog
 from sluice.data.schema import FeedbackKind
-from sluice.errors import IntegrityError, NotFound
-from sluice.metrics.parity_report import NAMED, EventDelay, ParityReport, ReleaseParity
+from sluice.metrics.parity_report import ParityReport
 
 _SECOND = 1e6
 

@@ -18,7 +18,7 @@ from serving.parity_feed import Feed
 from serving.prediction import Prediction
 from serving.scorer import Scorer, matrix_digest
 from sluice.errors import DataError, StaleState
-from sluice.features.state import FeatureState, Request
+from sluice.features.state import FeatureState, Late, Request
 
 BLOCK = 512
 """Answers whose features are held and scored together."""
@@ -75,16 +75,14 @@ class Recomputation:
         self._ranker = scorer.ranker
         self._known, self._complete = scorer.state.copy(), scorer.state.copy()
         self._feed, self._position = feed, 0
-        self._complete.push(feed.whole())
+        self.late = 0
+        """Events and facts that came after the state had passed their time."""
+        # None is late here: all of them come before the first request.
+        self._complete.push(feed.whole(), Late.COUNT)
 
     @property
     def names(self) -> tuple[str, ...]:
         return self._known.names
-
-    @property
-    def late(self) -> int:
-        """Events that came after the state had passed their time."""
-        return 0
 
     def go_past(self, earlier: Iterable[Passed]) -> None:
         """Let the state count what it had counted before the window, request by request."""
@@ -140,7 +138,10 @@ class Recomputation:
 
     def _push(self, position: int) -> None:
         if position > self._position:
-            self._known.push(self._feed.between(self._position, position))
+            pushed = self._known.push(
+                self._feed.between(self._position, position), Late.COUNT
+            )
+            self.late += pushed.late + pushed.late_facts
             self._position = position
 
     def _scores(

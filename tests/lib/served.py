@@ -16,7 +16,7 @@ from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
-from sluice.features.state import Request
+from sluice.features.state import Late, Request
 from sluice.rankers import make_ranker
 
 CONFIG = FeedConfig(
@@ -109,12 +109,7 @@ class Server:
     """One process that serves one release."""
 
     def __init__(
-        self,
-        scorer: Scorer,
-        feed: Feed,
-        process: str = "1-a",
-        release: str = RELEASE,
-        late: bool = False,
+        self, scorer: Scorer, feed: Feed, process: str = "1-a", release: str = RELEASE
     ) -> None:
         self._scorer = replace(scorer, state=scorer.state.copy())
         self._feed, self._position = feed, 0
@@ -123,7 +118,8 @@ class Server:
     def push(self, position: int) -> None:
         """Bring the state up to a batch; it never goes back."""
         if position > self._position:
-            self._scorer.state.push(self._feed.between(self._position, position))
+            tables = self._feed.between(self._position, position)
+            self._scorer.state.push(tables, Late.COUNT)
             self._position = position
 
     def answer(self, name: str, request: Request) -> LoggedAnswer:
