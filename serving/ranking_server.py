@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.prediction_log import LogCounts, Prediction, PredictionLog
+from serving.prediction import Prediction
+from serving.prediction_log import LogCounts, PredictionLog
 from serving.release import LoadedRelease, open_release
 from serving.request import RankRequest, Rejected
 from serving.sandbox import DEFAULT_LIMITS, Limits
@@ -100,7 +101,9 @@ class RankingServer:
             raise Rejected(503, "no release is in service yet; /readyz says when one is")
         request = self._request(asked, serving)
         try:
-            ranking = serving.release.scorer.rank(request, asked.revenue)
+            ranking = serving.release.scorer.rank(
+                request, asked.revenue, explore=request_id
+            )
         except (StaleState, DataError) as error:
             raise Rejected(422, f"the request does not fit the release: {error}") from error
         self.telemetry.candidates += len(request.item_ids)
@@ -180,15 +183,18 @@ class RankingServer:
 def _prediction(
     request: Request, request_id: str, ranking: Ranking, release: str
 ) -> Prediction:
-    order = ranking.order.tolist()
     return Prediction(
         request_id=request_id,
         ts=request.ts,
         user_id=request.user_id,
-        item_ids=tuple(request.item_ids[row] for row in order),
-        positions=tuple(range(1, len(order) + 1)),
-        scores=tuple(ranking.scores[ranking.order].tolist()),
-        propensities=(1.0,) * len(order),
-        features_digest=ranking.features_digest,
+        candidates=request.item_ids,
+        scores=tuple(ranking.scores.tolist()),
+        order=tuple(ranking.order.tolist()),
+        propensities=tuple(ranking.propensities.tolist()),
         release=release,
+        features_digest=ranking.features_digest,
+        context={
+            name: tuple(value) if isinstance(value, Sequence) else value
+            for name, value in request.context.items()
+        },
     )

@@ -25,6 +25,7 @@ from sluice.errors import ConfigError, NotFound
 from sluice.features.plan import compile_plan
 from sluice.features.spec import FeatureSpec, PositiveDuration
 from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
+from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
 from sluice.rankers.search import RANGES, SearchSpec
@@ -161,6 +162,8 @@ class Surface(_Declared):
     ranker: RankerSpec = RankerSpec()
     mechanisms: tuple[MechanismSpec, ...] = Field(default=(), strict=False)
     """What turns scores into an order, in the order of application; none: by score."""
+    exploration: ExplorationSpec | None = None
+    """Which slots of live answers are filled by chance; none: no chance."""
     gates: GateSpec = GateSpec()
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
@@ -221,7 +224,9 @@ class Surface(_Declared):
     @property
     def training_digest(self) -> str:
         """Digest of what a candidate's bytes depend on: another gate or schedule is no other model."""
-        return self._digest("name", "data", "features", "ranker", "mechanisms")
+        return self._digest(
+            "name", "data", "features", "ranker", "mechanisms", "exploration"
+        )
 
     @property
     def candidate_digest(self) -> str:
@@ -231,7 +236,9 @@ class Surface(_Declared):
     @property
     def declaration(self) -> dict[str, Any]:
         """What a candidate is declared to be, as JSON; `candidate_digest` is its digest."""
-        return self._part("name", "data", "features", "ranker", "mechanisms", "gates")
+        return self._part(
+            "name", "data", "features", "ranker", "mechanisms", "exploration", "gates"
+        )
 
     @property
     def checks_digest(self) -> str:
@@ -242,7 +249,10 @@ class Surface(_Declared):
         return json_digest(self._part(*parts))
 
     def _part(self, *parts: str) -> dict[str, Any]:
-        return self.model_dump(mode="json", include=set(parts))
+        # What is declared by few is part of a digest only where it is declared: the digests of all
+        # others stay what they were.
+        silent = {"exploration"} if self.exploration is None else set()
+        return self.model_dump(mode="json", include=set(parts) - silent)
 
 
 def surface_path(folder: Path, name: str) -> Path:

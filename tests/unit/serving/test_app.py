@@ -337,8 +337,10 @@ def test_every_answer_is_logged_as_it_was_given(pristine, tmp_path):
     first, second = read_predictions(tmp_path / "for_you").predictions
 
     assert (first.request_id, first.user_id, first.ts) == ("one", "user1", END)
-    assert list(first.item_ids) == [item["item_id"] for item in answer["items"]]
-    assert list(first.scores) == [item["score"] for item in answer["items"]]
-    assert (first.positions, first.propensities) == ((1, 2, 3), (1.0, 1.0, 1.0))
+    assert list(first.candidates) == GOOD["candidates"]
+    assert [(first.candidates[row], first.scores[row]) for row in first.order] == [
+        (item["item_id"], item["score"]) for item in answer["items"]
+    ]
+    assert first.propensities == (1.0, 1.0, 1.0)
     assert (first.release, len(first.features_digest)) == (pristine.name, 64)
-    assert (second.ts, second.item_ids) == (END + 5, ())
+    assert (second.ts, second.candidates) == (END + 5, ())
