@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Signer:
 
 @dataclass(frozen=True)
 class SignedPointer:
-    """Hears of champion moves: signs the release, then points to it."""
+    """Hears of champion moves: signs the release, then points to it by a signed pointer."""
 
     signer: Signer
     pointer: PointerReceiver
@@ -78,7 +78,7 @@ class SignedPointer:
     def deliver(self, row: OutboxRow) -> None:
         """Sign and point; whoever is killed in between does both again."""
         self.signer.ensure_signed(row.surface, row.version, row.release)
-        self.pointer.deliver(row)
+        replace(self.pointer, keys=self.signer.keys).deliver(row)
 
 
 def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:

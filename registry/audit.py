@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from registry.keys import KeyRing
 from registry.pointer import read_pointer
 from registry.promotion import history
 from registry.states import SERVING
@@ -13,7 +14,11 @@ from sluice.store.records import Champion, LedgerRow, Position
 
 
 def audit(
-    store: Store, *, pointers: Path | None = None, heads: Sequence[Head] = ()
+    store: Store,
+    *,
+    pointers: Path | None = None,
+    heads: Sequence[Head] = (),
+    keys: KeyRing | None = None,
 ) -> list[str]:
     """What does not agree, one sentence each; empty where everything does.
 
@@ -22,6 +27,7 @@ def audit(
         pointers: folder of the serving pointers, where they are to be compared.
         heads: ledger heads that were exported earlier; without them a ledger that was truncated,
             rewritten whole or put back from a backup cannot be told from an untouched one.
+        keys: whose signature the pointers need, where any was ever trusted.
     """
     rows = store.find(LedgerRow)
     problems = verify(rows, *heads)
@@ -33,7 +39,7 @@ def audit(
         problems += _against_ledger(store, champion)
         problems += _against_positions(store, champion)
         if pointers:
-            problems += _against_pointer(pointers, champion)
+            problems += _against_pointer(pointers, champion, keys)
     return problems
 
 
@@ -56,9 +62,11 @@ def _against_positions(store: Store, champion: Champion) -> Iterator[str]:
         yield f"{champion.surface}: version {champion.version} serves, but {serving} stand as champion"
 
 
-def _against_pointer(folder: Path, champion: Champion) -> Iterator[str]:
+def _against_pointer(
+    folder: Path, champion: Champion, keys: KeyRing | None
+) -> Iterator[str]:
     try:
-        pointer = read_pointer(folder, champion.surface)
+        pointer = read_pointer(folder, champion.surface, keys)
     except IntegrityError as error:
         yield str(error)
         return

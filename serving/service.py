@@ -44,12 +44,11 @@ class RankingService:
 
     def __init__(self) -> None:
         settings = load_settings(os.environ)
+        keys = KeyRing(settings.keys)
         source = source_from(
-            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES
+            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES, keys
         )
-        trust = Trust(
-            KeyRing(settings.keys), settings.signatures, settings.require_signature
-        )
+        trust = Trust(keys, settings.signatures, settings.require_signature)
         self.server = RankingServer(source, settings.predictions, _now, trust=trust)
 
     @bentoml.on_startup

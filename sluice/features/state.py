@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.data.durations import microseconds
+from sluice.data.files import Files
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, StaleState
 from sluice.features import kernel, state_file
@@ -204,13 +205,14 @@ class FeatureState:
         state_file.save(self, folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+    def load(cls, source: Path | Files) -> Self:
+        """Make of what `save` wrote, its folder or the bytes of its files, the state that was saved.
 
         Raises:
             IntegrityError: a file is missing or is not what `save` writes.
         """
-        meta, arrays, ids = state_file.read(folder)
+        files = Files.of(source, state_file.FILES)
+        meta, arrays, ids = state_file.read(files)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
         state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
         state_file.restore(state, arrays)

@@ -3,6 +3,7 @@
 The same state gives the same bytes, so that a release can be named by its digest.
 """
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sluice.data.digest import file_digest
+from sluice.data.digest import bytes_digest, file_digest
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.features.counters import (
     BORN,
@@ -106,42 +108,38 @@ def _codes(state: "FeatureState", key: str) -> int:
 
 
 def read(
-    folder: Path,
+    files: Files,
 ) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, list[str | None]]]:
     """Meta, arrays and ids as `save` wrote them.
 
     Raises:
         IntegrityError: a file is missing, of another format or damaged.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise IntegrityError(f"feature state {folder}: no {', '.join(missing)}")
+    if missing := [name for name in FILES if name not in files.contents]:
+        raise IntegrityError(f"feature state {files.source}: no {', '.join(missing)}")
     try:
-        meta = _meta(folder)
-        ids = orjson.loads((folder / "ids.json").read_bytes())
-        # Opened here: NumPy leaves its own handle open where the archive is no archive.
-        with (
-            (folder / "state.npz").open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
+        meta = _meta(files)
+        ids = orjson.loads(files.read("ids.json"))
+        packed_arrays = io.BytesIO(files.read("state.npz"))
+        with np.load(packed_arrays, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise IntegrityError(f"feature state {folder}: damaged: {error}") from error
+        raise IntegrityError(f"feature state {files.source}: damaged: {error}") from error
     return meta, arrays, ids
 
 
-def _meta(folder: Path) -> dict[str, Any]:
-    meta = json.loads((folder / "state.json").read_text())
+def _meta(files: Files) -> dict[str, Any]:
+    meta = json.loads(files.read("state.json"))
     if meta.get("format") != FORMAT:
         raise IntegrityError(
-            f"feature state {folder}: format {meta.get('format')}, this version reads {FORMAT}; "
+            f"feature state {files.source}: format {meta.get('format')}, this version reads {FORMAT}; "
             "fit again, or read it with the version that wrote it"
         )
     for name, expected in meta["digests"].items():
-        found = file_digest(folder / name)
+        found = bytes_digest(files.read(name))
         if found != expected:
             raise IntegrityError(
-                f"feature state {folder}: {name} is damaged: digest {found}, expected {expected}"
+                f"feature state {files.source}: {name} is damaged: digest {found}, expected {expected}"
             )
     return meta
 
