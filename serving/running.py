@@ -148,7 +148,9 @@ def _ready(client: httpx.Client) -> str | None:
         return None
     state = answer.json()
     if state["status"] == "refused":
-        raise IntegrityError(f"the service refused its release: {state['error']}")
+        raise IntegrityError(
+            f"the service refused its release: {state['error']['message']}"
+        )
     return state["release"] if answer.status_code == httpx.codes.OK else None
 
 

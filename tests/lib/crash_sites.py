@@ -256,21 +256,23 @@ def served(site: Site, surface: str) -> str | None:
     import httpx
 
     from serving.app import ranking_app
+    from serving.served_release import ServedRelease
 
     server = a_server(site, surface)
 
     async def ask() -> httpx.Response:
         await server.look()
-        transport = httpx.ASGITransport(app=ranking_app(lambda: server))
+        transport = httpx.ASGITransport(app=ranking_app(lambda: ServedRelease(server)))
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as web:
             answer = await web.get("/readyz")
         await server.stop()
         return answer
 
     body = asyncio.run(ask()).json()
-    if "has no champion yet" in body.get("error", ""):
+    # Why it refuses stands in the server alone: over HTTP there are no paths.
+    if "has no champion yet" in server.refusal:
         return None
-    return body.get("refused") or body.get("error") or body["release"]
+    return server.refusal or body["release"]
 
 
 def a_server(site: Site, surface: str):
