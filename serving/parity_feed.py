@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from sluice.data.part_keys import AVAILABLE
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
 
@@ -17,12 +18,7 @@ POSITION, ACCEPTED, LIVE = "feed_position", "feed_accepted", "feed_live"
 
 def availability(table: str) -> pl.Expr:
     """µs since when a row may be known, without any embargo."""
-    moment = {
-        "exposures": pl.col("ts"),
-        "feedback": pl.max_horizontal("ts", "received_ts"),
-        "items": pl.col("valid_from"),
-    }[table]
-    return moment.dt.timestamp("us")
+    return AVAILABLE[table].dt.timestamp("us")
 
 
 @dataclass(frozen=True)
@@ -42,14 +38,6 @@ class Feed:
         return Feed(
             _each(
                 lambda table, frame: frame.filter(availability(table) >= until), self.rows
-            )
-        )
-
-    def before(self, moment: int) -> "Feed":
-        """What was available before a moment (µs), whenever it came."""
-        return Feed(
-            _each(
-                lambda table, frame: frame.filter(availability(table) < moment), self.rows
             )
         )
 

@@ -1,19 +1,16 @@
 """The event log as a release's states took it: what was there at a position, then batch by batch."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed
+from sluice.data.batch import Batch, micros
 from sluice.data.event_log import EventLog
 from sluice.data.frames import empty_frame
 from sluice.data.known_rows import KEYS
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
-
-if TYPE_CHECKING:
-    from sluice.data.batch import Batch
 
 
 def read_feed(log: EventLog, surface: str, until: int, position: int) -> Feed:
@@ -55,10 +52,9 @@ def read_feed(log: EventLog, surface: str, until: int, position: int) -> Feed:
     return Feed.of(LogTables(**rows)).since(until)
 
 
-def _of_table(batch: "Batch", surface: str, table: str) -> pl.DataFrame:
+def _of_table(batch: Batch, surface: str, table: str) -> pl.DataFrame:
     frame = getattr(batch.for_surface(surface), table)
-    accepted = int(batch.accepted_at.timestamp() * 1e6)
-    return _of_batch(frame, batch.position, accepted, live=batch.live)
+    return _of_batch(frame, batch.position, micros(batch.accepted_at), live=batch.live)
 
 
 def _of_batch(

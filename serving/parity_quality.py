@@ -65,11 +65,10 @@ class Quality:
             [np.array(each.answer.prediction.scores) for each, _ in pairs]
         )
         complete = np.concatenate([each.scores for each, _ in pairs])
-        results = (evaluate(scores, frame, (METRIC,)) for scores in (served, complete))
+        ours, theirs = (evaluate(scores, frame, (METRIC,)) for scores in (served, complete))
+        rng = np.random.default_rng(_SEED)
         try:
-            return compare(
-                *results, frame.users, METRIC.name, rng=np.random.default_rng(_SEED)
-            )
+            return compare(ours, theirs, frame.users, METRIC.name, rng=rng)
         except TooLittleData:
             return None
 

@@ -1,6 +1,6 @@
 """What the prediction log holds of a window: whose answers they are, and what came before them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +14,20 @@ from serving.recomputation import LoggedAnswer, Passed
 from sluice.data.digest import json_digest
 
 _DAY = 86_400_000_000
-_PASSED = ("process", "sequence", "release", "ts", "feed_position")
+_PLACE = ("process", "sequence", "release", "arm", "ts", "feed_position")
+_LIFE = ("process", "arm", "life")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Answers of one release in one process, by sequence."""
+    """Answers from one state: of one release, from its coming into service in a process on."""
 
+    release: str
     process: str
     earlier: tuple[Passed, ...]
     """What it was asked before the window, for that moved its state on."""
     rows: pl.DataFrame
+    """The answers, by sequence."""
 
     @property
     def times(self) -> NDArray[np.int64]:
@@ -34,8 +37,7 @@ class Group:
     @property
     def position(self) -> int:
         """Newest batch before its earliest request."""
-        first = self.rows["feed_position"][0]
-        return min((first, *(each.position for each in self.earlier[:1])))
+        return self.earlier[0].position if self.earlier else self.rows["feed_position"][0]
 
     def answers(self) -> Iterator[LoggedAnswer]:
         """One by one: a day of them as values is more than fits into memory."""
@@ -75,21 +77,24 @@ class ServedAnswers:
         first = self.frame.group_by("release").agg(pl.col("ts").min())
         return first.sort("ts", "release")["release"].to_list()
 
-    def groups(
-        self, release: str, earlier: Mapping[str, tuple[Passed, ...]]
-    ) -> tuple[Group, ...]:
-        """Of one release, a process each.
+    def groups(self, earlier: pl.DataFrame) -> tuple[Group, ...]:
+        """The answers by the states that gave them; a release that comes back has another state.
 
         Args:
-            release: its digest.
-            earlier: by process, what it was asked of this release before the window.
+            earlier: places of what was answered before, as `earlier_places` gives them.
         """
-        own = self.frame.filter(pl.col("release") == release).sort("process", "sequence")
-        by_process = own.partition_by("process", as_dict=True, maintain_order=True)
-        return tuple(
-            Group(process, earlier.get(process, ()), rows)
-            for (process,), rows in by_process.items()
+        places = pl.concat([earlier, self.frame.select(_PLACE)]).sort("process", "sequence")
+        before = pl.col("release").shift().over("process", "arm")
+        came = (pl.col("release") != before).fill_null(value=False)
+        lives = places.with_columns(
+            came.cum_sum().over("process", "arm").alias("life")
+        ).partition_by(_LIFE, as_dict=True, maintain_order=True)
+        rows = self.frame.sort("sequence")
+        found = (
+            _group(str(process), own, rows)
+            for (process, *_), own in sorted(lives.items(), key=lambda each: each[0])
         )
+        return tuple(each for each in found if len(each.rows))
 
 
 def newest_answer(folder: Path, now: int) -> int | None:
@@ -102,36 +107,39 @@ def newest_answer(folder: Path, now: int) -> int | None:
     for since in (now - 2 * _DAY, None):
         times = read_predictions(folder, since).frame["ts"]
         if len(times):
-            return int(times.dt.timestamp("us").max())  # pyright: ignore[reportArgumentType]
+            return int(times.dt.timestamp("us").to_numpy().max())
     return None
 
 
-def earlier_requests(
-    folder: Path, release: str, since: int, start: int
-) -> dict[str, tuple[Passed, ...]]:
-    """By process, what it was asked of a release from `since` (µs) up to `start`, by sequence.
+def earlier_places(
+    folder: Path, processes: pl.Series, since: int, start: int
+) -> pl.DataFrame:
+    """Where some processes' answers stand that were given from `since` (µs) up to `start`.
 
     A day at a time, for no more is kept of an answer than its place.
     """
-    days = range(since, start, _DAY)
-    parts = [
-        read_predictions(folder, day, min(day + _DAY, start))
-        .frame.filter(pl.col("release") == release)
-        .select(_PASSED)
-        for day in days
-    ]
-    if not parts:
-        return {}
-    rows = pl.concat(parts).sort("process", "sequence")
-    by_process = rows.partition_by("process", as_dict=True, maintain_order=True)
-    return {
-        process: tuple(
-            Passed(ts, position)
-            for ts, position in zip(
-                own["ts"].dt.timestamp("us").to_list(),
-                own["feed_position"].to_list(),
-                strict=True,
-            )
+    parts = [read_predictions(folder, 0, 0).frame.select(_PLACE)]
+    for day in range(since, start, _DAY):
+        frame = read_predictions(folder, day, min(day + _DAY, start)).frame
+        parts.append(
+            frame.filter(pl.col("process").is_in(processes.implode())).select(_PLACE)
         )
-        for (process,), own in by_process.items()
-    }
+    return pl.concat(parts)
+
+
+def _group(process: str, places: pl.DataFrame, rows: pl.DataFrame) -> Group:
+    """Of one life; `rows` are all answers of the window, by sequence."""
+    own = rows.join(
+        places.select("process", "sequence"), on=("process", "sequence"), how="semi",
+        maintain_order="left",
+    )  # fmt: skip
+    first = own["sequence"][0] if len(own) else None
+    before = places.filter(pl.col("sequence") < first) if len(own) else places.clear()
+    passed = zip(
+        before["ts"].dt.timestamp("us").to_list(),
+        before["feed_position"].to_list(),
+        strict=True,
+    )
+    return Group(
+        places["release"][0], process, tuple(Passed(*each) for each in passed), own
+    )

@@ -55,7 +55,7 @@ def times(logged: list[LoggedAnswer]) -> np.ndarray:
 
 
 def altered(answer: LoggedAnswer, **changes) -> LoggedAnswer:
-    return replace(answer, prediction=replace(answer.prediction, **changes))
+    return replace(answer, prediction=answer.prediction._replace(**changes))
 
 
 def unlike(ours: list[LoggedAnswer], theirs: list[LoggedAnswer]) -> tuple[str, ...]:
