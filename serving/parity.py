@@ -16,7 +16,6 @@ from serving.release import LoadedRelease, open_release
 from serving.release_tally import ReleaseTally
 from serving.served_answers import Group, ServedAnswers, earlier_places
 from sluice.data.batch import Superseded
-from sluice.data.durations import microseconds
 from sluice.data.event_log import EventLog
 from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError, NotFound
@@ -63,7 +62,7 @@ def measure(place: Place, asked: Asked, measured_at: datetime) -> ParityReport:
     usable = {
         digest: each for digest, each in opened.items() if isinstance(each, LoadedRelease)
     }
-    untils = [knows_until(each) for each in usable.values()]
+    untils = [each.manifest.provenance.until for each in usable.values()]
     groups, feed = _history(place, asked, served, min([asked.start, *untils]))
     requests = served.frame["request_id"].unique().to_list()
     labels = labels_of(feed.whole().feedback, asked.label, requests)
@@ -77,15 +76,6 @@ def measure(place: Place, asked: Asked, measured_at: datetime) -> ParityReport:
         )
         measured.append(parity)
     return _report(place, asked, served, tuple(measured), feed, measured_at)
-
-
-def knows_until(release: LoadedRelease) -> int:
-    """µs: the end of the release's snapshot; what was available before it is not in its feed.
-
-    Golden requests are asked at that moment, once the embargo is over.
-    """
-    first = min(one.request.ts for one in release.golden)
-    return first - microseconds(release.scorer.state.spec.embargo)
 
 
 def _opened(releases: Path, digest: str) -> LoadedRelease | str:
@@ -124,7 +114,7 @@ def _feed(place: Place, groups: Sequence[Group], since: int) -> Feed:
 def _measured(
     release: LoadedRelease, groups: Sequence[Group], feed: Feed, labels: Labels
 ) -> ReleaseParity:
-    own = feed.since(knows_until(release))
+    own = feed.since(release.manifest.provenance.until)
     tally = ReleaseTally(release.digest, release.scorer.state.names, labels)
     for group in groups:
         recomputation = Recomputation(release.scorer, own)

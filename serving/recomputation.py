@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.golden import same_bits
+from serving.live_state import take
 from serving.parity_feed import Feed
 from serving.prediction import Prediction
 from serving.scorer import Scorer, matrix_digest
 from sluice.errors import DataError, StaleState
-from sluice.features.state import FeatureState, Late, Request
+from sluice.features.state import FeatureState, Request
 
 BLOCK = 512
 """Answers whose features are held and scored together."""
@@ -78,7 +79,7 @@ class Recomputation:
         self.late = 0
         """Events and facts that came after the state had passed their time."""
         # None is late here: all of them come before the first request.
-        self._complete.push(feed.whole(), Late.COUNT)
+        take(self._complete, feed.whole())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,9 +139,7 @@ class Recomputation:
 
     def _push(self, position: int) -> None:
         if position > self._position:
-            pushed = self._known.push(
-                self._feed.between(self._position, position), Late.COUNT
-            )
+            pushed = take(self._known, self._feed.between(self._position, position))
             self.late += pushed.late + pushed.late_facts
             self._position = position
 

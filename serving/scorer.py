@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError, IntegrityError
-from sluice.features.state import FeatureState, Request
+from sluice.features.state import FeatureState, Request, Unknown
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.exploration import Explored
 from sluice.mechanisms.live import Revenue, live_columns
@@ -29,6 +29,8 @@ class Ranking:
     """[shown]; probability of this item in this slot, given the items above it; 1 without chance."""
     features: NDArray[np.float32]
     """[candidates, features]; what the ranker saw."""
+    unknown: Unknown
+    """Of the candidates and the person."""
     features_digest: str
     """SHA-256 over the float32 feature matrix, to prove later what was seen when ranking."""
 
@@ -72,7 +74,8 @@ class Scorer:
             DataError: it has ads, and no mechanism places ads; or it names an item twice.
             IntegrityError: the ranker gave a score that is not finite, so there is no order.
         """
-        features = self.state.features(request)
+        answer = self.state.answer(request)
+        features = answer.features
         scores = self.ranker.score(features)
         if not np.isfinite(scores).all():
             unfit = int(np.count_nonzero(~np.isfinite(scores)))
@@ -81,8 +84,10 @@ class Scorer:
             )
         order, is_ad = self._order(request, scores, revenue)
         shown = self._explored(order, scores, is_ad, explore)
-        digest = matrix_digest(features)
-        return Ranking(scores, shown.order, shown.propensities, features, digest)
+        return Ranking(
+            scores, shown.order, shown.propensities, features, answer.unknown,
+            matrix_digest(features),
+        )  # fmt: skip
 
     def _order(
         self, request: Request, scores: NDArray[np.float64], revenue: Revenue | None
@@ -112,11 +117,10 @@ class Scorer:
         is_ad: NDArray[np.bool_] | None,
         explore: str | None,
     ) -> Explored:
-        declared = self.arrangement.exploration
-        if declared is None or explore is None:
+        if explore is None:
             return Explored(order, np.ones(len(order)))
         fixed = None if is_ad is None else is_ad[order]
-        return self.arrangement.explored(order, scores, fixed, declared.draw(explore))
+        return self.arrangement.explored(order, scores, fixed, explore)
 
 
 def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int64]:

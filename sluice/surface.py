@@ -29,6 +29,7 @@ from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
 from sluice.rankers.search import RANGES, SearchSpec
+from sluice.serving_spec import FeedSpec, ServingSpec
 
 T = TypeVar("T")
 _NAME = r"[a-z][a-z0-9_]{0,62}"
@@ -168,6 +169,8 @@ class Surface(_Declared):
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
     schedule: ScheduleSpec = ScheduleSpec()
+    serving: ServingSpec = ServingSpec()
+    feed: FeedSpec = FeedSpec()
 
     @field_validator("features")
     @classmethod

@@ -62,7 +62,8 @@ def _with_vectors(
     end, room = used + len(values), vectors.values
     if end > len(room):
         room = np.empty((max(end, 5 * len(room) // 4), values.shape[1]), np.float32)
-        room[:used] = vectors.values[:used].reshape(used, -1)
+        if used:
+            room[:used] = vectors.values[:used]
     room[used:end] = values
     rows[embeddings.is_not_null().to_numpy()] = np.arange(used, end, dtype=np.int32)
     return facts, vectors._replace(values=room, used=np.array([end]))

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +48,7 @@ class Arrangement(BaseModel):
         order: NDArray[np.int64],
         scores: NDArray[np.float64],
         fixed: NDArray[np.bool_] | None,
-        rng: Generator,
+        request_id: str,
     ) -> Explored:
         """An order that `order` gave, changed as declared by the chance of one request.
 
@@ -58,14 +57,16 @@ class Arrangement(BaseModel):
             scores: [rows]; of the ranker. What stands in slot k counts as the k-th best of them, as
                 for one mechanism after another.
             fixed: [shown]; slots that hold ads, which stay; None for none.
-            rng: of the request; see `Exploration.draw`.
+            request_id: whose chance it is; see `Exploration.chances`.
         """
         if self.exploration is None:
             return Explored(order, np.ones(len(order)))
         along = scores[order]
-        movable = slice(None) if fixed is None else ~fixed
-        along[movable] = -np.sort(-along[movable])
-        return self.exploration.explore(order, along, fixed, rng)
+        if self.declared:
+            movable = slice(None) if fixed is None else ~fixed
+            along[movable] = -np.sort(-along[movable])
+        chances = self.exploration.chances(request_id, 2 * len(order))
+        return self.exploration.explore(order, along, fixed, chances)
 
     def places(self, slates: Slates) -> NDArray[np.float64]:
         """Numbers that order every request's rows as it does, [rows]; the scores where none is declared.

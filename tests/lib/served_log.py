@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from serving.golden import record_golden, sample_requests
+from serving.live_state import LiveState
 from serving.parity import Place
 from serving.prediction import Prediction
 from serving.prediction_log import PredictionLog
@@ -16,7 +17,7 @@ from serving.release import build_release, open_release
 from sluice.data.event_log import EventLog
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
-from sluice.features.state import Late, Request
+from sluice.features.state import Request
 from tests.lib.releases import small_provenance
 from tests.lib.served import SECOND, Asked, asked, availability, scorer, until, world
 
@@ -75,7 +76,7 @@ class Home:
         fresh = replace(scorer(), state=scorer().state.copy())
         requests = sample_requests(history().exposures, until() - 3_600 * SECOND * 24, 5)
         golden = record_golden(fresh, requests, until())
-        provenance = small_provenance(version)
+        provenance = small_provenance(version).model_copy(update={"until": until()})
         return build_release(self.root / "releases", provenance, fresh, golden)
 
 
@@ -83,29 +84,19 @@ class Process:
     """One process that serves one release from the log, and logs what it answers."""
 
     def __init__(self, home: Home, release: str) -> None:
-        self._log = home.log
-        self._scorer = open_release(home.place.releases / release, release).scorer
-        self._release, self._predictions = release, PredictionLog(home.place.predictions)
-        tables, self._position = home.log.since(moment(until()), SURFACE)
-        self._scorer.state.push(tables, Late.COUNT)
+        opened = open_release(home.place.releases / release, release)
+        self._scorer, self._release = opened.scorer, release
+        self._predictions = PredictionLog(home.place.predictions)
+        self._live = LiveState(opened, home.log)
+        self._live.catch_up()
 
     @property
     def name(self) -> str:
         return self._predictions.process
 
     def answer(self, each: Asked) -> None:
-        """Push what is new, rank, and log it."""
-        state = self._scorer.state
-        for batch in self._log.tail(self._position):
-            tables = batch.for_surface(SURFACE)
-            since = {table: availability(table) >= until() for table in TABLES}
-            state.push(
-                LogTables(**{
-                    table: getattr(tables, table).filter(since[table]) for table in TABLES
-                }),
-                Late.COUNT,
-            )  # fmt: skip
-            self._position = batch.position
+        """Take in what is new, rank, and log it."""
+        self._live.refresh()
         self._predictions.append(self._answered(each.name, each.request))
 
     def _answered(self, name: str, request: Request) -> Prediction:
@@ -122,7 +113,7 @@ class Process:
             features_digest=ranking.features_digest,
             context=request.context,
             features=ranking.features.tobytes(),
-            feed_position=self._position,
+            feed_position=self._live.progress.position,
             state_clock=self._scorer.state.clock,
             unknown_items=1,
         )

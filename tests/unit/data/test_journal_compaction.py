@@ -1,6 +1,7 @@
 """Compaction: where the rows stand changes, and nothing else."""
 
 import fcntl
+import os
 from datetime import timedelta
 
 import pytest
@@ -143,3 +144,16 @@ def test_dropped_batches_give_their_space_back(log):
     log._journal._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     assert (log.root / "journal.db").stat().st_size < before / 2
+
+
+def test_keys_that_a_killed_process_left_half_written_are_swept_up_once_they_are_old(log):
+    log.append(tiny_log(), at=AT)
+    folder = log.root / ".keys" / "exposures"
+    old, new = folder / ".new.old", folder / ".new.new"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    log.compact(NOW, HOUR, AT)
+
+    assert (old.exists(), new.exists()) == (False, True)

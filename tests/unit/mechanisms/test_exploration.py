@@ -32,7 +32,7 @@ PINNED = [0.17599676208761383, 0.05487381079994336, 0.7363040520088333]
 
 
 def drawn(spec, name, order=ORDER, scores=SCORES, fixed=None):
-    return Arrangement(exploration=spec).explored(order, scores, fixed, spec.draw(name))
+    return Arrangement(exploration=spec).explored(order, scores, fixed, name)
 
 
 def probability(spec, wanted):
@@ -118,7 +118,8 @@ def test_a_request_asked_again_is_answered_alike():
 
 def test_the_draws_of_an_id_never_change():
     # An answer can be recomputed years later; another hash or stream would break that silently.
-    assert SOFTMAX.draw("r1").random(3).tolist() == PINNED
+    assert SOFTMAX.chances("r1", 3).tolist() == PINNED
+    assert SOFTMAX.chances("r1", 6).tolist()[:3] == PINNED
 
 
 @pytest.mark.parametrize("spec", [
@@ -147,7 +148,8 @@ def test_an_ad_is_never_moved_and_takes_no_part(spec):
 def test_an_item_is_drawn_by_the_score_of_the_slot_it_was_moved_to():
     # Mechanisms put the lowest score on top: with little chance it stays there.
     cool = PlackettLuce(kind="plackett_luce", temperature=0.01, slots=4)
-    result = drawn(cool, "r1", np.array([0, 1, 2, 3]))
+    moved = Arrangement(declared=(Spacing(kind="spacing"),), exploration=cool)
+    result = moved.explored(np.array([0, 1, 2, 3]), SCORES, None, "r1")
 
     assert result.order.tolist() == [0, 1, 2, 3]
 

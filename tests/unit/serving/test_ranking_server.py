@@ -9,6 +9,7 @@ import pytest
 
 from registry.keys import KeyRing
 from registry.pointer import Pointer, write_pointer
+from serving.following import Pace
 from serving.golden import GOLDEN_NAME, decode_golden
 from serving.ranking_server import RankingServer
 from serving.release import load_scorer
@@ -70,7 +71,7 @@ def test_the_server_follows_the_pointer(following, two):
 
         after = await following.moved(second, 2)
         assert (after.release.digest, after.epoch) == (second, 2)
-        assert following.server.rank(ASKED, "r")[0] is after
+        assert following.server.rank(ASKED, "r").release == second
         assert following.server.telemetry.swaps == 2
         await following.server.stop()
 
@@ -91,7 +92,7 @@ def test_a_release_with_a_flipped_bit_is_refused_and_the_old_one_keeps_serving(
         serving = await following.moved(second, 2)
 
         assert serving.release.digest == first
-        assert following.server.rank(ASKED, "r")[0].release.digest == first
+        assert following.server.rank(ASKED, "r").release == first
         assert following.server.telemetry.refusals == 1
         assert "state/state.npz" in following.server.refusal
         assert f"{first[:12]} stays in service" in caplog.text
@@ -127,7 +128,7 @@ def test_whatever_breaks_a_look_the_server_goes_on_looking(following, two, monke
     async def steps():
         await following.moved(first, 1)
         with monkeypatch.context() as broken:
-            broken.setattr("serving.ranking_server.open_release", breaks)
+            broken.setattr("serving.following.open_release", breaks)
             serving = await following.moved(second, 2)
         assert serving.release.digest == first
         assert following.server.refusal == "RecursionError: of our own making"
@@ -172,7 +173,7 @@ def test_requests_are_answered_while_releases_are_swapped(tmp_path, releases, tw
         following.source,
         tmp_path / "predictions",
         lambda: END,
-        poll_seconds=0.01,
+        pace=Pace(pointer=0.01),
     )
     following.point(first, 1)
     answered = []
@@ -184,7 +185,7 @@ def test_requests_are_answered_while_releases_are_swapped(tmp_path, releases, tw
                 await asyncio.sleep(0.01)
             following.point(second, 2)
             while not answered or answered[-1] != second:
-                answered.append(following.server.rank(ASKED, "r")[0].release.digest)
+                answered.append(following.server.rank(ASKED, "r").release)
                 await asyncio.sleep(0.001)
         await following.server.stop()
 
