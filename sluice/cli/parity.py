@@ -53,13 +53,14 @@ def parity(
       sluice parity for_you
       sluice parity for_you --from 2026-05-01 --to 2026-05-02
     """
+    settings = settings_at(home)
+    existing_store(settings)
+    # After the settings, which quieten Prefect before it is imported.
     from flows.parity import parity as measure
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
     from sluice.metrics.parity_report import ParityReport
 
-    settings = settings_at(home)
-    existing_store(settings)
     window = [each and each.replace(tzinfo=UTC) for each in (start, end)]
     with reported_to(Quiet() if as_json else Steps(_STEPS)), prefect_api(settings) as ready:
         ready()

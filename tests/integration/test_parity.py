@@ -64,11 +64,11 @@ def test_a_day_that_was_served_right_is_told_and_remembered(served):
 
 
 def test_a_window_that_is_named_is_measured_by_itself(served):
-    noon = moment(until() + 12 * 3_600 * SECOND)
-    found = served.must("parity", "for_you", "--from", noon.strftime("%Y-%m-%dT%H:%M:%S"))
+    later = moment(until() + 3 * 3_600 * SECOND)
+    found = served.must("parity", "for_you", "--from", later.strftime("%Y-%m-%dT%H:%M:%S"))
 
-    assert found["report"]["start"].startswith(noon.strftime("%Y-%m-%dT%H:%M"))
-    assert 0 < len(found["report"]["releases"]) == 1
+    assert found["report"]["start"].startswith(later.strftime("%Y-%m-%dT%H:%M"))
+    assert 100 <= found["report"]["releases"][0]["requests"] < 120
 
 
 def test_a_person_reads_tables(served):
