@@ -60,7 +60,7 @@ class Answered:
     complete: NDArray[np.float32] | None
     """[candidates, features] with everything that was available by then, whenever it came."""
     scores: NDArray[np.float64]
-    """[candidates] of `complete`; empty without it."""
+    """[candidates] of `complete`; of `known` before it is completed; empty without."""
 
 
 class Recomputation:
@@ -120,16 +120,26 @@ class Recomputation:
         features = [self._then(each.prediction) for each in logged]
         scores = self._scores(features)
         return [
-            Answered(each, known, _identical(each.prediction, known, score), None, _NONE)
+            Answered(each, known, _identical(each.prediction, known, score), None, score)
             for each, known, score in zip(logged, features, scores, strict=True)
         ]
 
     def _completed(self, answers: Sequence[Answered]) -> list[Answered]:
         features = [_features(self._complete, each.answer.prediction) for each in answers]
-        rows = zip(answers, features, self._scores(features), strict=True)
+        other = [
+            None if complete is None else _other_rows(each.known, complete)
+            for each, complete in zip(answers, features, strict=True)
+        ]
+        # A row that is as it was known then has the score that it had.
+        fresh = self._scores([
+            None if rows is None or complete is None else complete[rows]
+            for rows, complete in zip(other, features, strict=True)
+        ])  # fmt: skip
         return [
-            replace(each, complete=complete, scores=scores)
-            for each, complete, scores in rows
+            replace(each, complete=complete, scores=_put(each, rows, scores))
+            for each, complete, rows, scores in zip(
+                answers, features, other, fresh, strict=True
+            )
         ]
 
     def _then(self, prediction: Prediction) -> NDArray[np.float32] | None:
@@ -161,6 +171,26 @@ _LAST = np.iinfo(np.int64).max
 
 def _time(answered: Answered) -> int:
     return answered.answer.prediction.ts
+
+
+def _other_rows(
+    known: NDArray[np.float32] | None, complete: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """[candidates] whether a row is other than it was known."""
+    if known is None:
+        return np.ones(len(complete), np.bool_)
+    return (known.view(np.uint32) != complete.view(np.uint32)).any(axis=1)
+
+
+def _put(
+    each: Answered, rows: NDArray[np.bool_] | None, scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scores of what was known with those of other rows in their places."""
+    if rows is None:
+        return _NONE
+    whole = np.zeros(len(rows)) if each.known is None else each.scores.copy()
+    whole[rows] = scores
+    return whole
 
 
 def _features(state: FeatureState, asked: Prediction) -> NDArray[np.float32] | None:
