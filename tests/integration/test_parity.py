@@ -1,6 +1,8 @@
 """`sluice parity` over a small installation that served a day: figures, memory, points, exit codes."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -122,6 +124,7 @@ def test_where_nothing_was_served_it_says_so_and_does_not_pass(served, tmp_path)
 
 
 def test_the_gate_and_the_evidence_read_the_newest_window(served):
+    served.must("parity", "for_you")
     settings = load_settings(served.variables(), served.home)
     surface = load_surface(served.surfaces / "for_you.toml")
     with open_store(settings.database_url) as store:
@@ -132,5 +135,39 @@ def test_the_gate_and_the_evidence_read_the_newest_window(served):
         assert newest is not None
         assert latest_parity(workplace, before=newest.report.start) is None
         assert newest.report.end == max(each.end for each in points)
-        assert len(steps) > 1
+        assert steps
     assert "parity" in {each.name for each in FLOWS}
+
+
+WHEN_DUE = """
+import sys
+from flows.schedule import parity_due
+state = parity_due(*sys.argv[1:], return_state=True)
+print(state.type.value, state.name, state.message, sep="|")
+"""
+
+
+def due(installation: Installation) -> tuple[str, ...]:
+    """How the run ends that a schedule starts: type, name and message of its state."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHEN_DUE, "for_you", str(installation.home)],
+        env=installation.variables(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return tuple(done.stdout.strip().split("|"))
+
+
+def test_a_nightly_run_is_skipped_where_nothing_was_served_and_fails_where_it_is_no_pass(
+    served, tmp_path
+):
+    home = tmp_path / "home"
+    shutil.copytree(served.home, home)
+    shutil.rmtree(home / "predictions")
+    strict = declared(served, tmp_path, "\n[gates.served]\nmin_requests = 5000\n")
+
+    assert due(served)[0] == "COMPLETED"
+    skipped = due(replace(served, home=home))
+    assert skipped[:2] == ("COMPLETED", "Skipped")
+    assert "nothing was served" in skipped[2]
+    failed = due(strict)
+    assert failed[0] == "FAILED"
+    assert "5,000 are asked" in failed[2]
