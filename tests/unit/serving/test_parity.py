@@ -1,150 +1,122 @@
-"""Parity over a real log, real releases and a real prediction log, and the commands that flows call."""
+"""What is judged offline is what the service answers: each mechanism, each logged request."""
 
-import shutil
-from datetime import UTC, datetime, timedelta
+from functools import cache
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from serving.__main__ import parity as parity_command
-from serving.__main__ import served as served_command
-from serving.parity import Asked, measure
-from serving.served_answers import newest_answer
-from sluice.data.batch import Superseded
+from flows.logged_slates import logged_slates
+from serving.scorer import Scorer
 from sluice.data.schema import FeedbackKind
-from sluice.metrics.parity_report import ParityReport
-from tests.lib.logs import flip_bit
-from tests.lib.served import SECOND, until
-from tests.lib.served_log import LATER, SURFACE, Home, Process, history, play, requests
+from sluice.data.tables import LogTables
+from sluice.features.replay import replay
+from sluice.features.spec import CounterSpec, FeatureSpec
+from sluice.features.state import FeatureState, Request
+from sluice.mechanisms.arrangement import Arrangement
+from sluice.mechanisms.spec import MechanismSpec
+from sluice.rankers import make_ranker
+from tests.lib.random_logs import at, eventful_logs, log, micros
 
-DAY = 24 * 3_600 * SECOND
-AT = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def day(tmp_path_factory):
-    """A morning by one release, an afternoon by two processes of which one has the next release."""
-    home = Home(tmp_path_factory.mktemp("served"))
-    home.log.append(history(), at=LATER)
-    first, second = home.release(1), home.release(2)
-    asked = requests()
-    half = len(asked) // 2
-    old = Process(home, first)
-    play(home, [(each, old) for each in asked[:half]])
-    new = Process(home, second)
-    play(home, [(each, (old, new)[nth % 2]) for nth, each in enumerate(asked[half:])])
-    old.close()
-    new.close()
-    return home, (first, second), (old.name, new.name), len(asked)
-
-
-def window(start=0, end=DAY):
-    return Asked(until() + start, until() + end, FeedbackKind.CLICK)
-
-
-@pytest.fixture(scope="module")
-def report(day):
-    return measure(day[0].place, window(), AT)
-
-
-def test_a_day_of_two_releases_is_computed_again_bit_for_bit(day, report):
-    _, releases, _, many = day
-
-    assert [each.release for each in report.releases] == list(releases)
-    assert [each.identical for each in report.releases] == [
-        each.requests for each in report.releases
-    ]
-    assert (report.requests, report.share, report.lost) == (many, 1.0, 0)
-    assert all(each.sampled == each.requests for each in report.releases)
-    assert ParityReport.from_json(report.to_json()) == report
-
-
-def test_delays_ages_and_what_is_unknown_are_told(report):
-    delays = {each.kind: each.spread for each in report.delays}
-
-    assert {"exposure", "click", "item"} <= set(delays)
-    # A lot of twenty minutes is accepted two seconds after its end.
-    assert 2.0 < delays["exposure"].p50_s < delays["exposure"].p95_s <= 1_202.0
-    assert report.state_age is not None
-    assert report.state_age.count == report.requests
-    assert 0 < report.state_age.p50_s < report.state_age.p95_s
-    assert report.unknown_items == pytest.approx(1 / 8, rel=0.05)
-    assert report.unknown_users == 0.0
-
-
-def test_a_window_in_the_middle_asks_what_its_processes_answered_before(day):
-    home, _, _, many = day
-    later = measure(home.place, window(start=DAY // 2), AT)
-
-    assert 0 < later.requests < many
-    assert later.share == 1.0
-
-
-def test_a_release_with_a_byte_changed_names_exactly_its_answers(day, tmp_path):
-    home, (first, second), (_, new), _ = day
-    shutil.copytree(home.place.releases, tmp_path / "releases")
-    flip_bit(next((tmp_path / "releases" / second / "model").glob("*.txt")), 2_000)
-    changed = type(home.place)(
-        SURFACE, home.place.predictions, tmp_path / "releases", home.log
-    )
-    parity = measure(changed, window(), AT)
-    sound, broken = parity.of(first), parity.of(second)
-
-    assert sound is not None
-    assert broken is not None
-    assert sound.share == 1.0
-    assert (broken.identical, broken.share) == (0, 0.0)
-    assert broken.other == tuple(f"{new}:{nth}" for nth in range(1, broken.requests + 1))
-    assert "model/" in (broken.unusable or "")
-
-
-def test_a_release_that_is_gone_answers_nothing(day, tmp_path):
-    home, (first, _), _, _ = day
-    shutil.copytree(home.place.releases / first, tmp_path / first)
-    gone = type(home.place)(SURFACE, home.place.predictions, tmp_path, home.log)
-    parity = measure(gone, window(), AT)
-
-    assert [each.share for each in parity.releases] == [1.0, 0.0]
-    assert "is not there any more" in (parity.releases[1].unusable or "")
-
-
-def test_nothing_served_is_an_empty_report_and_no_share(day):
-    parity = measure(day[0].place, window(start=-DAY, end=0), AT)
-
-    assert (parity.releases, parity.share, parity.state_age) == ((), None, None)
-    assert parity.unknown_items is None
-
-
-def test_the_commands_answer_as_flows_ask(day, report, tmp_path):
-    home, _, _, many = day
-    place = {
-        "surface": SURFACE, "predictions": str(home.place.predictions),
-        "releases": str(home.place.releases), "log": str(home.root / "log"),
-    }  # fmt: skip
-    found = served_command({**place, "start": None, "end": None, "length": DAY})
-    asked = {name: found[name] for name in ("start", "end")}
-    told = parity_command(
-        {**place, **asked, "label": "click", "measured_at": AT.isoformat()}
-    )
-
-    assert found["requests"] == many
-    assert found["end"] == newest_answer(home.place.predictions, 0) + 1
-    assert ParityReport.from_json(told).releases == report.releases
-    one = served_command({**place, "start": None, "end": None, "length": 3_600 * SECOND})
-    assert 0 < one["requests"] < many
-    assert one["digest"] != found["digest"]
-    empty = {**place, "predictions": str(tmp_path / "none")}
-    assert served_command({**empty, "start": None, "end": None, "length": DAY}) == {
-        "requests": 0
+SHOWN = CounterSpec(key="user_category", event="exposure", windows=("30m",))
+SPEC = FeatureSpec(
+    windows=("10m",), affinity=("category",), similarity=2, counters=(SHOWN,)
+)
+DELAYS = st.fixed_dictionaries(
+    {
+        "embargo": st.sampled_from(("0s", "1d")),
+        "horizon": st.sampled_from((None, "30m", "1d")),
     }
+)
+DECLARED = [
+    [{"kind": "mmr", "weight": 0.6}],
+    [{"kind": "mmr", "of": "provider", "weight": 0.6}],
+    [{"kind": "dpp", "weight": 0.6}],
+    [{"kind": "dpp", "of": "category", "weight": 0.6}],
+    [{"kind": "spacing", "weight": 0.6}],
+    [{"kind": "calibration", "weight": 0.9, "min_history": 0.0}],
+    [{"kind": "provider_floors"}],
+    [{"kind": "ads", "first": 1}],
+    [
+        {"kind": "provider_floors"},
+        {"kind": "mmr", "weight": 0.4},
+        {"kind": "calibration", "min_history": 1.0, "weight": 0.5},
+        {"kind": "ads"},
+    ],
+]
 
 
-def test_compaction_changes_nothing_until_batches_are_no_longer_kept(day, report):
-    """Last: it takes the journal of the others away."""
-    home = day[0]
-    at = LATER + timedelta(days=30)
-    home.log.compact(timedelta(0), timedelta(days=900), at)
-    assert measure(home.place, window(), AT) == report
+def arrangement_of(declared):
+    found = TypeAdapter(tuple[MechanismSpec, ...]).validate_python(declared)
+    return Arrangement(declared=found, prices={"p": 1.5, "q": 0.5})
 
-    home.log.compact(timedelta(0), timedelta(0), at)
-    with pytest.raises(Superseded):
-        measure(home.place, window(), AT)
+
+@cache
+def exposures_counted():
+    """A ranker whose scores differ; fitted on another log, for this one may have no click."""
+    tables = log([(0, "u", ["a", "b"])], [(0, "u", "a", 1, 1)])
+    ranker = make_ranker("popularity", {"feature": "item.exposure.all"})
+    frame = replay(SPEC, FeedbackKind.CLICK, tables).frame
+    return ranker.fit(frame, np.random.default_rng(1))
+
+
+def parts_of(tables, cut):
+    """What is received before the cut, and what after it; all facts come at once."""
+    shown, told = tables.exposures["ts"], tables.feedback["received_ts"]
+    yield LogTables(
+        tables.exposures.filter(shown < cut),
+        tables.feedback.filter(told < cut),
+        tables.items,
+    )
+    yield LogTables(
+        tables.exposures.filter(shown >= cut),
+        tables.feedback.filter(told >= cut),
+        tables.items[:0],
+    )
+
+
+def reloaded(state, folder):
+    state.save(folder)
+    return FeatureState.load(folder)
+
+
+@pytest.mark.parametrize(
+    "declared", DECLARED, ids=lambda each: "+".join(one["kind"] for one in each)
+)
+@settings(max_examples=40, deadline=None)
+@given(eventful_logs(), st.integers(0, 3 * 86_400), DELAYS)
+def test_a_logged_request_is_judged_in_the_order_it_would_be_served_in(
+    tmp_path_factory, declared, tables, cut, delays
+):
+    """Served by a state that was saved at some moment, loaded, and told what happened since."""
+    spec, arrangement = (
+        SPEC.model_copy(update=delays),
+        arrangement_of(declared),
+    )
+    frame = replay(spec, FeedbackKind.CLICK, tables).frame
+    ranker = exposures_counted()
+    slates = logged_slates(
+        frame, tables, ranker.score(frame.features), spec, arrangement.columns
+    )
+    places = arrangement.places(slates)
+    users = dict(tables.exposures.select("request_id", "user_id").iter_rows())
+    before, after = parts_of(tables, at(cut))
+    state = FeatureState.empty(spec)
+    state.push(before)
+    state.advance(micros(at(cut)))
+    state = reloaded(state, tmp_path_factory.mktemp("state"))
+    state.push(after)
+    service = Scorer(ranker, state, arrangement)
+
+    _, served = frame.split_at(micros(at(cut)))
+    first = frame.requests - served.requests
+    for nth in range(first, frame.requests):
+        rows = slice(int(frame.offsets[nth]), int(frame.offsets[nth + 1]))
+        items = tuple(frame.item_ids[rows])
+        asked = Request(users[frame.request_ids[nth]], items, int(frame.ts[nth]))
+        ranking = service.rank(asked)
+
+        np.testing.assert_array_equal(ranking.scores, slates.scores[rows])
+        assert ranking.order.tolist() == np.argsort(-places[rows], kind="stable").tolist()
