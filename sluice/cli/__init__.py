@@ -13,6 +13,7 @@ from sluice.cli.explain import explain
 from sluice.cli.gates import gates
 from sluice.cli.ingest import ingest
 from sluice.cli.output import print_json, show_error
+from sluice.cli.parity import parity
 from sluice.cli.release import release
 from sluice.cli.review import review
 from sluice.cli.run import run
@@ -56,6 +57,7 @@ for _command in (
     explain,
     tradeoffs,
     serve,
+    parity,
     ui,
     doctor,
 ):
