@@ -30,7 +30,9 @@ def approved_version(workplace: Workplace) -> int:
     approved = [each.version for each in positions if each.state is State.APPROVED]
     if approved:
         return max(approved)
-    untold = workplace.store.find(OutboxRow, surface=workplace.name, delivered=False)
+    untold = workplace.store.find(
+        OutboxRow, surface=workplace.name, delivered=False, share=None
+    )
     if untold:
         return untold[-1].version
     waiting = [str(each.version) for each in positions if each.state is State.IN_REVIEW]
