@@ -1,4 +1,4 @@
-"""A surface's own times: its lifecycle and its monitor as Prefect deployments that one process serves."""
+"""A surface's own times: its flows as Prefect deployments that one process serves."""
 
 import warnings
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.states import Completed
 
+from flows.canary import canary
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
 from sluice.errors import NothingToWatch
@@ -25,12 +26,22 @@ def monitor_due(surface: str, home: str) -> dict[str, Any] | State:
         return Completed(name="Skipped", message=str(error))
 
 
-FLOWS = (lifecycle, monitor_due)
+@flow(name="canary", flow_run_name="{surface}")
+def canary_due(surface: str, home: str) -> dict[str, Any] | State:
+    """The canary's judge when its time has come: skipped, and Prefect says why, where none runs."""
+    try:
+        return canary.fn(surface, None, home)
+    except NothingToWatch as error:
+        return Completed(name="Skipped", message=str(error))
+
+
+FLOWS = (lifecycle, monitor_due, canary_due)
 
 
 def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
     """What Prefect is told of each flow: when, with which parameters, and never twice at a time."""
-    crons = {"lifecycle": surface.schedule.cron, "monitor": surface.schedule.monitor}
+    times = surface.schedule
+    crons = {"lifecycle": times.cron, "monitor": times.monitor, "canary": times.canary}
     return {
         flow: {
             "name": surface.name,
@@ -45,7 +56,7 @@ def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
 
 
 def serve_schedule(surface: Surface, home: str) -> None:
-    """Run the lifecycle and the monitor whenever their times come, until stopped.
+    """Run lifecycle, monitor and the canary's judge whenever their times come, until stopped.
 
     Each run is a process of its own; one that overlaps the last of its kind waits for it, and a
     monitor waits for no lifecycle, which may take hours.

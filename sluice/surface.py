@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from sluice.canary_spec import CanarySpec
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
@@ -144,6 +145,8 @@ class ScheduleSpec(_Declared):
 
     cron: Cron = "0 3 * * *"
     monitor: Cron = "30 * * * *"
+    canary: Cron = "*/15 * * * *"
+    """Skipped while no canary runs."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
@@ -164,6 +167,7 @@ class Surface(_Declared):
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
     schedule: ScheduleSpec = ScheduleSpec()
+    canary: CanarySpec = CanarySpec()
 
     @field_validator("features")
     @classmethod

@@ -6,6 +6,7 @@ import sys
 import click
 
 from sluice.cli.audit import audit
+from sluice.cli.canary import canary
 from sluice.cli.champion import champion
 from sluice.cli.demo import demo
 from sluice.cli.doctor import doctor
@@ -50,6 +51,7 @@ for _command in (
     ingest,
     gates,
     review,
+    canary,
     champion,
     audit,
     release,

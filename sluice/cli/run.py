@@ -112,8 +112,8 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
 
     times = workplace.surface.schedule
     click.echo(
-        f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor} {times.timezone}; "
-        "Ctrl-C stops"
+        f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, canary at "
+        f"{times.canary} {times.timezone}; Ctrl-C stops"
     )
     serve_schedule(workplace.surface, str(workplace.settings.home))
 

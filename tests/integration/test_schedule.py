@@ -151,6 +151,9 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert declared == {
         "lifecycle": ("for_you", "0 3 1 1 *", 1),
         "monitor_due": ("for_you", "* * * * *", 1),
+        "canary_due": ("for_you", "*/15 * * * *", 1),
     }
-    assert out.startswith("for_you: lifecycle at 0 3 1 1 *, monitor at * * * * * UTC")
+    assert out.startswith(
+        "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, canary at */15 * * * * UTC"
+    )
     assert wait_gone(family, 30)

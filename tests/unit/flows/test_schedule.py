@@ -4,12 +4,14 @@ from flows.schedule import FLOWS, deployments
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
 
 
-def test_lifecycle_and_monitor_are_served_each_at_its_own_times():
+def test_every_flow_is_served_at_its_own_times():
     surface = Surface(
         name="feed",
         owner="ann",
         review=ReviewSpec(reviewers=("rita",)),
-        schedule=ScheduleSpec(cron="15 4 * * *", monitor="*/10 * * * *"),
+        schedule=ScheduleSpec(
+            cron="15 4 * * *", monitor="*/10 * * * *", canary="*/5 * * * *"
+        ),
     )
     told = deployments(surface, "/home/of/feed")
 
@@ -17,6 +19,7 @@ def test_lifecycle_and_monitor_are_served_each_at_its_own_times():
     assert {flow: each["cron"] for flow, each in told.items()} == {
         "lifecycle": "15 4 * * *",
         "monitor": "*/10 * * * *",
+        "canary": "*/5 * * * *",
     }
     for each in told.values():
         assert each["name"] == "feed"
