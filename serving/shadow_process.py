@@ -1,0 +1,88 @@
+"""The process of a shadow: `python -m serving.shadow_process`, ended by the end of its standard input."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.release import LoadedRelease, open_release
+from serving.shadow import Command
+from serving.shadow_files import ShadowFiles
+from serving.shadow_job import frames
+from serving.shadow_scoring import ShadowScoring
+from sluice.child import child_command
+
+_NICE = 10
+"""Whoever answers goes first."""
+_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class AtSnapshot:
+    """A release whose state stays where its snapshot ended."""
+
+    release: LoadedRelease
+
+    def catch_up(self) -> None:
+        """There is nothing to catch up with."""
+
+    def refresh(self) -> bool:
+        return False
+
+
+def shadow_command(
+    folder: Path,
+    release: Path,
+    *,
+    max_bytes: int = 1 << 30,
+    write_seconds: float = 30.0,
+) -> Command:
+    """The command of a shadow's process.
+
+    Args:
+        folder: of its rows, see `shadow_files.shadow_folder`.
+        release: folder named by the digest that the store has of the version.
+        max_bytes: of all rows; the oldest go first.
+        write_seconds: between two writes.
+    """
+
+    def command(name: str) -> Sequence[str]:
+        options = {
+            "folder": folder, "release": release, "name": name,
+            "max-bytes": max_bytes, "write-seconds": write_seconds,
+        }  # fmt: skip
+        told = [f"--{key}={value}" for key, value in options.items()]
+        return child_command("serving.shadow_process", *told)
+
+    return command
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Score what comes over standard input until it ends."""
+    parser = argparse.ArgumentParser()
+    for name, kind in (
+        ("folder", Path), ("release", Path), ("name", str), ("max-bytes", int),
+        ("write-seconds", float),
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", type=kind, required=True)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO)
+    # Ctrl-C is for whoever answers; the pipe ends with it, and what was scored is written.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    files = ShadowFiles(options.folder, options.name, options.max_bytes)
+    folder: Path = options.release
+    scoring = ShadowScoring(
+        lambda: AtSnapshot(open_release(folder, folder.name)),
+        files,
+        write_seconds=options.write_seconds,
+    )
+    scoring.run(frames(sys.stdin.fileno(), _WAIT_SECONDS))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
