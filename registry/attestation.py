@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Signer:
 
 @dataclass(frozen=True)
 class SignedPointer:
-    """Hears of moves of the champion, or of the canary: signs the release, then points to it."""
+    """Hears of moves of the champion, or of the canary: signs the release, and then a pointer to it."""
 
     signer: Signer
     pointer: PointerReceiver | CanaryReceiver
@@ -79,7 +79,7 @@ class SignedPointer:
     def deliver(self, row: OutboxRow) -> None:
         """Sign and point; whoever is killed in between does both again."""
         self.signer.ensure_signed(row.surface, row.version, row.release)
-        self.pointer.deliver(row)
+        replace(self.pointer, keys=self.signer.keys).deliver(row)
 
 
 def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from registry.canary import ACTIONS
 from registry.canary_audit import audit_canary
+from registry.keys import KeyRing
 from registry.pointer import read_pointer
 from registry.promotion import history
 from registry.states import SERVING
@@ -16,7 +17,11 @@ from sluice.store.records import Champion, LedgerRow, Position
 
 
 def audit(
-    store: Store, *, pointers: Path | None = None, heads: Sequence[Head] = ()
+    store: Store,
+    *,
+    pointers: Path | None = None,
+    heads: Sequence[Head] = (),
+    keys: KeyRing | None = None,
 ) -> list[str]:
     """What does not agree, one sentence each; empty where everything does.
 
@@ -25,6 +30,7 @@ def audit(
         pointers: folder of the serving pointers, where they are to be compared.
         heads: ledger heads that were exported earlier; without them a ledger that was truncated,
             rewritten whole or put back from a backup cannot be told from an untouched one.
+        keys: whose signature the pointers need, where any was ever trusted.
     """
     rows = store.find(LedgerRow)
     problems = verify(rows, *heads)
@@ -36,10 +42,10 @@ def audit(
         problems += _against_ledger(store, champion)
         problems += _against_positions(store, champion)
         if pointers:
-            problems += _against_pointer(pointers, champion)
+            problems += _against_pointer(pointers, champion, keys)
     with_canary = {row.surface for row in rows if row.action in ACTIONS}
     for surface in sorted(with_canary | {each.surface for each in store.find(Canary)}):
-        problems += audit_canary(store, surface, pointers)
+        problems += audit_canary(store, surface, pointers, keys)
     return problems
 
 
@@ -62,9 +68,11 @@ def _against_positions(store: Store, champion: Champion) -> Iterator[str]:
         yield f"{champion.surface}: version {champion.version} serves, but {serving} stand as champion"
 
 
-def _against_pointer(folder: Path, champion: Champion) -> Iterator[str]:
+def _against_pointer(
+    folder: Path, champion: Champion, keys: KeyRing | None
+) -> Iterator[str]:
     try:
-        pointer = read_pointer(folder, champion.surface)
+        pointer = read_pointer(folder, champion.surface, keys)
     except IntegrityError as error:
         yield str(error)
         return

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from registry.canary import START, canary_moves
 from registry.canary_pointer import read_canary_pointer
+from registry.keys import KeyRing
 from registry.promotion import champion_of
 from registry.states import SERVING
 from sluice.errors import IntegrityError
@@ -13,7 +14,9 @@ from sluice.store.port import Store
 from sluice.store.records import Document, LedgerRow, Position
 
 
-def audit_canary(store: Store, surface: str, pointers: Path | None) -> Iterator[str]:
+def audit_canary(
+    store: Store, surface: str, pointers: Path | None, keys: KeyRing | None = None
+) -> Iterator[str]:
     """What does not agree about the surface's canary, one sentence each."""
     canary, moves = store.get(Canary, surface=surface), canary_moves(store, surface)
     if canary is None:
@@ -23,7 +26,7 @@ def audit_canary(store: Store, surface: str, pointers: Path | None) -> Iterator[
     yield from _against_ledger(store, canary, moves)
     yield from _against_champion(store, canary)
     if pointers:
-        yield from _against_pointer(pointers, canary)
+        yield from _against_pointer(pointers, canary, keys)
 
 
 def _against_ledger(
@@ -59,9 +62,9 @@ def _against_champion(store: Store, canary: Canary) -> Iterator[str]:
         )
 
 
-def _against_pointer(folder: Path, canary: Canary) -> Iterator[str]:
+def _against_pointer(folder: Path, canary: Canary, keys: KeyRing | None) -> Iterator[str]:
     try:
-        pointer = read_canary_pointer(folder, canary.surface)
+        pointer = read_canary_pointer(folder, canary.surface, keys)
     except IntegrityError as error:
         yield str(error)
         return

@@ -4,16 +4,24 @@ One small file a surface, beside the champion's and fenced by its own epoch. A c
 leaves a pointer with share 0 and not no file, so that a start which comes late cannot revive it.
 """
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from registry.bundle import sealed
+from registry.keys import KeyRing
+from registry.pointer import MAX_BYTES, check_signed, locked, signing_key
+from registry.small_file import read_small
 from sluice.data.atomic import write_atomically
+from sluice.data.digest import canonical_json
 from sluice.errors import Conflict, IntegrityError, Refused
 from sluice.store.records import OutboxRow
+
+PAYLOAD_TYPE = "application/vnd.sluice.canary-pointer+json"
+"""Not the champion's: the signature of a canary makes no champion."""
 
 
 @dataclass(frozen=True)
@@ -28,34 +36,71 @@ class CanaryPointer:
     """Of the people; 0 where the canary ended."""
 
 
-def read_canary_pointer(folder: Path, surface: str) -> CanaryPointer | None:
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    surface: str
+    version: Annotated[int, Field(ge=1, lt=1 << 63)]
+    release: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}\z")]
+    """One step of a path, which leads nowhere else."""
+    epoch: Annotated[int, Field(ge=1, lt=1 << 63)]
+    share: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+    signed: dict[str, Any] | None = None
+
+    def pointer(self) -> CanaryPointer:
+        return CanaryPointer(
+            self.surface, self.version, self.release, self.epoch, self.share
+        )
+
+
+def read_canary_pointer(
+    folder: Path, surface: str, keys: KeyRing | None = None
+) -> CanaryPointer | None:
     """The surface's canary pointer, also of one that ended; None where there never was one.
 
+    Args:
+        folder: of all pointers.
+        surface: whose.
+        keys: whose signature it needs, where any of them was ever trusted; None to look at none.
+
     Raises:
-        IntegrityError: the file is there and is no canary pointer of this surface.
+        IntegrityError: the file is there and is no canary pointer of this surface, or not a signed one.
     """
     path = canary_path(folder, surface)
-    if not path.exists():
+    what = f"canary pointer {path.name}"
+    content = read_small(path, MAX_BYTES, what)
+    if content is None:
         return None
     try:
-        pointer = CanaryPointer(**json.loads(path.read_text(encoding="utf-8")))
-        fits = pointer.surface == surface and _is_whole(pointer)
-    except (ValueError, TypeError) as error:
-        raise IntegrityError(f"{path}: is no canary pointer: {error}") from error
-    if not fits:
-        raise IntegrityError(f"{path}: is no canary pointer of {surface}")
-    return pointer
+        found = _File.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"])) or "(file)"
+        raise IntegrityError(
+            f"{what}: is no canary pointer: {field}: {first['msg']}"
+        ) from error
+    if found.surface != surface:
+        raise IntegrityError(f"{what}: is the pointer of {found.surface}")
+    if keys is not None and keys.known():
+        payload = canonical_json(asdict(found.pointer()))
+        check_signed(found.signed, PAYLOAD_TYPE, payload, keys, what)
+    return found.pointer()
 
 
-def write_canary_pointer(folder: Path, pointer: CanaryPointer) -> None:
+def write_canary_pointer(
+    folder: Path, pointer: CanaryPointer, keys: KeyRing | None = None
+) -> None:
     """Replace the surface's canary pointer; the one that is there already changes nothing.
+
+    With keys it is signed, and what lies there counts only if it is.
 
     Raises:
         Conflict: the file is at a higher epoch, or at the same one with another canary.
+        NotFound: others are trusted, and the key that signs is not here.
     """
     path = canary_path(folder, pointer.surface)
-    with _locked(folder, pointer.surface):
-        held = read_canary_pointer(folder, pointer.surface)
+    with locked(folder, f"{pointer.surface}.canary"):
+        held = _held(folder, pointer.surface, keys)
         if held == pointer:
             return
         if held and held.epoch >= pointer.epoch:
@@ -63,7 +108,7 @@ def write_canary_pointer(folder: Path, pointer: CanaryPointer) -> None:
                 f"{path}: release {held.release} has share {held.share:g} at epoch {held.epoch}; "
                 f"release {pointer.release} at epoch {pointer.epoch} comes too late"
             )
-        write_atomically(path, (json.dumps(asdict(pointer), indent=2) + "\n").encode())
+        write_atomically(path, _encoded(pointer, keys))
 
 
 def canary_path(folder: Path, surface: str) -> Path:
@@ -83,27 +128,30 @@ class CanaryReceiver:
 
     folder: Path
     name: str = "canary pointer"
+    keys: KeyRing | None = None
+    """That sign the pointers."""
 
     def deliver(self, row: OutboxRow) -> None:
         """Point to the row's canary; `write_canary_pointer` says what is refused."""
         if row.share is None:
             raise Refused(f"outbox row {row.sequence} moves the champion, not the canary")
-        write_canary_pointer(
-            self.folder,
-            CanaryPointer(row.surface, row.version, row.release, row.epoch, row.share),
-        )
+        pointer = CanaryPointer(row.surface, row.version, row.release, row.epoch, row.share)
+        write_canary_pointer(self.folder, pointer, self.keys)
 
 
-def _is_whole(pointer: CanaryPointer) -> bool:
-    kinds = (type(pointer.epoch), type(pointer.version), type(pointer.release))
-    share = pointer.share
-    return kinds == (int, int, str) and isinstance(share, int | float) and 0 <= share < 1
+def _held(folder: Path, surface: str, keys: KeyRing | None) -> CanaryPointer | None:
+    """What lies there, as far as it counts."""
+    try:
+        return read_canary_pointer(folder, surface, keys)
+    except IntegrityError:
+        if keys is None:
+            raise
+        return None  # of no trusted key's making, so it fences nothing
 
 
-@contextmanager
-def _locked(folder: Path, surface: str) -> Iterator[None]:
-    """Let one process at a time compare and replace; the kernel frees the lock of a dead one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{surface}.canary.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _encoded(pointer: CanaryPointer, keys: KeyRing | None) -> bytes:
+    fields: dict[str, Any] = asdict(pointer)
+    if keys is not None:
+        payload = canonical_json(asdict(pointer))
+        fields["signed"] = json.loads(sealed(PAYLOAD_TYPE, payload, signing_key(keys)))
+    return (json.dumps(fields, indent=2) + "\n").encode()

@@ -1,166 +1,240 @@
-"""The HTTP interface as an ASGI app: POST /rank, GET /livez, /readyz and /metrics.
+"""The HTTP interface as an ASGI app: POST /rank, /rank/batch and /events, and what tells of them.
 
-Errors are JSON, `{"error": "..."}`, and never repeat what was sent.
+Errors are JSON, `{"error": {"code", "field", "message"}}`, and never repeat what was sent. There is
+no framework between the server and the routes: it would cost more than reading the request does.
 """
 
-import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qs
 
-import orjson
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from serving.ranking_server import RankingServer, Serving
-from serving.request import MAX_BODY_BYTES, RankRequest, Rejected, parse_rank
-from serving.scorer import Ranking
-from serving.telemetry import Exposition, exposition_text
+from serving.answer import answer_json, error_json, intake_json, readiness_json
+from serving.body import ClientGone, MediaType, media_type, read_body
+from serving.docs_page import DOCS_HEADERS, docs_page
+from serving.events_body import MAX_ARROW_BYTES, MAX_JSON_BYTES, parse_arrow, parse_events
+from serving.lanes import Lanes
+from serving.openapi import openapi_json
+from serving.port import Answer, Intake, RankingPort, RefusedRow
+from serving.problem import Rejected
+from serving.reply import Reply, error_reply, json_reply, text_reply
+from serving.request import (
+    MAX_BATCH_BODY_BYTES,
+    MAX_BODY_BYTES,
+    RankRequest,
+    parse_batch,
+    parse_rank,
+)
+from serving.telemetry import exposition_text, scrape
+from serving.times import now_micros
+from serving.tokens import is_stranger
 from sluice.errors import IntegrityError
 
-BODY_SECONDS = 10.0
-"""How long a client may take to send its body."""
-
 _CLOSED_BY_CLIENT = 499
+_METHODS = {"GET": frozenset({"GET", "HEAD"}), "POST": frozenset({"POST"})}
+_JSON_ONLY = frozenset({MediaType.JSON})
+_ROWS_PER_BYTE = 1 / 100
+"""Of events; only to judge how much work a body is before it is read."""
 _LOG = logging.getLogger(__name__)
-_ERROR_HEADERS = {
-    # The rest of a body that is too long or too slow would otherwise be read and thrown away.
-    408: {"connection": "close"},
-    413: {"connection": "close"},
-    503: {"retry-after": "1"},
-}
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-def ranking_app(server: Callable[[], RankingServer]) -> Starlette:
-    """The app; `server` is called on every request, so that the app can be made before the server."""
+@dataclass(frozen=True)
+class Call:
+    """One request over HTTP."""
 
-    async def rank(request: Request) -> Response:
-        return await _rank(server(), request)
+    scope: Scope
+    receive: Receive
+    headers: Mapping[bytes, bytes]
 
-    async def livez(_: Request) -> Response:
-        return _json({"status": "alive"})
-
-    async def readyz(_: Request) -> Response:
-        return _readiness(server())
-
-    async def metrics(_: Request) -> Response:
-        return _metrics(server())
-
-    return Starlette(
-        routes=[
-            Route("/rank", rank, methods=["POST"]),
-            Route("/livez", livez, methods=["GET"]),
-            Route("/readyz", readyz, methods=["GET"]),
-            Route("/metrics", metrics, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _http_error},
-    )
+    def query(self, name: str) -> str | None:
+        """A parameter of the query; None where it is not given, or several times."""
+        text = self.scope.get("query_string", b"").decode("latin-1")
+        values = parse_qs(text).get(name, [])
+        return values[0] if len(values) == 1 else None
 
 
-async def _rank(server: RankingServer, request: Request) -> Response:
-    begun = time.perf_counter()
-    try:
-        _check_content_type(request)
-        asked = parse_rank(await _body(request))
-        request_id = asked.request_id or uuid.uuid4().hex
-        serving, ranking = server.rank(asked, request_id)
-        response = _json(_answer(asked, request_id, serving, ranking))
-    except Rejected as error:
-        response = _error(error.status, str(error))
-    except IntegrityError:
-        _LOG.exception("the release in service cannot answer")
-        response = _error(500, "the release in service cannot answer; see the server's log")
-    except ClientDisconnect:
-        response = _error(_CLOSED_BY_CLIENT, "the client went away")
-    server.telemetry.observe(response.status_code, time.perf_counter() - begun)
-    return response
+Handler = Callable[[Call], Awaitable[Reply]]
 
 
-def _check_content_type(request: Request) -> None:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if kind.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise Rejected(415, "send application/json in UTF-8")
+class RankingApp:
+    """An ASGI app over a server; the state is entered by one piece of work at a time."""
 
+    def __init__(
+        self,
+        server: Callable[[], RankingPort],
+        lanes: Lanes | None = None,
+        clock: Callable[[], int] = now_micros,
+    ) -> None:
+        """Nothing runs before the first request.
 
-async def _body(request: Request) -> bytes:
-    """The whole body; reading stops at the cap, whatever length was declared."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise Rejected(413, f"the body may have {MAX_BODY_BYTES} bytes")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise Rejected(413, f"the body may have {MAX_BODY_BYTES} bytes")
-    except TimeoutError as error:
-        raise Rejected(408, f"the body did not arrive within {BODY_SECONDS:g} s") from error
-    return bytes(body)
-
-
-def _answer(
-    asked: RankRequest, request_id: str, serving: Serving, ranking: Ranking
-) -> dict[str, Any]:
-    order, scores = ranking.order.tolist(), ranking.scores.tolist()
-    items = [
-        {"item_id": asked.candidates[row], "score": scores[row], "position": position}
-        for position, row in enumerate(order, start=1)
-    ]
-    answer: dict[str, Any] = {"request_id": request_id, "release": serving.release.digest}
-    if serving.epoch is not None:
-        answer["epoch"] = serving.epoch
-    return answer | {"items": items}
-
-
-def _readiness(server: RankingServer) -> Response:
-    """200 only where a release is in service, which its golden requests have let through."""
-    if server.serving is None:
-        status = "refused" if server.refusal else "starting"
-        error = server.refusal or "no release has been verified yet"
-        return _json({"status": status, "error": error}, 503)
-    ready = {"status": "ready", "release": server.serving.release.digest}
-    return _json(ready | ({"refused": server.refusal} if server.refusal else {}))
-
-
-def _metrics(server: RankingServer) -> Response:
-    labels: dict[str, str] = {}
-    if server.serving:
-        provenance = server.serving.release.manifest.provenance
-        labels = {
-            "digest": server.serving.release.digest,
-            "surface": provenance.surface,
-            "version": str(provenance.version),
+        Args:
+            server: asked on every request, so that the app can be made before the server.
+            lanes: where work waits; share them with whatever else enters the server's state.
+            clock: now, in µs since the epoch.
+        """
+        self.lanes = lanes or Lanes()
+        self._server, self._clock = server, clock
+        self._routes: dict[str, tuple[str, Handler]] = {
+            "/rank": ("POST", self._rank),
+            "/rank/batch": ("POST", self._batch),
+            "/events": ("POST", self._events),
+            "/livez": ("GET", self._livez),
+            "/readyz": ("GET", self._readyz),
+            "/metrics": ("GET", self._metrics),
+            "/openapi.json": ("GET", self._openapi),
+            "/docs": ("GET", self._docs),
         }
-    text = exposition_text(Exposition(server.telemetry, server.log_counts(), labels))
-    return Response(
-        text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS
-    )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; other protocols than HTTP are not spoken."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            reply = await self._reply(scope, receive)
+            await reply.send(send, head=scope["method"] == "HEAD")
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        method, handler = self._routes.get(scope["path"], ("", None))
+        try:
+            if handler is None:
+                return error_reply(Rejected(404, "there is no such route; see /docs"))
+            if scope["method"] not in _METHODS[method]:
+                return _wrong_method(method)
+            return await handler(Call(scope, receive, dict(scope["headers"])))
+        except Rejected as error:
+            return error_reply(error)
+        except ClientGone:
+            return error_reply(Rejected(_CLOSED_BY_CLIENT, "the client went away"))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the client gets an answer
+            # The text of an error of our own making may hold what was sent: to the log alone.
+            _LOG.error("a request broke down", exc_info=error)
+            return error_reply(_broken(error))
+
+    async def _rank(self, call: Call) -> Reply:
+        begun = time.perf_counter()
+        telemetry, status = self._server().telemetry, 500
+        try:
+            media_type(call.headers, _JSON_ONLY)
+            body = await read_body(call.receive, call.headers, MAX_BODY_BYTES)
+            answer = await self._answer(parse_rank(body, self._clock()))
+            status = 200
+            return json_reply(answer_json(answer))
+        except Rejected as error:
+            status = error.status
+            telemetry.refused(error)
+            raise
+        except ClientGone:
+            status = _CLOSED_BY_CLIENT
+            raise
+        finally:
+            telemetry.observe(status, time.perf_counter() - begun)
+
+    async def _answer(self, request: RankRequest) -> Answer:
+        server = self._server()
+        request_id = request.request_id or uuid.uuid4().hex
+        answer = await self.lanes.rank(
+            partial(server.rank, request, request_id), len(request.candidates)
+        )
+        server.telemetry.answered(answer)
+        return answer
+
+    async def _batch(self, call: Call) -> Reply:
+        """Its requests take their turns one by one, so that others get between them."""
+        media_type(call.headers, _JSON_ONLY)
+        body = await read_body(call.receive, call.headers, MAX_BATCH_BODY_BYTES)
+        answers = [
+            await self._answer_or_error(request)
+            for request in parse_batch(body, self._clock())
+        ]
+        self._server().telemetry.batches += 1
+        return json_reply({"answers": answers})
+
+    async def _answer_or_error(self, request: RankRequest | Rejected) -> dict[str, object]:
+        if isinstance(request, Rejected):
+            return error_json(request)
+        try:
+            return answer_json(await self._answer(request))
+        except Rejected as error:
+            self._server().telemetry.refused(error)
+            return error_json(error)
+
+    async def _events(self, call: Call) -> Reply:
+        telemetry = self._server().telemetry
+        try:
+            media = media_type(call.headers, frozenset(MediaType))
+            cap = MAX_JSON_BYTES if media is MediaType.JSON else MAX_ARROW_BYTES
+            body = await read_body(call.receive, call.headers, cap)
+            table = call.query("table")
+            intake = await self.lanes.take(
+                lambda: self._taken(body, media, table), 1 + int(len(body) * _ROWS_PER_BYTE)
+            )
+        except Rejected as error:
+            telemetry.refused(error)
+            raise
+        telemetry.taken(intake)
+        return json_reply(intake_json(intake))
+
+    def _taken(self, body: bytes, media: MediaType, table: str | None) -> Intake:
+        now = self._clock()
+        arrow = media is MediaType.ARROW
+        rows = parse_arrow(body, table, now) if arrow else parse_events(body, now)
+        intake = self._server().take(rows)
+        refused = sorted((*rows.refused, *intake.refused), key=_place)
+        return Intake(intake.accepted, intake.repeated, tuple(refused))
+
+    async def _livez(self, _: Call) -> Reply:
+        return json_reply({"status": "alive"})
+
+    async def _readyz(self, call: Call) -> Reply:
+        readiness = self._server().readiness()
+        content = readiness_json(readiness, stranger=is_stranger(call.scope))
+        return json_reply(content, 200 if readiness.answers else 503)
+
+    async def _metrics(self, _: Call) -> Reply:
+        text = exposition_text(scrape(self._server(), self.lanes.waiting()))
+        return text_reply(text, b"text/plain; version=0.0.4; charset=utf-8")
+
+    async def _openapi(self, _: Call) -> Reply:
+        return Reply(200, openapi_json())
+
+    async def _docs(self, _: Call) -> Reply:
+        return text_reply(docs_page(), b"text/html; charset=utf-8", DOCS_HEADERS)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self.lanes.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(
-        orjson.dumps(content), status, media_type="application/json", headers=_HEADERS
-    )
+def ranking_app(
+    server: Callable[[], RankingPort],
+    lanes: Lanes | None = None,
+    clock: Callable[[], int] = now_micros,
+) -> RankingApp:
+    """The app without its guards; see `serving.tokens` and `serving.hosts` for these."""
+    return RankingApp(server, lanes, clock)
 
 
-def _error(status: int, message: str) -> Response:
-    response = _json({"error": message}, status)
-    response.headers.update(_ERROR_HEADERS.get(status, {}))
-    return response
+def _place(row: RefusedRow) -> tuple[str, int]:
+    return row.table, row.row
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
-    """Starlette's own refusals, such as 404 and 405, in our form."""
-    if not isinstance(error, HTTPException):
-        raise error
-    response = _error(error.status_code, error.detail)
-    response.headers.update(error.headers or {})
-    return response
+def _wrong_method(method: str) -> Reply:
+    error = Rejected(405, f"this route answers to {method} alone")
+    allow = ", ".join(sorted(_METHODS[method])).encode("ascii")
+    return error_reply(error, ((b"allow", allow),))
+
+
+def _broken(error: Exception) -> Rejected:
+    what = "release in service" if isinstance(error, IntegrityError) else "server"
+    return Rejected(500, f"the {what} cannot answer; see the server's log")

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import orjson
 
+from serving.bento_code import COMPILED, PACKAGES, RELEASES, ROOT, read_code
 from serving.custody import check_bytes
+from serving.manifest import Manifest
 from sluice.child import child_command
 from sluice.data.atomic import sync_folder, write_atomically
 from sluice.errors import IntegrityError, SluiceError
@@ -25,15 +27,13 @@ from sluice.settings import TELEMETRY_OFF
 SERVICE = "serving.service:RankingService"
 VERSION_DIGITS = 16
 """Of the release's digest, that make the Bento's version."""
-PACKAGES = ("sluice", "registry", "serving")
-"""The code that serves."""
 REQUIREMENTS = (
     "bentoml", "cryptography", "lightgbm", "numba", "numpy", "orjson", "polars", "prometheus-client", "pyarrow",
     "pydantic", "scikit-learn", "scipy", "starlette",
 )  # fmt: skip
 """What that code imports; an image gets the versions installed here."""
 
-_ROOT = Path(__file__).parents[1]
+_INSTRUCTIONS = "bentofile.yaml"
 _BUILD_SECONDS = 300
 _SHOWN_LINES = 15
 
@@ -68,7 +68,7 @@ class Bento:
     @property
     def packaged(self) -> Path:
         """The release inside."""
-        return self.source / "releases" / self.release
+        return self.source / RELEASES / self.release
 
 
 def build_bento(release: Path, digest: str, home: Path) -> Bento:
@@ -76,13 +76,14 @@ def build_bento(release: Path, digest: str, home: Path) -> Bento:
 
     Raises:
         NotFound: no such release.
-        IntegrityError: the release, or the one in the Bento that is there, is not what its digest says.
+        IntegrityError: the release, or the one in the Bento that is there, is not what its digest
+            says, or the code is another than it was packaged with.
         SluiceError: BentoML could not build it; shows its last lines.
     """
     manifest = check_bytes(release, digest)
     bento = Bento(home.resolve(), manifest.provenance.surface, digest)
     if bento.folder.exists():
-        check_bytes(bento.packaged, digest)
+        check_bento(bento)
         return bento
     bento.home.mkdir(parents=True, exist_ok=True)
     # The context lies elsewhere: BentoML refuses one below a hidden folder, which our home may be.
@@ -93,10 +94,23 @@ def build_bento(release: Path, digest: str, home: Path) -> Bento:
         scratch = Bento(Path(store), bento.surface, digest)
         _stage(Path(context), release, scratch)
         _run_build(Path(context), scratch)
-        _carry_compiled(scratch.source)
-        check_bytes(scratch.packaged, digest)
+        check_bento(scratch)
         _move(scratch, bento)
     return bento
+
+
+def check_bento(bento: Bento) -> Manifest:
+    """The manifest of the release in a Bento, whose release and code are what it says.
+
+    Who starts the Bento must ask this from outside: code that was changed cannot be trusted to find it.
+
+    Raises:
+        NotFound: there is no such Bento.
+        IntegrityError: a file of either is changed, missing or added; names it.
+    """
+    manifest = check_bytes(bento.packaged, bento.release)
+    read_code(bento.source, manifest.service)
+    return manifest
 
 
 def bento_environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -114,14 +128,15 @@ def _stage(context: Path, release: Path, bento: Bento) -> None:
     """Lay out what the Bento is built from: the code, the release and BentoML's instructions."""
     for package in PACKAGES:
         shutil.copytree(
-            _ROOT / package, context / package, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / package, context / package, ignore=shutil.ignore_patterns(COMPILED)
         )
-    shutil.copytree(release, context / "releases" / bento.release)
+    shutil.copytree(release, context / RELEASES / bento.release)
     instructions = {
         "service": SERVICE,
         "name": bento.surface,
         "description": f"Release {bento.release} of the surface {bento.surface}.",
         "include": ["*"],
+        "exclude": [_INSTRUCTIONS],
         # Locking asks a package index; the versions are exact as they stand.
         "python": {
             "packages": [f"{name}=={version(name)}" for name in REQUIREMENTS],
@@ -129,14 +144,14 @@ def _stage(context: Path, release: Path, bento: Bento) -> None:
         },
     }
     # JSON is YAML too.
-    (context / "bentofile.yaml").write_bytes(orjson.dumps(instructions))
+    (context / _INSTRUCTIONS).write_bytes(orjson.dumps(instructions))
 
 
 def _run_build(context: Path, bento: Bento) -> None:
     done = subprocess.run(
         child_command("bentoml", "build", ".", "--version", bento.version),
         cwd=context,
-        env=bento_environment(bento.home, os.environ),
+        env={**bento_environment(bento.home, os.environ), **_uncompiled(bento.home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -150,13 +165,9 @@ def _run_build(context: Path, bento: Bento) -> None:
         )
 
 
-def _carry_compiled(source: Path) -> None:
-    """Bring compiled code along, with the times it is keyed by; or every Bento compiles it anew."""
-    unfinished = shutil.ignore_patterns("*.pyc.*", "tmp*")
-    for package in PACKAGES:
-        shutil.copytree(
-            _ROOT / package, source / package, dirs_exist_ok=True, ignore=unfinished
-        )
+def _uncompiled(scratch: Path) -> dict[str, str]:
+    """Variables that keep what is compiled while it is built out of the Bento."""
+    return {"PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": str(scratch / "compiled")}
 
 
 def _move(built: Bento, bento: Bento) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sluice.data.digest import canonical_json, json_digest
 from sluice.errors import IntegrityError
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,12 +48,14 @@ class FileEntry(_Strict):
 class Manifest(_Strict):
     """The content of `manifest.json`."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     provenance: Provenance
     features: tuple[str, ...] = Field(strict=False)
     """Names of the feature columns, in the order the ranker was fitted on."""
     files: dict[str, FileEntry]
     """By path relative to the release, with `/`."""
+    service: dict[str, Digest]
+    """Digest of every code file that its Bento serves it with, by path relative to the Bento's source."""
 
     def encoded(self) -> bytes:
         """The bytes of `manifest.json`."""

@@ -2,7 +2,8 @@
 
 ```
 <digest>/
-├── manifest.json    provenance and the digest of every other file; its own digest is the release's
+├── manifest.json    provenance, and the digest of every other file and of the code that serves it in
+│                    a Bento; its own digest is the release's
 ├── features.json    the surface's feature declaration and the columns it gives
 ├── arrangement.json the mechanisms that order what was scored, with their prices
 ├── golden.json      recorded requests with the scores and the order they must get
@@ -22,7 +23,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serving.custody import check_bytes, file_entries
+from serving.bento_code import code_entries
+from serving.custody import ReleaseBytes, file_entries, read_release
 from serving.golden import (
     GOLDEN_NAME,
     GoldenRequest,
@@ -36,6 +38,7 @@ from serving.scorer import Ranking, Scorer
 from serving.trust import Trust
 from sluice.data.atomic import folder_atomically
 from sluice.data.digest import canonical_json
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
@@ -79,7 +82,10 @@ def build_release(
         draft = Path(name)
         _write_content(draft, scorer, golden)
         manifest = Manifest(
-            provenance=provenance, features=scorer.state.names, files=file_entries(draft)
+            provenance=provenance,
+            features=scorer.state.names,
+            files=file_entries(draft),
+            service=code_entries(),
         )
         (draft / MANIFEST_NAME).write_bytes(manifest.encoded())
         with folder_atomically(into / manifest.digest) as folder:
@@ -104,12 +110,8 @@ def verify_release(
             nothing was parsed), the child crashed or ran over its limits, or a score differs by a
             bit.
     """
-    manifest = check_bytes(folder, digest)
-    if trust:
-        trust.check(manifest)
-    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
-    _compare(digest, golden, score_in_child(folder, limits))
-    return manifest
+    read, _ = _tried(folder, digest, limits, trust)
+    return read.manifest
 
 
 def open_release(
@@ -117,35 +119,50 @@ def open_release(
 ) -> LoadedRelease:
     """Verify a release and load it into this process.
 
-    The bytes are checked again after the child has run, in case they changed meanwhile, and the
-    golden requests are repeated here as well: that also warms everything up.
+    The child and this process load the very bytes that were checked: the folder is read once, and
+    whatever it holds afterwards is nobody's. The golden requests are repeated here as well, which
+    also warms everything up.
 
     Raises:
         NotFound: no such folder.
         IntegrityError: as `verify_release`; nothing was loaded into this process.
     """
-    verify_release(folder, digest, limits, trust)
-    manifest = check_bytes(folder, digest)
-    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
-    scorer = load_scorer(folder)
-    _check_features(manifest, folder, scorer)
+    read, golden = _tried(folder, digest, limits, trust)
+    scorer = load_scorer(read.files)
+    _check_features(read, scorer)
     rankings = [scorer.rank(one.request) for one in golden]
     _compare(digest, golden, [ranking.scores.tolist() for ranking in rankings])
     _compare_orders(digest, golden, rankings)
-    return LoadedRelease(digest, manifest, scorer, golden)
+    return LoadedRelease(digest, read.manifest, scorer, golden)
 
 
-def load_scorer(folder: Path) -> Scorer:
-    """Load ranker, state and mechanisms of a candidate or a release whose bytes were checked.
+def load_scorer(source: Path | Files) -> Scorer:
+    """Load ranker, state and mechanisms.
+
+    Args:
+        source: the bytes of a release that were checked, or the folder of a candidate, which this
+            installation made itself and nobody has approved.
 
     Raises:
         IntegrityError: a file is not what its `save` writes.
     """
+    files = Files.of(source)
     return Scorer(
-        load_ranker(folder / "model"),
-        FeatureState.load(folder / "state"),
-        Arrangement.load(folder),
+        load_ranker(files.under("model")),
+        FeatureState.load(files.under("state")),
+        Arrangement.load(files),
     )
+
+
+def _tried(
+    folder: Path, digest: str, limits: Limits, trust: Trust | None
+) -> tuple[ReleaseBytes, tuple[GoldenRequest, ...]]:
+    read = read_release(folder, digest)
+    if trust:
+        trust.check(read.manifest)
+    golden = decode_golden(read.files.read(GOLDEN_NAME))
+    _compare(digest, golden, score_in_child(read.files, limits))
+    return read, golden
 
 
 def _write_content(folder: Path, scorer: Scorer, golden: Sequence[GoldenRequest]) -> None:
@@ -159,13 +176,13 @@ def _write_content(folder: Path, scorer: Scorer, golden: Sequence[GoldenRequest]
     (folder / GOLDEN_NAME).write_bytes(encode_golden(golden))
 
 
-def _check_features(manifest: Manifest, folder: Path, scorer: Scorer) -> None:
+def _check_features(read: ReleaseBytes, scorer: Scorer) -> None:
     try:
-        declared = _Features.model_validate_json((folder / FEATURES_NAME).read_bytes())
+        declared = _Features.model_validate_json(read.files.read(FEATURES_NAME))
     except ValidationError as error:
         raise IntegrityError(f"{FEATURES_NAME} is no feature declaration") from error
     if (
-        not declared.names == manifest.features == scorer.state.names
+        not declared.names == read.manifest.features == scorer.state.names
         or declared.spec != scorer.state.spec
     ):
         raise IntegrityError(

@@ -13,7 +13,9 @@ from typing import IO
 
 import httpx
 
-from serving.bento import Bento, bento_environment
+from serving.bento import SERVICE, Bento, bento_environment
+from serving.bento_code import private_source
+from serving.custody import check_bytes
 from serving.processes import Process, end, tree
 from sluice.child import child_command
 from sluice.errors import IntegrityError, SluiceError
@@ -49,6 +51,8 @@ def serve(
 ) -> Iterator[RunningServer]:
     """Serve a Bento on loopback while the context lasts; leaves no process behind.
 
+    Its code is checked against its release before any of it runs, and runs from a private copy.
+
     Args:
         bento: what to serve.
         home: SLUICE_HOME of the service; predictions are logged under it.
@@ -58,12 +62,15 @@ def serve(
         ready_seconds: how long the server may take to verify its release.
 
     Raises:
-        IntegrityError: the service refused its release; says why.
+        IntegrityError: the release or the code in the Bento was changed, or the service refused its
+            release; says why.
         SluiceError: the server ended or did not become ready; shows its last lines.
     """
     port = port or free_port()
-    with _opened(log) as output:
-        started = _start(bento, home, port, environ or {}, output)
+    manifest = check_bytes(bento.packaged, bento.release)
+    with private_source(bento.source, manifest.service) as source, _opened(log) as output:
+        variables = _variables(bento, home, environ or {})
+        started = _start(source, variables, port, output)
         try:
             yield _await_ready(started, f"http://{HOST}:{port}", output, ready_seconds)
         finally:
@@ -84,9 +91,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _start(
-    bento: Bento, home: Path, port: int, environ: Mapping[str, str], log: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def _variables(bento: Bento, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     variables = {
         # One request is scored at a time, in one thread; more would only wait for each other.
         "OMP_NUM_THREADS": "1",
@@ -95,11 +100,19 @@ def _start(
         "SLUICE_HOME": str(home.resolve()),
         **environ,
     }
+    if not variables.keys() & {"SLUICE_RELEASE", "SLUICE_SURFACE"}:
+        # The private copy holds code alone; the release is read, and checked, where it is packaged.
+        variables["SLUICE_RELEASE"] = str(bento.packaged)
+    return variables
+
+
+def _start(
+    source: Path, variables: Mapping[str, str], port: int, log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Serve by the service's name: what else a Bento's folder says, nobody has signed."""
     return subprocess.Popen(
-        child_command(
-            "bentoml", "serve", str(bento.folder), "--host", HOST, "--port", str(port)
-        ),
-        cwd=bento.source,
+        child_command("bentoml", "serve", SERVICE, "--host", HOST, "--port", str(port)),
+        cwd=source,
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -135,7 +148,9 @@ def _ready(client: httpx.Client) -> str | None:
         return None
     state = answer.json()
     if state["status"] == "refused":
-        raise IntegrityError(f"the service refused its release: {state['error']}")
+        raise IntegrityError(
+            f"the service refused its release: {state['error']['message']}"
+        )
     return state["release"] if answer.status_code == httpx.codes.OK else None
 
 

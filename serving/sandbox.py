@@ -2,7 +2,7 @@
 
 Broken model text can crash, hang or exhaust the process that reads it. Here it can only cost the
 child: CPU, memory, output and wall time are capped, and the parent reads nothing but scores in
-hexadecimal.
+hexadecimal. The child gets the bytes that were verified, and no path to read others from.
 """
 
 import json
@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from serving.parcel import parcelled, unparcelled
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
@@ -35,22 +37,27 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def score_in_child(folder: Path, limits: Limits) -> list[list[float]]:
+def score_in_child(files: Files, limits: Limits) -> list[list[float]]:
     """Scores of the golden requests, [requests][candidates], as a fresh process computes them.
+
+    Args:
+        files: of a release, whose bytes were checked.
+        limits: of the child.
 
     Raises:
         IntegrityError: the child crashed, ran over a limit, or found a file that cannot be loaded.
     """
     command = [
         sys.executable, "-m", "serving.sandbox",
-        str(folder), str(limits.cpu_seconds), str(limits.memory_bytes),
+        str(limits.cpu_seconds), str(limits.memory_bytes),
     ]  # fmt: skip
     # Files and no pipes, for what goes into a pipe is kept by the parent, however much it is.
-    with TemporaryFile() as out, TemporaryFile() as err:
+    with parcelled(files) as parcel, TemporaryFile() as out, TemporaryFile() as err:
         try:
             done = subprocess.run(
                 command,
                 env=_environment(),
+                stdin=parcel,
                 stdout=out,
                 stderr=err,
                 timeout=limits.wall_seconds,
@@ -58,24 +65,22 @@ def score_in_child(folder: Path, limits: Limits) -> list[list[float]]:
             )
         except subprocess.TimeoutExpired as error:
             raise IntegrityError(
-                f"release {folder.name}: the trial load did not end in {limits.wall_seconds:g} s"
+                f"{files.source}: the trial load did not end in {limits.wall_seconds:g} s"
             ) from error
         if done.returncode != 0:
             told = _told(done.returncode, _last(err))
-            raise IntegrityError(f"release {folder.name}: the trial load failed: {told}")
+            raise IntegrityError(f"{files.source}: the trial load failed: {told}")
         out.seek(0)
-        return _scores(folder, out.read())
+        return _scores(files.source, out.read())
 
 
-def _scores(folder: Path, content: bytes) -> list[list[float]]:
+def _scores(source: str, content: bytes) -> list[list[float]]:
     try:
         return [
             [float.fromhex(score) for score in request] for request in json.loads(content)
         ]
     except (ValueError, TypeError) as error:
-        raise IntegrityError(
-            f"release {folder.name}: the trial load wrote no list of scores"
-        ) from error
+        raise IntegrityError(f"{source}: the trial load wrote no list of scores") from error
 
 
 def _environment() -> dict[str, str]:
@@ -103,7 +108,7 @@ def _confine(cpu_seconds: int, memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
+def _main(cpu_seconds: int, memory_bytes: int) -> None:
     _confine(cpu_seconds, memory_bytes)
     # LightGBM writes its warnings to standard output, where the parent looks for nothing but scores.
     answer = os.dup(sys.stdout.fileno())
@@ -111,8 +116,9 @@ def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
     from serving.golden import GOLDEN_NAME, decode_golden
     from serving.release import load_scorer
 
-    golden = decode_golden((folder / GOLDEN_NAME).read_bytes())
-    scorer = load_scorer(folder)
+    files = unparcelled(sys.stdin.fileno())
+    golden = decode_golden(files.read(GOLDEN_NAME))
+    scorer = load_scorer(files)
     scores = [
         [float(score).hex() for score in scorer.scores(one.request)] for one in golden
     ]
@@ -121,4 +127,4 @@ def _main(folder: Path, cpu_seconds: int, memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    _main(int(sys.argv[1]), int(sys.argv[2]))

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from registry.keys import KeyRing
 from serving.app import ranking_app
 from serving.ranking_server import RankingServer
+from serving.served_release import ServedRelease
 from serving.source import source_from
 from serving.trust import Trust
 from sluice.child import SELF, end_with
@@ -44,12 +45,11 @@ class RankingService:
 
     def __init__(self) -> None:
         settings = load_settings(os.environ)
+        keys = KeyRing(settings.keys)
         source = source_from(
-            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES
+            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES, keys
         )
-        trust = Trust(
-            KeyRing(settings.keys), settings.signatures, settings.require_signature
-        )
+        trust = Trust(keys, settings.signatures, settings.require_signature)
         self.server = RankingServer(source, settings.predictions, _now, trust=trust)
 
     @bentoml.on_startup
@@ -80,7 +80,7 @@ class OwnRoutes:
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
-        self._own = ranking_app(lambda: _running[0])
+        self._own = ranking_app(lambda: ServedRelease(_running[0]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._bentoml if scope["type"] == "lifespan" else self._own)(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from registry.keys import KeyRing
 from registry.pointer import read_pointer
 from sluice.errors import ConfigError, NotFound
 
@@ -20,7 +21,11 @@ class Assignment:
 
 
 class Source(Protocol):
-    """Names the release to serve; cheap enough to be asked every second."""
+    """Names the release to serve; cheap enough to be asked every second.
+
+    It may have to wait for a file system, so whoever asks from an event loop asks by
+    `serving.bounded`.
+    """
 
     def changed(self) -> bool:
         """Whether `assignment` may differ from what it last returned."""
@@ -53,9 +58,19 @@ class FixedSource:
 class PointerSource:
     """Follows a surface's pointer file, which the registry moves on every promotion."""
 
-    def __init__(self, pointers: Path, surface: str, releases: Path) -> None:
-        """Args: `releases` holds release folders named by digest."""
+    def __init__(
+        self, pointers: Path, surface: str, releases: Path, keys: KeyRing | None = None
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            pointers: folder of the pointer files.
+            surface: whose pointer is followed.
+            releases: holds release folders named by digest.
+            keys: whose signature the pointer needs, where any was ever trusted; None for none.
+        """
         self._pointers, self._surface, self._releases = pointers, surface, releases
+        self._keys = keys
         self._seen: tuple[int, int] | None = None
 
     def changed(self) -> bool:
@@ -63,7 +78,7 @@ class PointerSource:
 
     def assignment(self) -> Assignment:
         self._seen = self._stamp()
-        pointer = read_pointer(self._pointers, self._surface)
+        pointer = read_pointer(self._pointers, self._surface, self._keys)
         if pointer is None:
             raise NotFound(
                 f"surface {self._surface} has no champion yet; promote a release first"
@@ -73,20 +88,24 @@ class PointerSource:
     def _stamp(self) -> tuple[int, int] | None:
         # The inode too: pointers are replaced whole, maybe twice within the clock's resolution.
         try:
-            status = (self._pointers / f"{self._surface}.json").stat()
-        except FileNotFoundError:
-            return None
+            status = (self._pointers / f"{self._surface}.json").lstat()
+        except OSError:
+            return None  # nothing that could be read; `assignment` says why
         return status.st_mtime_ns, status.st_ino
 
 
 def source_from(
-    environ: Mapping[str, str], pointers: Path, releases: Path, packaged: Path
+    environ: Mapping[str, str],
+    pointers: Path,
+    releases: Path,
+    packaged: Path,
+    keys: KeyRing | None = None,
 ) -> Source:
     """The source that the environment asks for.
 
     `SLUICE_RELEASE` names a release folder, `SLUICE_RELEASE_DIGEST` its digest where that is not
     the folder's name. Otherwise `SLUICE_SURFACE` names the pointer to follow. Otherwise the one
-    release in `packaged` (the Bento's own) is served.
+    release in `packaged` (the Bento's own) is served. A pointer needs the signature of one of `keys`.
 
     Raises:
         ConfigError: nothing names a release.
@@ -96,7 +115,7 @@ def source_from(
             Path(folder), environ.get("SLUICE_RELEASE_DIGEST", Path(folder).name)
         )
     if surface := environ.get("SLUICE_SURFACE"):
-        return PointerSource(pointers, surface, releases)
+        return PointerSource(pointers, surface, releases, keys)
     own = sorted(packaged.iterdir()) if packaged.is_dir() else []
     if len(own) != 1:
         raise ConfigError(

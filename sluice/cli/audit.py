@@ -76,10 +76,12 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
 
     settings = settings_at(home)
     store = existing_store(settings)
-    exported, unread = read_heads(heads or settings.heads, KeyRing(settings.keys).known())
+    keys = KeyRing(settings.keys)
+    exported, unread = read_heads(heads or settings.heads, keys.known())
     expected = [each.head for each in exported]
     noted = [_head(head)] if head else []
-    problems = [*unread, *check(store, pointers=settings.pointers, heads=expected + noted)]
+    found = check(store, pointers=settings.pointers, heads=expected + noted, keys=keys)
+    problems = [*unread, *found]
     rows = store.find(LedgerRow)
     newest = f"{rows[-1].sequence}:{rows[-1].hash}" if rows else None
     if as_json:

@@ -169,21 +169,27 @@ def _standing(settings: "Settings", champion: "Champion") -> str:
     """What a server would find: the pointer, every byte of the release, and its signature."""
     from registry.keys import KeyRing
     from registry.pointer import read_pointer
+    from serving.bento import Bento, check_bento
     from serving.custody import check_bytes
     from serving.trust import Trust
 
-    pointer = read_pointer(settings.pointers, champion.surface)
+    keys = KeyRing(settings.keys)
+    pointer = read_pointer(settings.pointers, champion.surface, keys)
     if pointer is None or pointer.release != champion.release:
         raise IntegrityError(
             f"{champion.release[:12]} in the store, {pointer.release[:12] if pointer else 'nothing'} "
             f"in the serving pointer; `sluice champion mirror {champion.surface}` tells it again"
         )
     manifest = check_bytes(settings.releases / champion.release, champion.release)
-    trust = Trust(KeyRing(settings.keys), settings.signatures, settings.require_signature)
+    trust = Trust(keys, settings.signatures, settings.require_signature)
     signed = trust.check(manifest)
+    bento = Bento(settings.bentos, champion.surface, champion.release)
+    if bento.folder.exists():
+        check_bento(bento)
     return (
         f"version {champion.version}, release {champion.release[:12]} whole, "
-        f"{f'signed with key {signed.key[:12]}' if signed else 'not signed'}"
+        f"{f'signed with key {signed.key[:12]}' if signed else 'not signed'}, "
+        f"{'its Bento as packaged' if bento.folder.exists() else 'no Bento of it here'}"
     )
 
 

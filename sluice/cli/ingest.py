@@ -9,7 +9,7 @@ import click
 from sluice.cli.installation import settings_at
 from sluice.cli.output import print_json, with_home
 from sluice.cli.progress import Quiet, Steps
-from sluice.errors import ConfigError, NotFound
+from sluice.errors import ConfigError
 
 if TYPE_CHECKING:
     from sluice.data.event_log import Appended
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 GENERATED = "feed"
 """Source that needs no folder."""
-SERVED = "served"
-"""Source that is the installation's own prediction log."""
 
 
 @click.command()
@@ -39,7 +37,6 @@ def ingest(
 ) -> None:
     """Read SOURCE (ebnerd, mind, open_bandit, letor, movielens; or feed) from FOLDER.
 
-    `served` is what SURFACE's own servers have answered, from their prediction log.
     Rows that break a rule are refused with a count and a reason; ingesting twice changes nothing.
 
     \b
@@ -49,21 +46,18 @@ def ingest(
     settings = settings_at(home)
     steps = Quiet() if as_json else Steps(2)
     with steps.step("read"):
-        if source == SERVED:
-            tables, lost = read_served(settings.predictions / surface, surface)
-        else:
-            tables, lost = read_tables(source, folder, surface), {}
+        tables = read_tables(source, folder, surface)
     with steps.step("append"):
         appended = append(settings.log, tables, quarantine=quarantine)
-    found = {**describe(appended), **lost}
+    counts = describe(appended)
     if as_json:
-        print_json(found)
+        print_json(counts)
         return
-    counts = ", ".join(
-        f"{count} {name}" for name, count in found.items() if name != "quarantined"
+    listed = ", ".join(
+        f"{count} {name}" for name, count in counts.items() if name != "quarantined"
     )
-    click.echo(f"{counts} in {settings.log}")
-    for rule, count in found["quarantined"].items():
+    click.echo(f"{listed} in {settings.log}")
+    for rule, count in counts["quarantined"].items():
         click.echo(f"  quarantined: {count} rows, {rule}")
     click.echo(f"next: sluice run lifecycle {surface}")
 
@@ -82,32 +76,11 @@ def read_tables(source: str, folder: Path | None, surface: str) -> "LogTables":
 
     if source not in SOURCES:
         raise ConfigError(
-            f"no source {source!r}; there are: {', '.join((GENERATED, SERVED, *SOURCES))}"
+            f"no source {source!r}; there are: {', '.join((GENERATED, *SOURCES))}"
         )
     if folder is None:
         raise ConfigError(f"source {source} needs a folder: sluice ingest {source} FOLDER")
     return read_source(source, folder, surface)
-
-
-def read_served(folder: Path, surface: str) -> "tuple[LogTables, dict[str, int]]":
-    """The exposures in a surface's prediction log, and how many predictions are lost to it.
-
-    Raises:
-        NotFound: nothing was served yet.
-    """
-    from serving.exposures import served_exposures
-    from serving.prediction_reader import read_predictions
-    from sluice.data.frames import empty_frame
-    from sluice.data.tables import LogTables
-
-    read = read_predictions(folder)
-    if not read.predictions:
-        raise NotFound(
-            f"no prediction in {folder}; `sluice serve {surface}` logs them there"
-        )
-    exposures = served_exposures(read, surface)
-    tables = LogTables(exposures, empty_frame("feedback"), empty_frame("items"))
-    return tables, {"missing": read.missing, "torn": read.torn}
 
 
 def append(log: Path, tables: "LogTables", *, quarantine: bool = False) -> "Appended":

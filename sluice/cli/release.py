@@ -105,7 +105,9 @@ def verify(
     folder: Path | None,
     signature: Path | None,
 ) -> None:
-    """Verify every byte of release DIGEST and its signature; no database and no network is needed.
+    """Verify every byte of release DIGEST, of its Bento where one is here, and its signature.
+
+    No database and no network is needed.
 
     \b
     Example, with nothing but three things that were copied here:
@@ -113,6 +115,7 @@ def verify(
     """
     from registry.keys import KeyRing, read_public
     from registry.signature import check_signature, signature_path
+    from serving.bento import Bento, check_bento
     from serving.custody import check_bytes
     from serving.trust import signed_files
 
@@ -121,7 +124,15 @@ def verify(
     path = signature or signature_path(settings.signatures, digest)
     counted = (read_public(key),) if key else KeyRing(settings.keys).trusted()
     signed = check_signature(path, digest, signed_files(manifest), counted)
-    facts = {"release": digest, "files": len(manifest.files) + 1, "key": signed.key}
+    bento = Bento(settings.bentos, manifest.provenance.surface, digest)
+    if bento.folder.exists():
+        check_bento(bento)
+    facts = {
+        "release": digest,
+        "files": len(manifest.files) + 1,
+        "key": signed.key,
+        "bento": bento.tag if bento.folder.exists() else None,
+    }
     if as_json:
         print_json({**facts, "claims": signed.claims})
     else:

@@ -21,6 +21,11 @@ def json_digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
+def bytes_digest(content: bytes) -> str:
+    """SHA-256 of the bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of the file's bytes."""
     digest = hashlib.sha256()

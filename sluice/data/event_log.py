@@ -5,36 +5,51 @@
 <root>/feedback/day=2026-01-05/…                    by the day it happened
 <root>/items/day=2026-01-05/…                       by the day it became valid
 <root>/quarantine/<table>/…                         rows set aside, with their reason
+<root>/journal.db                                   what was accepted, in order; live rows inline
+<root>/.keys/<table>/…                              which keys a part holds; derived
 ```
 
-Ingesting is idempotent: rows that are there already are skipped and counted, so that a killed
-ingest is simply run again.
+Both ways in are idempotent: rows that are there already are skipped and counted, so that a killed
+ingest, or an intake that got no answer, is simply run again.
 """
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from sluice.data.frames import conform, empty_frame, in_order
+from sluice.data import tailing
+from sluice.data.batch import Batch, Taken, micros
+from sluice.data.compaction import (
+    Compacted,
+    drop_batches,
+    merge_parts,
+    move_to_parts,
+    publish_pending,
+    recover,
+    withdraw,
+)
+from sluice.data.frames import conform, empty_frame
+from sluice.data.intake import judge
+from sluice.data.journal import Journal
+from sluice.data.keyed_rows import key_hashes
 from sluice.data.known_rows import compare_rows, without_repeats
-from sluice.data.parquet import read_bytes, table_bytes
-from sluice.data.part import verified_bytes, write_part
+from sluice.data.log_view import LogView, look
+from sluice.data.lookup import Known, Lookup
+from sluice.data.packed import pack, unpack
+from sluice.data.parts import Parts, day_of, plan_parts, read_part, sweep
 from sluice.data.quarantine import set_aside, sift
-from sluice.data.row_rules import Faults, find_faults, refuse
+from sluice.data.row_rules import REQUEST_COLUMNS, Faults, find_faults, refuse
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables, Window
 from sluice.errors import TooLittleData
 
-DAY_OF = {"exposures": "ts", "feedback": "ts", "items": "valid_from"}
-"""Column whose UTC date names a row's folder."""
-WRITE_ORDER = ("items", "feedback", "exposures")
-"""Exposures last: a reader in between, or after a kill, never sees one without its feedback."""
-_DAY = "day="
 _HOUR = timedelta(hours=1)
 
 
@@ -54,9 +69,27 @@ class Appended:
 
 @dataclass(frozen=True)
 class EventLog:
-    """The log under one folder."""
+    """The log under one folder; several processes may read, take and append at once."""
 
     root: Path
+    _journal: Journal = field(init=False, repr=False, compare=False)
+    _parts: Parts = field(init=False, repr=False, compare=False)
+    _lookup: Lookup = field(init=False, repr=False, compare=False)
+    _turn: threading.RLock = field(init=False, repr=False, compare=False)
+    """Of the threads that look up or take; processes take turns at the journal."""
+
+    def __post_init__(self) -> None:
+        parts = Parts(self.root)
+        for name, value in (
+            ("_journal", Journal(self.root)),
+            ("_parts", parts),
+            ("_lookup", Lookup(parts)),
+            ("_turn", threading.RLock()),
+        ):
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[type["EventLog"], tuple[Path]]:
+        return EventLog, (self.root,)
 
     def append(
         self, tables: LogTables, *, quarantine: bool = False, at: datetime | None = None
@@ -74,14 +107,17 @@ class EventLog:
                 off; nothing was written.
         """
         batch = LogTables(**{name: conform(name, getattr(tables, name)) for name in TABLES})
+        at = at or datetime.now(UTC)
         with self._locked():
-            fresh, faults = self._judge(batch, at or datetime.now(UTC))
-            if not quarantine:
-                refuse(faults.counts, f"event log {self.root}")
-            sifted = sift(fresh, faults)
-            set_aside(sifted, self.root)
-            for table in WRITE_ORDER:
-                self._write(table, getattr(sifted.good, table))
+            while True:
+                known, position = self._known(batch)
+                fresh, faults = self._judge(batch, known, at)
+                if not quarantine:
+                    refuse(faults.counts, f"event log {self.root}")
+                sifted = sift(fresh, faults)
+                set_aside(sifted, self.root)
+                if self._write(sifted.good, position, at):
+                    break
         return Appended(
             exposures=sifted.good.exposures.height,
             feedback=sifted.good.feedback.height,
@@ -93,21 +129,112 @@ class EventLog:
             quarantined=sifted.counts,
         )
 
+    def take(
+        self,
+        tables: LogTables,
+        at: datetime | None = None,
+        *,
+        offset: tuple[str, str] | None = None,
+    ) -> Taken:
+        """Take live rows, each judged by itself; what was accepted is durable on return.
+
+        Args:
+            tables: rows as they came; a request may grow by items that it did not show before.
+            at: now, after which (and CLOCK_AHEAD) an event lies in the future.
+            offset: a feed's name and how far it is read with this batch, kept with its rows.
+
+        Raises:
+            SchemaError: a table has not the declared columns and types; nothing was taken.
+        """
+        batch = LogTables(**{name: conform(name, getattr(tables, name)) for name in TABLES})
+        at = at or datetime.now(UTC)
+        with self._turn:
+            with self._journal.writing() as writer:
+                judged = judge(batch, self._lookup.known(writer, batch), at)
+                position = writer.position()
+                if judged.accepted:
+                    rows = pack(judged.fresh, judged.surfaces)
+                    position = writer.add(micros(at), rows)
+                if offset is not None:
+                    writer.set_offset(*offset)
+            if judged.accepted:
+                self._lookup.recent.add(position, judged.fresh)
+        fresh = Batch(position, at, judged.fresh, judged.surfaces)
+        return Taken(
+            accepted=judged.accepted,
+            repeated=judged.repeated,
+            refused=judged.refused,
+            position=position,
+            fresh=fresh if judged.accepted else None,
+        )
+
+    def offset(self, source: str) -> str | None:
+        """How far a feed was read into the log; None where it never was."""
+        return self._journal.offset(source)
+
+    def position(self) -> int:
+        """Of the last batch that was accepted; 0 before the first."""
+        return self._journal.position()
+
+    def changed(self, since_position: int) -> bool:
+        """Whether any process added a batch after that position; some µs, never out of date."""
+        return self._journal.position() > since_position
+
+    def tail(self, after: int) -> Iterator[Batch]:
+        """The batches after a position, in order, to the last one there is.
+
+        Raises:
+            Superseded: some are no longer kept singly; start anew with `since`.
+        """
+        return tailing.tail(self._journal, self._parts, after)
+
+    def since(self, moment: datetime, surface: str) -> tuple[LogTables, int]:
+        """A surface's rows that became available at a moment or later, and how far that reads.
+
+        Whoever goes on with `tail` from that position misses no row and meets none twice.
+
+        Raises:
+            IntegrityError: a part is truncated or changed; names the file.
+        """
+        return tailing.since(self._journal, self._parts, moment, surface)
+
+    def compact(
+        self, older_than: timedelta, keep: timedelta, at: datetime | None = None
+    ) -> Compacted | None:
+        """Write live rows into parts, merge small parts, and forget old batches.
+
+        Cheap where there is little to do, so that a service may call it every few minutes.
+
+        Args:
+            older_than: age from which a live batch is written into parts.
+            keep: age up to which a batch can be followed with `tail`.
+            at: now.
+
+        Returns:
+            What was done; None where another process compacts or ingests.
+        """
+        now = at or datetime.now(UTC)
+        with self._locked(wait=False) as is_mine:
+            if not is_mine:
+                return None
+            batches, moved = move_to_parts(
+                self._journal, self._parts, micros(now - older_than)
+            )
+            written, merged = merge_parts(self._journal, self._parts)
+            dropped = drop_batches(self._journal, micros(now - keep))
+        return Compacted(batches, moved + written, merged, dropped)
+
     def window(self) -> Window:
         """The exposures' span, rounded out to whole hours.
 
         Raises:
             TooLittleData: the log holds no exposure.
         """
-        days = sorted({_day(path) for path in self._parts("exposures")})
-        if not days:
+        first, last = look(self._journal, self._parts, _span)
+        if first is None or last is None:
             raise TooLittleData(
                 f"event log {self.root} holds no exposure; ingest some first"
             )
-        first = self._load("exposures", days[0], days[0])["ts"].min()
-        last = self._load("exposures", days[-1], days[-1])["ts"].max()
-        assert isinstance(first, datetime)  # noqa: S101 - narrows polars' wide return type
-        assert isinstance(last, datetime)  # noqa: S101
         return Window(_whole_hour(first), _whole_hour(last) + _HOUR)
 
     def read(self, window: Window) -> LogTables:
@@ -116,107 +243,124 @@ class EventLog:
         Raises:
             IntegrityError: a part is truncated or changed; names the file.
         """
-        last = window.end.astimezone(UTC).date()
-        return LogTables(
-            exposures=self._load("exposures", window.start.astimezone(UTC).date(), last),
-            feedback=self._load("feedback", date.min, last),
-            items=self._load("items", date.min, last),
-        ).between(window)
+        start = window.start.astimezone(UTC).date()
+        end = window.end.astimezone(UTC).date()
+
+        def rows(view: LogView) -> LogTables:
+            return LogTables(
+                exposures=view.rows("exposures", lambda path: start <= day_of(path) <= end),
+                feedback=view.rows("feedback", lambda path: day_of(path) <= end),
+                items=view.rows("items", lambda path: day_of(path) <= end),
+            )
+
+        return look(self._journal, self._parts, rows).between(window)
 
     def surfaces(self) -> tuple[str, ...]:
         """The surfaces that exposures were shown on, sorted."""
-        found = [
-            _read(path, ["surface"])["surface"].unique()
-            for path in self._parts("exposures")
-        ]
-        return tuple(sorted({name for names in found for name in names}))
+
+        def names(view: LogView) -> set[str]:
+            shown = [read_part(path, ["surface"]) for path in view.paths["exposures"]]
+            shown.append(view.live.exposures)
+            return {name for rows in shown for name in rows["surface"].unique()}
+
+        return tuple(sorted(look(self._journal, self._parts, names)))
 
     def requests(self, before: datetime) -> pl.DataFrame:
         """`request_id` and `surface` of every request that was answered before a time."""
         columns = ["request_id", "surface", "ts"]
-        parts = [
-            _read(path, columns).filter(pl.col("ts") < pl.lit(before)).unique("request_id")
-            for path in self._parts("exposures")
-            if _day(path) <= before.astimezone(UTC).date()
-        ]
-        return pl.concat([empty_frame("exposures").select(columns), *parts]).drop("ts")
+        last = before.astimezone(UTC).date()
 
-    def _judge(self, batch: LogTables, at: datetime) -> tuple[LogTables, Faults]:
+        def answered(view: LogView) -> pl.DataFrame:
+            paths = [path for path in view.paths["exposures"] if day_of(path) <= last]
+            shown = [read_part(path, columns) for path in paths]
+            shown.append(view.live.exposures.select(columns))
+            earlier = [
+                rows.filter(pl.col("ts") < pl.lit(before)).unique("request_id")
+                for rows in shown
+            ]
+            return pl.concat([empty_frame("exposures").select(columns), *earlier])
+
+        # A request that grew stands in several parts.
+        return look(self._journal, self._parts, answered).drop("ts").unique("request_id")
+
+    def _known(self, batch: LogTables) -> tuple[Known, int]:
+        """What the log knows of a batch's rows, and the position up to which it does."""
+        with self._turn, self._journal.reading() as reader:
+            assert reader is not None  # noqa: S101 - whoever holds the lock has made the journal
+            return self._lookup.known(reader, batch), reader.position()
+
+    def _judge(
+        self, batch: LogTables, known: Known, at: datetime
+    ) -> tuple[LogTables, Faults]:
         """The rows that are not in the log yet, and what is wrong with them."""
         unique = LogTables(batch.exposures, without_repeats(batch.feedback), batch.items)
-        known = {
-            "exposures": self._exposures_of(unique),
-            "feedback": self._same_days("feedback", unique.feedback),
-            "items": self._same_days("items", unique.items),
-        }
         fresh, conflicts = {}, {}
-        for table, rows in known.items():
+        for table in TABLES:
             frame = getattr(unique, table)
-            compared = compare_rows(table, frame, rows)
+            compared = compare_rows(table, frame, getattr(known.rows, table))
             fresh[table] = frame.filter(~compared.same)
             conflicts[table] = compared.conflict.filter(~compared.same)
         tables = LogTables(**fresh)
-        faults = find_faults(tables, at, earlier=known["exposures"])
+        shown = [known.rows.exposures, known.shown]
+        earlier = pl.concat([rows.select(REQUEST_COLUMNS) for rows in shown])
+        faults = find_faults(tables, at, earlier=earlier)
         for table, conflict in conflicts.items():
             faults = faults.with_mask(table, f"{table}.conflict", conflict)
         return tables, faults
 
-    def _exposures_of(self, batch: LogTables) -> pl.DataFrame:
-        """Logged exposures of every request that the batch shows or answers.
-
-        Looks through all days: a request id that comes back on another day is a conflict.
-        """
-        wanted = pl.concat([batch.exposures["request_id"], batch.feedback["request_id"]])
-        requests = wanted.unique().to_frame()
-        found = [
-            _read(path).join(requests, on="request_id", how="semi")
-            for path in self._parts("exposures")
-        ]
-        return pl.concat([empty_frame("exposures"), *found], how="diagonal")
-
-    def _same_days(self, table: str, batch: pl.DataFrame) -> pl.DataFrame:
-        days = set(batch[DAY_OF[table]].dt.date())
-        found = [_read(path) for path in self._parts(table) if _day(path) in days]
-        return pl.concat([empty_frame(table), *found])
-
-    def _load(self, table: str, first: date, last: date) -> pl.DataFrame:
-        """Rows of the days from `first` to `last`, both included, in canonical order."""
-        paths = [path for path in self._parts(table) if first <= _day(path) <= last]
-        parts = [empty_frame(table), *(_read(path) for path in paths)]
-        rows = conform(table, pl.concat(parts, how="diagonal"))
-        one_part_a_day = len({path.parent for path in paths}) == len(paths)
-        return rows if one_part_a_day else in_order(table, rows)
-
-    def _parts(self, table: str) -> list[Path]:
-        return sorted((self.root / table).glob(f"{_DAY}*/*.parquet"))
-
-    def _write(self, table: str, rows: pl.DataFrame) -> None:
-        dated = in_order(table, rows).with_columns(
-            pl.col(DAY_OF[table]).dt.date().alias(_DAY)
-        )
-        days = dated.partition_by(
-            _DAY, as_dict=True, include_key=False, maintain_order=True
-        )
-        for (day,), part in days.items():
-            write_part(self.root / table / f"{_DAY}{day}", table_bytes(table, part))
+    def _write(self, tables: LogTables, position: int, at: datetime) -> bool:
+        """Write the parts and announce them; False where live rows of the same keys came since."""
+        planned = plan_parts(tables)
+        if not planned:
+            return True
+        names = publish_pending(self._journal, self._parts, planned)
+        with self._journal.writing() as writer:
+            live = [unpack(batch)[0] for batch in writer.batches(position)]
+            overtaken = any(_share_keys(tables, rows) for rows in live)
+            if not overtaken:
+                writer.add(micros(at), {}, names)
+                writer.forget(names)
+        if overtaken:
+            withdraw(self._journal, self._parts, names)
+        return not overtaken
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One ingest at a time; the lock falls with its process, however that ends."""
+    def _locked(self, *, wait: bool = True) -> Iterator[bool]:
+        """One ingest or compaction at a time; the lock falls with its process, however that ends."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for torn in self.root.glob("*/*/.*.parquet.*"):
-                torn.unlink()
-            yield
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            self._journal.make()
+            sweep(self.root)
+            recover(self._journal, self._parts)
+            yield True
 
 
-def _read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    return read_bytes(verified_bytes(path), path, columns)
+def _share_keys(one: LogTables, other: LogTables) -> bool:
+    return any(
+        np.intersect1d(
+            key_hashes(table, getattr(one, table)), key_hashes(table, getattr(other, table))
+        ).size
+        for table in TABLES
+    )
 
 
-def _day(path: Path) -> date:
-    return date.fromisoformat(path.parent.name.removeprefix(_DAY))
+def _span(view: LogView) -> tuple[datetime | None, datetime | None]:
+    """When the first and the last exposure were shown."""
+    days = [day_of(path) for path in view.paths["exposures"]]
+    ends: set[date] = {min(days), max(days)} if days else set()
+    shown = [
+        read_part(path, ["ts"]) for path in view.paths["exposures"] if day_of(path) in ends
+    ]
+    times = pl.concat([view.live.exposures.select("ts"), *shown])["ts"]
+    first, last = times.min(), times.max()
+    assert first is None or isinstance(first, datetime)  # noqa: S101 - polars' wide return type
+    assert last is None or isinstance(last, datetime)  # noqa: S101
+    return first, last
 
 
 def _whole_hour(moment: datetime) -> datetime:

@@ -10,6 +10,7 @@ from functools import cache
 import polars as pl
 import pyarrow as pa
 
+from sluice.data.limits import MAX_ID_CHARACTERS
 from sluice.data.schema import CONTEXT_PREFIX, TABLES
 from sluice.data.tables import LogTables
 from sluice.errors import SchemaError
@@ -50,6 +51,7 @@ def conform(table: str, frame: pl.DataFrame | pa.Table) -> pl.DataFrame:
     checked = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
     declared = dtypes(table)
     context = context_columns(checked) if table == "exposures" else []
+    _refuse_context_names(context)
     _refuse_names(table, set(checked.columns), set(declared) | set(context), set(declared))
     for name, expected in (declared | dict.fromkeys(context, pl.Float32())).items():
         if checked.schema[name] != expected:
@@ -98,6 +100,15 @@ def _refuse_duplicates(table: str, frame: pl.DataFrame | pa.Table) -> None:
     if twice:
         raise SchemaError(
             f"{table}: duplicated column {', '.join(twice)}; keep one of each"
+        )
+
+
+def _refuse_context_names(names: list[str]) -> None:
+    longest = len(CONTEXT_PREFIX) + MAX_ID_CHARACTERS
+    if any(not len(CONTEXT_PREFIX) < len(name) <= longest for name in names):
+        raise SchemaError(
+            f"exposures: the name of a context column has {MAX_ID_CHARACTERS} characters at the "
+            f"most, and at least one, after {CONTEXT_PREFIX!r}; rename it"
         )
 
 

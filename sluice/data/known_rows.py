@@ -20,11 +20,13 @@ class Comparison:
     conflict: pl.Series
 
 
-def compare_rows(table: str, batch: pl.DataFrame, known: pl.DataFrame) -> Comparison:
+def compare_rows(
+    table: str, batch: pl.DataFrame, known: pl.DataFrame, *, may_grow: bool = False
+) -> Comparison:
     """Compare by key: equal in every column is the same event again, else a conflict.
 
-    A new candidate for a request that the log already holds is a conflict too: a request is
-    logged whole, and its shown list is not a set that grows.
+    A new candidate for a request that the log already holds is a conflict too, unless requests
+    may grow: a bulk source knows its requests whole, a live one may hear of them bit by bit.
     """
     if known.is_empty():
         none = pl.repeat(value=False, n=batch.height, dtype=pl.Boolean, eager=True)
@@ -37,7 +39,7 @@ def compare_rows(table: str, batch: pl.DataFrame, known: pl.DataFrame) -> Compar
     found = joined["known"].fill_null(value=False)
     same = found & joined.select(_equal(batch, known, key)).to_series()
     conflict = found & ~same
-    if table == "exposures":
+    if table == "exposures" and not may_grow:
         grown = batch["request_id"].is_in(known["request_id"].unique().implode())
         conflict |= grown.fill_null(value=False) & ~found
     return Comparison(same, conflict)

@@ -6,18 +6,17 @@ that each fault is counted under the one rule that names it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 
 from sluice.data.frames import context_columns, dtypes, empty_frame
+from sluice.data.known_rows import KEYS
+from sluice.data.limits import CLOCK_AHEAD, MAX_CANDIDATES, MAX_ID_CHARACTERS, OLDEST
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import BadRows
 
-OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Anything older is an epoch in the wrong unit: no interaction log reaches back that far."""
-MAX_CANDIDATES = 10_000
 MAX_VALUE = 1e9
 """Seconds, stars or grades; no honest value of any kind comes near it."""
 MAX_GRADE = 4
@@ -79,11 +78,17 @@ def find_faults(
         at: the time of judging; events after it lie in the future.
         earlier: REQUEST_COLUMNS of exposures logged before, which feedback may answer as well.
     """
-    shown = _shown(tables.exposures, earlier)
+    shown = shown_rows(tables.exposures, earlier)
     rules = {
-        "exposures": (tables.exposures, exposure_rules(tables.exposures, at)),
-        "feedback": (_with_request(tables.feedback, shown), feedback_rules(at)),
-        "items": (tables.items, item_rules(at)),
+        "exposures": (
+            tables.exposures,
+            (*exposure_rules(tables.exposures, at), *REQUEST_RULES, _once("exposures")),
+        ),
+        "feedback": (
+            with_request(tables.feedback, shown),
+            (*feedback_rules(at), _once("feedback")),
+        ),
+        "items": (tables.items, (*item_rules(at), _once("items"))),
     }
     return Faults(
         {table: _evaluate(frame, found) for table, (frame, found) in rules.items()}
@@ -105,6 +110,7 @@ def refuse(counts: dict[str, int], source: str) -> None:
 
 
 def exposure_rules(frame: pl.DataFrame, at: datetime) -> tuple[RowRule, ...]:
+    """Rules over one exposure by itself; see REQUEST_RULES for those over its request."""
     position, propensity, score = pl.col("position"), pl.col("propensity"), pl.col("score")
     return (
         *_common_rules("exposures", at, ["ts"]),
@@ -120,22 +126,11 @@ def exposure_rules(frame: pl.DataFrame, at: datetime) -> tuple[RowRule, ...]:
             RowRule(f"exposures.{name}.not_finite", _not_finite(pl.col(name)))
             for name in context_columns(frame)
         ),
-        RowRule(
-            "exposures.duplicate_candidate",
-            pl.struct("request_id", "item_id").is_duplicated(),
-        ),
-        *(
-            RowRule(f"exposures.request.several_{name}", _differs_in_request(name))
-            for name in ("ts", "user_id", "surface")
-        ),
-        RowRule(
-            "exposures.request.too_large", pl.len().over("request_id") > MAX_CANDIDATES
-        ),
     )
 
 
 def feedback_rules(at: datetime) -> tuple[RowRule, ...]:
-    """Rules over feedback joined with the request it answers, see `_with_request`."""
+    """Rules over feedback joined with the request it answers, see `with_request`."""
     value, kind = pl.col("value"), pl.col("kind")
     answers = pl.col("request_id").is_not_null()
     known = pl.col("request_ts").is_not_null()
@@ -165,10 +160,6 @@ def feedback_rules(at: datetime) -> tuple[RowRule, ...]:
         RowRule(
             "feedback.user.differs", known & (pl.col("user_id") != pl.col("request_user"))
         ),
-        RowRule(
-            "feedback.duplicate_event",
-            pl.struct("request_id", "user_id", "item_id", "kind", "ts").is_duplicated(),
-        ),
     )
 
 
@@ -187,9 +178,6 @@ def item_rules(at: datetime) -> tuple[RowRule, ...]:
                 pl.element().is_finite().fill_null(value=False)
             ).list.all(),
         ),
-        RowRule(
-            "items.duplicate_version", pl.struct("item_id", "valid_from").is_duplicated()
-        ),
     )
 
 
@@ -199,8 +187,12 @@ def _common_rules(table: str, at: datetime, times: Iterable[str]) -> Iterable[Ro
             yield RowRule(f"{table}.{field.name}.null", pl.col(field.name).is_null())
         if dtypes(table)[field.name] == pl.String():
             yield RowRule(f"{table}.{field.name}.empty", pl.col(field.name) == "")
+        if dtypes(table)[field.name] == pl.String() and field.name != "kind":
+            yield RowRule(f"{table}.{field.name}.too_long", _too_long(field.name))
     for name in times:
-        yield RowRule(f"{table}.{name}.in_the_future", pl.col(name) > pl.lit(at))
+        yield RowRule(
+            f"{table}.{name}.in_the_future", pl.col(name) > pl.lit(at + CLOCK_AHEAD)
+        )
         yield RowRule(f"{table}.{name}.before_1990", pl.col(name) < pl.lit(OLDEST))
 
 
@@ -212,16 +204,42 @@ def _denormal(column: pl.Expr) -> pl.Expr:
     return (column != 0) & (1 / column).is_infinite()
 
 
+def _too_long(name: str) -> pl.Expr:
+    return pl.col(name).str.len_chars() > MAX_ID_CHARACTERS
+
+
 def _differs_in_request(name: str) -> pl.Expr:
     return pl.col(name).ne_missing(pl.col(name).first().over("request_id"))
 
 
-def _shown(exposures: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
+REQUEST_FACTS = ("ts", "user_id", "surface")
+"""What all exposures of a request have in common."""
+REQUEST_RULES = (
+    *(
+        RowRule(f"exposures.request.several_{name}", _differs_in_request(name))
+        for name in REQUEST_FACTS
+    ),
+    RowRule("exposures.request.too_large", pl.len().over("request_id") > MAX_CANDIDATES),
+)
+_TWICE = {
+    "exposures": "duplicate_candidate",
+    "feedback": "duplicate_event",
+    "items": "duplicate_version",
+}
+
+
+def _once(table: str) -> RowRule:
+    """No two rows of a batch are the same event."""
+    return RowRule(f"{table}.{_TWICE[table]}", pl.struct(KEYS[table]).is_duplicated())
+
+
+def shown_rows(exposures: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
+    """REQUEST_COLUMNS of the exposures at hand and of those logged before."""
     known = earlier if earlier is not None else empty_frame("exposures")
     return pl.concat([exposures.select(REQUEST_COLUMNS), known.select(REQUEST_COLUMNS)])
 
 
-def _with_request(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+def with_request(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     """Feedback with `request_ts`, `request_user` and `was_shown` of the request it answers."""
     requests = shown.group_by("request_id").agg(
         pl.col("ts").first().alias("request_ts"),

@@ -57,12 +57,12 @@ _NOTHING, _FACT = -2, -1
 
 
 @inlined
-def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):  # noqa: ANN202 - Numba infers it
+def _next(at: Integers, applied: Integers, end: Integers, fact: int, ts: int):  # noqa: ANN202 - Numba infers it
     """What becomes known next before `ts`, and the moment up to which nothing else does."""
     nearest = bound = min(fact, ts)
     kind = _FACT if fact < ts else _NOTHING
     for each in range(len(applied)):
-        if applied[each] == first[each + 1]:
+        if applied[each] == end[each]:
             continue
         head = at[natural(applied[each])]
         if head < nearest:
@@ -77,11 +77,11 @@ def _next(at: Integers, applied: Integers, first: Integers, fact: int, ts: int):
 def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> None:
     """Count every event, and believe every fact, known strictly before `ts`."""
     queue, facts = known.queue, known.facts
-    at, applied, first = queue.at, queue.applied, queue.first
+    at, applied, end = queue.at, queue.applied, queue.end
     told, believed = facts.at, facts.applied
     while True:
         fact = int(told[believed[0]]) if believed[0] < len(told) else ts
-        kind, bound = _next(at, applied, first, fact, ts)
+        kind, bound = _next(at, applied, end, fact, ts)
         if kind == _NOTHING:
             return
         if kind == _FACT:
@@ -92,7 +92,7 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
             # In a run so short no item is forgotten between two of its events.
             bound = min(bound, at[low] + program.item_horizon + 1)
         high = low + 1
-        while high < first[kind + 1] and at[natural(high)] < bound:
+        while high < end[kind] and at[natural(high)] < bound:
             high += 1
         _count_run(known, program, scratch, kind, low, high)
         applied[kind] = high

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sluice.features.counters import longer
-from sluice.features.dictionary import dictionary
+from sluice.features.dictionary import strings_of
 from sluice.features.rows import UNKNOWN
 from sluice.features.runs import runs
 from sluice.features.strings import (
@@ -25,7 +25,7 @@ _BLOCK = 1 << 16
 """Ids learned at a time, each of which may be new and is given room."""
 
 _FEW = 1 << 10
-"""Ids that are not worth a look at which of them could be forgotten."""
+"""Ids that are not worth a look at which of them could be forgotten, or repeat each other."""
 
 
 class Codes:
@@ -58,17 +58,19 @@ class Codes:
 
     def learn(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, whose new ids are numbered; nulls are UNKNOWN."""
-        strings, places = dictionary(column)
+        strings, places = strings_of(column)
         return _spread(self._learn(strings), places)
 
     def learn_runs(self, column: pl.Series) -> NDArray[np.int32]:
         """As `learn`, for a column that repeats each id many times in a row."""
+        if len(column) <= _FEW:
+            return self.learn(column)
         ids, offsets = runs(column)
         return np.repeat(self.learn(ids), np.diff(offsets))
 
     def encode(self, column: pl.Series) -> NDArray[np.int32]:
         """Codes of a column, UNKNOWN where an id was never learned or is null."""
-        strings, places = dictionary(column)
+        strings, places = strings_of(column)
         return _spread(self._find(strings), places)
 
     def encode_all(self, names: Iterable[str | None]) -> NDArray[np.int32]:
@@ -77,9 +79,14 @@ class Codes:
 
     def decode(self, codes: NDArray[np.int32]) -> list[str | None]:
         """Ids of codes, None for UNKNOWN."""
-        found, known = np.full(len(codes), None, object), codes != UNKNOWN
-        found[known] = self.ids[codes[known]]
-        return found.tolist()
+        self._numbers = longer(self._numbers, self._length, 0)
+        if self._numbered < self._count:
+            new = np.arange(self._numbered + 1, self._count + 1, dtype=np.int32)
+            self._numbers[self._codes[new]] = new
+            self._numbered = self._count
+        numbers = self._numbers[codes]
+        absent = (codes == UNKNOWN) | (numbers == 0)
+        return self._arrow().take(pa.array(numbers - 1, mask=absent)).to_pylist()
 
     def code(self, name: str) -> int:
         """Code of one id, or UNKNOWN."""
@@ -114,6 +121,8 @@ class Codes:
         free[codes] = False
         self._free = np.flatnonzero(free).astype(np.int32)
         self._ids, self._named = np.full(length, None, object), 0
+        # Numbers by code, 0 where no id has it, of the first so many numbers.
+        self._numbers, self._numbered = np.zeros(length, np.int32), 0
 
     def _arrow(self) -> pa.Array:
         """The ids in the order of their numbers."""

@@ -1,6 +1,6 @@
 """What the feature kernel reads and writes beside its tables: people, event queues, item facts."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ RING = 8
 """Clicks remembered per person, in order."""
 EXPOSURE, CLICK = 0, 1
 """First two kinds of events of every declaration."""
+GROUPS, BORN, VECTOR = range(3)
+"""What is believed of an item: its provider and category, when it was published, its embedding."""
+BELIEFS = 3
 
 
 class People(NamedTuple):
@@ -39,15 +42,19 @@ class Queue(NamedTuple):
     """Events of all kinds, kind after kind, each in the order in which they become known."""
 
     at: NDArray[np.int64]
-    """[events] µs since when each event may be counted: its receipt plus the embargo."""
+    """[places] µs since when each event may be counted: its receipt plus the embargo."""
     codes: NDArray[np.int32]
-    """[CODES, events] item, person, and, where a table of the kind asks for them, as they were when
+    """[CODES, places] item, person, and, where a table of the kind asks for them, as they were when
     the event was counted, so that it leaves a window where it entered: the item's provider and
     category, and what the person had clicked last."""
     answers: NDArray[np.bool_]
-    """[events] whether feedback answers a logged exposure; always true for exposures."""
+    """[places] whether feedback answers a logged exposure; always true for exposures."""
+    bounds: NDArray[np.int64]
+    """[kinds + 1] where each kind's room begins, and the last ends."""
     first: NDArray[np.int64]
-    """[kinds + 1] where each kind's events begin."""
+    """[kinds] where its events begin."""
+    end: NDArray[np.int64]
+    """[kinds] where they end."""
     applied: NDArray[np.int64]
     """[kinds] where the events begin that are not yet counted."""
     expired: NDArray[np.int64]
@@ -74,9 +81,14 @@ class Vectors(NamedTuple):
     """Supplied item embeddings."""
 
     values: NDArray[np.float32]
-    """[vectors, dimensions]."""
+    """[room, dimensions]."""
     of_item: NDArray[np.int32]
     """[items] row, or UNKNOWN."""
+    used: NDArray[np.int64]
+    """[1] how many vectors there are."""
+
+
+Part = TypeVar("Part", People, Queue, Facts, Vectors)
 
 
 class Known(NamedTuple):
@@ -87,6 +99,8 @@ class Known(NamedTuple):
     queue: Queue
     facts: Facts
     vectors: Vectors
+    believed_at: NDArray[np.int64]
+    """[items, BELIEFS] µs since when what is believed of an item holds, NEVER where nothing is."""
 
 
 class Requests(NamedTuple):
@@ -151,18 +165,6 @@ def empty_people() -> People:
     )
 
 
-def empty_queue(kinds: int, windows: int, events: int = 0) -> Queue:
-    """Room for events, of which none is counted; their times and codes are the caller's to fill."""
-    return Queue(
-        at=np.empty(events, np.int64),
-        codes=np.empty((CODES, events), np.int32),
-        answers=np.empty(events, np.bool_),
-        first=np.zeros(kinds + 1, np.int64),
-        applied=np.zeros(kinds, np.int64),
-        expired=np.zeros((kinds, windows), np.int64),
-    )
-
-
 def empty_facts() -> Facts:
     codes = np.zeros(0, np.int32)
     times = np.zeros(0, np.int64)
@@ -170,18 +172,30 @@ def empty_facts() -> Facts:
 
 
 def empty_vectors() -> Vectors:
-    return Vectors(np.zeros((0, 0), np.float32), np.zeros(0, np.int32))
+    return Vectors(
+        np.zeros((0, 0), np.float32), np.zeros(0, np.int32), np.zeros(1, np.int64)
+    )
+
+
+def nothing_believed(items: int = 0) -> NDArray[np.int64]:
+    """[items, BELIEFS] of items of which nothing was ever said."""
+    return np.full((items, BELIEFS), NEVER, np.int64)
 
 
 def merged_facts(old: Facts, new: Facts) -> Facts:
     """What is not yet believed of both, in the order in which it begins to hold."""
     waiting = int(old.applied[0])
-    pairs: list[Any] = [
-        np.concatenate([before[waiting:], after])
-        for before, after in zip(old[:-1], new[:-1], strict=True)
-    ]
-    order = np.argsort(pairs[0], kind="stable")
-    return Facts(*(column[order] for column in pairs), applied=np.zeros(1, np.int64))
+    left: list[Any] = [column[waiting:] for column in old[:-1]]
+    if len(new.at):
+        pairs = [np.concatenate(each) for each in zip(left, new[:-1], strict=True)]
+        order = np.argsort(pairs[0], kind="stable")
+        left = [column[order] for column in pairs]
+    return Facts(*left, applied=np.zeros(1, np.int64))
+
+
+def copied_part(part: Part) -> Part:
+    """The same columns elsewhere."""
+    return part._replace(**{name: column.copy() for name, column in part._asdict().items()})
 
 
 def longer(array: NDArray, length: int, fill: int | None = 0) -> NDArray:

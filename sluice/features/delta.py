@@ -20,9 +20,9 @@ import numpy as np
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
 from sluice.features import kernel
-from sluice.features.counters import Known, Queue, empty_queue, scratch_for
+from sluice.features.counters import Queue, scratch_for
+from sluice.features.event_queue import empty_queue, oldest_needed, packed_queue
 from sluice.features.forgetting import grown, let_go
-from sluice.features.intake import NO_ARRIVALS, joined_queue, oldest_needed
 from sluice.features.memory import Memory, copied, table_rows, with_room
 from sluice.features.merging import add_rows
 from sluice.features.rows import NEVER, NOTED, ROOM, USED
@@ -90,7 +90,7 @@ class Cutter:
             let_go(opening.ids, opening.known, program, self.since)
         opening.push(tables)
         queue = opening.known.queue
-        waiting = queue.first[:-1][queue.first[1:] > queue.first[:-1]]
+        waiting = queue.first[queue.end > queue.first]
         if len(waiting) and queue.at[waiting].min() < self.since:
             raise DataError(
                 f"an event was known at {queue.at[waiting].min()} µs, before the last cut at "
@@ -115,14 +115,13 @@ class Cutter:
 
 def _pass_by(state: FeatureState, until: int) -> None:
     """Bring a state to `until` without counting what becomes known before."""
-    plan, known, kinds = state.plan, state.known, state.plan.rows.kinds
+    plan, known = state.plan, state.known
     uncounted = plan.program._replace(
         updates_first=np.zeros_like(plan.program.updates_first)
     )
     scratch = scratch_for(len(plan.rows.keys), plan.steps, len(plan.rows.half_lives), 0, 0)
     kernel.apply_until(known, uncounted, scratch, until)
-    nothing, passed = [NO_ARRIVALS] * len(kinds), known.queue.applied.tolist()
-    queue = joined_queue(known.queue, nothing, kinds, passed, state.ids)
+    queue = packed_queue(known.queue, known.queue.applied.tolist())
     state.known = known._replace(queue=queue)
 
 
@@ -142,8 +141,7 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     joined = _one_after_the_other(queue, oldest, later.known.queue)
     twin = FeatureState.empty(later.spec, later.context)
     twin.ids = later.ids
-    _, people, _, facts, vectors = later.known
-    twin.known = Known(memory, people, joined, facts, vectors)
+    twin.known = later.known._replace(memory=memory, queue=joined)
     return twin
 
 
@@ -158,21 +156,23 @@ def _with_room_for(earlier: FeatureState, later: Memory) -> Memory:
 
 def _one_after_the_other(earlier: Queue, oldest: list[int], later: Queue) -> Queue:
     """What was counted of the earlier from `oldest` on, and all of the later."""
-    kept = earlier.applied - np.array(oldest)
-    begin = np.concatenate([[0], np.cumsum(kept + np.diff(later.first))])
-    moved = begin[:-1] + kept - later.first[:-1]
+    begin = np.array(oldest, np.int64)
+    kept = earlier.applied - begin
+    joined = empty_queue(
+        len(kept), earlier.expired.shape[1], kept + later.end - later.first
+    )
+    moved = joined.first + kept - later.first
     inside = earlier.expired < earlier.applied[:, None]
-    still = begin[:-1, None] + earlier.expired - np.array(oldest)[:, None]
-    joined = empty_queue(len(kept), earlier.expired.shape[1], int(begin[-1]))._replace(
-        first=begin,
+    still = joined.first[:, None] + earlier.expired - begin[:, None]
+    for kind in range(len(kept)):
+        middle, end = int(joined.first[kind] + kept[kind]), int(joined.bounds[kind + 1])
+        for column, old, new in zip(joined[:3], earlier[:3], later[:3], strict=True):
+            column[..., joined.first[kind] : middle] = old[
+                ..., oldest[kind] : earlier.applied[kind]
+            ]
+            column[..., middle:end] = new[..., later.first[kind] : later.end[kind]]
+    return joined._replace(
+        end=joined.bounds[1:].copy(),
         applied=later.applied + moved,
         expired=np.where(inside, still, later.expired + moved[:, None]),
     )
-    for kind in range(len(kept)):
-        middle = int(begin[kind] + kept[kind])
-        for column, old, new in zip(joined[:3], earlier[:3], later[:3], strict=True):
-            column[..., begin[kind] : middle] = old[
-                ..., oldest[kind] : earlier.applied[kind]
-            ]
-            column[..., middle : begin[kind + 1]] = new[..., later.first[kind] : later.first[kind + 1]]  # fmt: skip
-    return joined

@@ -15,9 +15,23 @@ from sluice.features.views import views_of
 
 NULL = -1
 """Place of a row without a string."""
+_SHORT = 1 << 10
+"""Rows of a column that is taken as it is."""
 _BLOCK = 1 << 17
 _SLOTS = 2 * _BLOCK
 _SHIFT = np.uint64(65 - _SLOTS.bit_length())  # leaves as many high bits as number the slots
+
+
+def strings_of(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:
+    """As `dictionary`; repetitions are left in where finding them costs more than they do."""
+    if len(column) > _SHORT:
+        return dictionary(column)
+    places = np.arange(len(column), dtype=np.int32)
+    if column.null_count():
+        valid = column.is_not_null().to_numpy()
+        places = np.where(valid, np.cumsum(valid, dtype=np.int32) - 1, np.int32(NULL))
+        column = column.drop_nulls()
+    return column.to_arrow(compat_level=pl.CompatLevel.oldest()), places
 
 
 def dictionary(column: pl.Series) -> tuple[pa.Array, NDArray[np.int32]]:

@@ -1,7 +1,7 @@
 """What is believed of items: the last that was said of each, until nothing is heard of it for too long."""
 
 from sluice.features.compiled import compiled, inlined
-from sluice.features.counters import Known
+from sluice.features.counters import BORN, GROUPS, VECTOR, Known
 from sluice.features.rows import (
     BASE,
     CATEGORY,
@@ -27,12 +27,18 @@ def believe(known: Known, item_horizon: int) -> None:
             memory.words, memory.tables, known.vectors.of_item, facts.item, facts.at, nth, nth + 1,
             item_horizon,
         )  # fmt: skip
-    if facts.born[nth] != NEVER:
+    # A fact that comes late says nothing of what a newer one has said already.
+    at, believed_at = facts.at[nth], known.believed_at
+    if facts.born[nth] != NEVER and at >= believed_at[item, BORN]:
         memory.words[row] = facts.born[nth] ^ NEVER
-    memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
-    memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
-    if facts.vector[nth] != UNKNOWN:
+        believed_at[item, BORN] = at
+    if at >= believed_at[item, GROUPS]:
+        memory.cells[2 * row + PROVIDER_CELL] = facts.provider[nth] + 1
+        memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
+        believed_at[item, GROUPS] = at
+    if facts.vector[nth] != UNKNOWN and at >= believed_at[item, VECTOR]:
         known.vectors.of_item[item] = facts.vector[nth]
+        believed_at[item, VECTOR] = at
     facts.applied[0] = nth + 1
 
 

@@ -30,15 +30,19 @@ def note_seen(
 def without_superseded(facts: Facts, vectors: Vectors) -> tuple[Facts, Vectors]:
     """Facts and the vectors that items have or will have, once these are less than half of all."""
     coming = facts.vector[int(facts.applied[0]) :]
-    needed = np.zeros(len(vectors.values), np.bool_)
+    needed = np.zeros(int(vectors.used[0]), np.bool_)
     for rows in (vectors.of_item, coming):
         needed[rows[rows != UNKNOWN]] = True
-    if 2 * np.count_nonzero(needed) >= len(needed):
+    stay = np.count_nonzero(needed)
+    if 2 * stay >= len(needed):
         return facts, vectors
     # Rows are UNKNOWN at -1, and so is the last of them here.
     moved = np.full(len(needed) + 1, UNKNOWN, np.int32)
-    moved[:-1][needed] = np.arange(np.count_nonzero(needed))
-    kept = Vectors(vectors.values[needed], moved[vectors.of_item])
+    moved[:-1][needed] = np.arange(stay)
+    # With room for as many again as there were, so that this is done for so many new ones once.
+    values = np.empty_like(vectors.values)
+    values[:stay] = vectors.values[: len(needed)][needed]
+    kept = Vectors(values, moved[vectors.of_item], np.array([stay]))
     return facts._replace(vector=moved[facts.vector]), kept
 
 
@@ -77,7 +81,7 @@ def _idle_items(known: Known, program: Program, now: int, codes: int) -> NDArray
     remembered = people.ring[people.clicked_at >= now - program.horizon].ravel()
     waiting = [
         queue.codes[ITEM, applied:end]
-        for applied, end in zip(queue.applied, queue.first[1:], strict=True)
+        for applied, end in zip(queue.applied, queue.end, strict=True)
     ]
     for items in (remembered, *waiting, facts.item[int(facts.applied[0]) :]):
         idle[items[items != UNKNOWN]] = False
@@ -89,3 +93,4 @@ def _clear_items(known: Known, idle: NDArray[np.bool_]) -> None:
     gone = np.flatnonzero(idle)
     table_rows(known.memory, 0)[gone, : NOTED + 1] = 0
     known.vectors.of_item[gone] = UNKNOWN
+    known.believed_at[gone] = NEVER

@@ -16,7 +16,15 @@ from sluice.features.program import Program
 from sluice.features.stream import stream_rows
 from sluice.features.windows import place_windows
 
-__all__ = ["apply_until", "emit", "fold", "place_windows"]
+__all__ = ["apply_until", "ask", "fold", "place_windows"]
+
+
+@compiled
+def ask(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+    """Features of one request, [candidates, features], once all that was known before it is counted."""
+    apply_until(known, program, scratch, asked[0])
+    place_windows(known, program, asked[0])
+    emit(known, program, scratch, asked, items, out)
 
 
 @compiled

@@ -88,7 +88,7 @@ def replay_into(
     exposures = tables.exposures
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
-    arrivals = state.push(tables)
+    arrivals = state.push(tables).arrivals
     shown = arrivals[EXPOSURE]
     request_ids, offsets = runs(exposures["request_id"])
     first = offsets[:-1]

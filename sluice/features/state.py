@@ -1,65 +1,50 @@
 """The feature state: what is known before its clock, fed by events and asked by requests."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sluice.data.durations import microseconds
+from sluice.data.files import Files
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, StaleState
 from sluice.features import kernel, state_file
+from sluice.features.catalogue import with_facts
 from sluice.features.codes import Codes
 from sluice.features.counters import (
-    Facts,
     Known,
-    People,
-    Queue,
     Requests,
     Scratch,
-    Vectors,
+    copied_part,
     empty_facts,
     empty_people,
-    empty_queue,
     empty_vectors,
+    longer,
+    nothing_believed,
     scratch_for,
     with_people,
 )
-from sluice.features.forgetting import grown, let_go, note_seen, without_superseded
-from sluice.features.intake import (
-    NO_ARRIVALS,
-    Arrivals,
-    Events,
-    Names,
-    coded,
+from sluice.features.event_queue import (
+    clock_of,
+    empty_queue,
     joined_queue,
-    keys_coming,
-    known_events,
+    newest_of,
     oldest_needed,
-    with_facts,
+    packed_queue,
 )
+from sluice.features.forgetting import grown, let_go, note_seen
+from sluice.features.intake import Names, coded, keys_coming, known_events
+from sluice.features.late import Late, Pushed, in_time, moment
 from sluice.features.memory import copied, empty_memory, sweep, with_room
 from sluice.features.plan import Plan, compile_plan
+from sluice.features.request import Answer, Request
 from sluice.features.rows import NEVER
 from sluice.features.spec import FeatureSpec
+from sluice.features.unknown import Unknown, unknown_in
 
-Part = TypeVar("Part", People, Queue, Facts, Vectors)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One person asks for a ranking of these candidates, now."""
-
-    user_id: str
-    item_ids: tuple[str, ...]
-    ts: int
-    """µs since the epoch, UTC."""
-    context: Mapping[str, float | Sequence[float]] = field(default_factory=dict)
-    """Values of `context_*` features, one for all candidates or one each; absent ones are NaN."""
+__all__ = ["Answer", "FeatureState", "Late", "Pushed", "Request", "Unknown"]
 
 
 class FeatureState:
@@ -80,6 +65,7 @@ class FeatureState:
             queue=empty_queue(len(rows.kinds), len(rows.windows)),
             facts=empty_facts(),
             vectors=empty_vectors(),
+            believed_at=nothing_believed(),
         )
         self._context = context
         self._scratch = self._scratch_for(0)
@@ -100,43 +86,47 @@ class FeatureState:
 
     @property
     def clock(self) -> int:
-        """µs of the newest event that is counted; no request may lie at or before it."""
-        queue = self.known.queue
-        counted = queue.applied[queue.applied > queue.first[:-1]]
-        return int(queue.at[counted - 1].max()) if len(counted) else NEVER
+        """µs of the newest event that is counted, or NEVER; no request may lie at or before it."""
+        return clock_of(self.known.queue)
 
-    def push(self, tables: LogTables) -> dict[str, Arrivals]:
+    @property
+    def earliest(self) -> int:
+        """µs of the earliest request that can be answered: everything that is counted was known by then."""
+        return self.clock + 1
+
+    @property
+    def newest(self) -> int:
+        """µs of the newest event that was pushed, counted or not, or NEVER; without its embargo."""
+        newest = newest_of(self.known.queue)
+        return newest if newest == NEVER else newest - self.plan.program.embargo
+
+    def push(self, tables: LogTables, late: Late = Late.REFUSE) -> Pushed:
         """Take events; each counts once its embargo is over.
 
-        Returns:
-            By kind of those that are counted, the events in codes, as they came.
+        Args:
+            tables: the events, in any order.
+            late: what becomes of events that were known by the state's clock.
 
         Raises:
-            DataError: an event was known before the state's clock: it would have changed answers
-                already given.
+            DataError: an event is late and has to be refused, for it would have changed answers already
+                given; or embeddings are of different lengths. Nothing was taken.
         """
-        rows, clock = self.plan.rows, self.clock
-        events = list(known_events(tables, rows.kinds, self.plan.program.embargo))
-        self._refuse_late(events)
-        self._expire()
-        if grown(self.ids, self.plan.program):
-            let_go(self.ids, self.known, self.plan.program, self.clock)
-        arrivals = [coded(each, self.ids) for each in events]
-        known = self.known
-        queue = joined_queue(
-            known.queue,
-            arrivals,
-            rows.kinds,
-            oldest_needed(known.queue, self.plan, clock),
-            self.ids,
+        rows, program, clock = self.plan.rows, self.plan.program, self.clock
+        events, many = in_time(
+            list(known_events(tables, rows.kinds, program.embargo)), clock, late
         )
-        # Vectors are large: they are kept only where something reads them.
-        items = tables.items if self.spec.similarity else tables.items.drop("embedding")
-        told = with_facts(known.facts, known.vectors, items, self.ids)
-        facts, vectors = without_superseded(*told)
+        self._expire(clock)
+        if grown(self.ids, program):
+            let_go(self.ids, self.known, program, clock)
+        arrivals = [coded(each, self.ids) for each in events]
+        known, embedded = self.known, self.spec.similarity > 0
+        facts, vectors = with_facts(
+            (known.facts, known.vectors), tables.items, self.ids, embedded=embedded
+        )
         people = with_people(known.people, len(self.ids.items), len(self.ids.users))
-        for each in arrivals if self.plan.program.horizon else ():
-            note_seen(people.seen_at, each.user, each.at)
+        for each in arrivals if program.horizon else ():
+            note_seen(people.seen_at, each.user, np.require(each.at, requirements="W"))
+        queue = joined_queue(known.queue, arrivals, self.plan, self.ids)
         coming = keys_coming(rows, queue, self.ids)
         self.known = Known(
             memory=with_room(known.memory, rows, coming, self.idle_before),
@@ -144,8 +134,11 @@ class FeatureState:
             queue=queue,
             facts=facts,
             vectors=vectors,
+            believed_at=longer(known.believed_at, len(self.ids.items), NEVER),
         )
-        return dict(zip(rows.kinds, arrivals, strict=True))
+        # What is said of items waits in order, so the late ones stand first.
+        late_facts = int(np.searchsorted(facts.at, clock, "right")) if clock != NEVER else 0
+        return Pushed(dict(zip(rows.kinds, arrivals, strict=True)), many, late_facts)
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
@@ -159,21 +152,38 @@ class FeatureState:
                 nothing was heard for longer than the declared freshness.
             DataError: a context value is given per candidate, but not for each.
         """
-        if request.ts <= self.clock:
-            raise StaleState(
-                f"request at {_utc(request.ts)}: this state has counted events up to "
-                f"{_utc(self.clock)}; ask for a later time"
-            )
-        self.advance(request.ts)
-        self._refuse_stale(request.ts)
+        return self._asked(request)[0]
+
+    def answer(self, request: Request) -> Answer:
+        """Features of one request, and how much of it was unknown.
+
+        Raises:
+            StaleState: as for `features`.
+            DataError: as for `features`.
+        """
+        features, items, user = self._asked(request)
+        program = self.plan.program
+        return Answer(features, unknown_in(self.known, program, (request.ts, user), items))
+
+    def unknown(self, request: Request) -> Unknown:
+        """How much of a request is unknown, by what is counted so far; `answer` says it beside features."""
+        items = self.ids.items.encode_all(request.item_ids)
+        asked = (request.ts, self.ids.users.code(request.user_id))
+        return unknown_in(self.known, self.plan.program, asked, items)
+
+    def _asked(
+        self, request: Request
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], int]:
+        """Features, and the codes of the items and of the person."""
+        self._refuse_passed(request.ts)
         out = np.empty((len(request.item_ids), len(self.names)), np.float32)
         self._fill_context(request, out)
         items = self.ids.items.encode_all(request.item_ids)
+        user = self.ids.users.code(request.user_id)
         scratch = self._room_for(len(items))
-        asked = (request.ts, self.ids.users.code(request.user_id))
-        kernel.place_windows(self.known, self.plan.program, request.ts)
-        kernel.emit(self.known, self.plan.program, scratch, asked, items, out)
-        return out
+        kernel.ask(self.known, self.plan.program, scratch, (request.ts, user), items, out)
+        self._refuse_stale(request.ts)
+        return out, items, user
 
     def fold(self, requests: Requests, context: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of many requests, [rows, features], advancing the state.
@@ -196,13 +206,14 @@ class FeatureState:
         state_file.save(self, folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+    def load(cls, source: Path | Files) -> Self:
+        """Make of what `save` wrote, its folder or the bytes of its files, the state that was saved.
 
         Raises:
             IntegrityError: a file is missing or is not what `save` writes.
         """
-        meta, arrays, ids = state_file.read(folder)
+        files = Files.of(source, state_file.FILES)
+        meta, arrays, ids = state_file.read(files)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
         state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
         state_file.restore(state, arrays)
@@ -215,10 +226,11 @@ class FeatureState:
         known = self.known
         twin.known = Known(
             memory=copied(known.memory),
-            people=_copied(known.people),
-            queue=_copied(known.queue),
-            facts=_copied(known.facts),
-            vectors=_copied(known.vectors),
+            people=copied_part(known.people),
+            queue=copied_part(known.queue),
+            facts=copied_part(known.facts),
+            vectors=copied_part(known.vectors),
+            believed_at=known.believed_at.copy(),
         )
         return twin
 
@@ -227,22 +239,20 @@ class FeatureState:
 
         Which requests were asked since, and how far back the queues reach, is no part of a state.
         """
-        if self.clock == NEVER:
+        clock, known = self.clock, self.known
+        if clock == NEVER:
             return
-        self._expire()
-        rows, known = self.plan.rows, self.known
-        nothing = [NO_ARRIVALS] * len(rows.kinds)
-        oldest = oldest_needed(known.queue, self.plan, self.clock)
-        queue = joined_queue(known.queue, nothing, rows.kinds, oldest, self.ids)
-        for table in np.flatnonzero(rows.pairs).tolist():
+        self._expire(clock)
+        queue = packed_queue(known.queue, oldest_needed(known.queue, self.plan, clock))
+        for table in np.flatnonzero(self.plan.rows.pairs).tolist():
             sweep(known.memory, table, self.idle_before)
         self.known = known._replace(queue=queue)
-        let_go(self.ids, self.known, self.plan.program, self.clock)
+        let_go(self.ids, self.known, self.plan.program, clock)
 
-    def _expire(self) -> None:
-        """Take what no request can ask for any more out of every window."""
-        if self.clock != NEVER:
-            kernel.place_windows(self.known, self.plan.program, self.clock)
+    def _expire(self, clock: int) -> None:
+        """Take what no request after `clock` can ask for any more out of every window."""
+        if clock != NEVER:
+            kernel.place_windows(self.known, self.plan.program, clock)
 
     @property
     def idle_before(self) -> int:
@@ -272,29 +282,18 @@ class FeatureState:
                 raise DataError(f"{name}: {len(value)} values for {len(out)} candidates")
             out[:, self.plan.context_column + nth] = value
 
-    def _refuse_late(self, events: list[Events]) -> None:
+    def _refuse_passed(self, ts: int) -> None:
         clock = self.clock
-        late = sum(np.count_nonzero(each.at <= clock) for each in events)
-        if clock != NEVER and late:
-            raise DataError(
-                f"{late} events were known by {_utc(clock)}, which the state has passed; "
-                "push events in the order in which they are received"
+        if ts <= clock:
+            raise StaleState(
+                f"request at {moment(ts)}: this state has counted events up to "
+                f"{moment(clock)}; ask for a later time"
             )
 
     def _refuse_stale(self, ts: int) -> None:
-        fresh, clock = self.spec.fresh, self.clock
-        if fresh is not None and ts - microseconds(fresh) > clock:
+        fresh = self.spec.fresh
+        if fresh is not None and ts - microseconds(fresh) > (clock := self.clock):
             raise StaleState(
-                f"request at {_utc(ts)}: the newest event this state knows of is of {_utc(clock)}, "
-                f"longer ago than features.fresh = {fresh}; push what happened since"
+                f"request at {moment(ts)}: the newest event this state knows of is of "
+                f"{moment(clock)}, longer ago than features.fresh = {fresh}; push what happened since"
             )
-
-
-def _copied(part: Part) -> Part:
-    return part._replace(**{name: column.copy() for name, column in part._asdict().items()})
-
-
-def _utc(ts: int) -> str:
-    if ts == NEVER:
-        return "no time at all"
-    return datetime.fromtimestamp(ts / 1e6, tz=UTC).isoformat()

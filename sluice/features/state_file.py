@@ -3,6 +3,7 @@
 The same state gives the same bytes, so that a release can be named by its digest.
 """
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -12,10 +13,23 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sluice.data.digest import file_digest
+from sluice.data.digest import bytes_digest, file_digest
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
-from sluice.features.counters import Facts, Known, People, Queue, Vectors
+from sluice.features.counters import (
+    BORN,
+    GROUPS,
+    VECTOR,
+    Facts,
+    Known,
+    People,
+    Queue,
+    Vectors,
+    nothing_believed,
+)
+from sluice.features.event_queue import clock_of, packed_queue
 from sluice.features.memory import packed, table_rows, taken
+from sluice.features.rows import CATEGORY_CELL, PROVIDER_CELL, UNKNOWN
 
 if TYPE_CHECKING:
     from sluice.features.state import FeatureState
@@ -23,7 +37,13 @@ if TYPE_CHECKING:
 FORMAT = 5
 FILES = ("ids.json", "state.json", "state.npz")
 
-_PARTS = {"people": People, "queue": Queue, "facts": Facts, "vectors": Vectors}
+_PARTS = {
+    "people": People._fields,
+    "queue": ("at", "codes", "answers", "first", "applied", "expired"),
+    "facts": Facts._fields,
+    "vectors": ("values", "of_item"),
+}
+"""What is written of each part, in this order: of queue and vectors all but the room they have left."""
 _PER_USER = ("ring", "clicked", "clicked_at", "seen_at")
 _PER_ITEM = ("followed", "followed_at", "of_item")
 
@@ -53,12 +73,27 @@ def _arrays(state: "FeatureState") -> dict[str, NDArray]:
             # Sorted and without the free rows: the table's layout depends on how it grew.
             found = taken(known.memory, table)
             arrays[name] = found[np.argsort(found[:, 0], kind="stable")]
-    for title in _PARTS:
-        for name, column in getattr(known, title)._asdict().items():
+    packed_parts = _without_room(known)
+    for title, names in _PARTS.items():
+        for name in names:
+            column = packed_parts[title][name]
             length = len(state.ids.users) if name in _PER_USER else len(column)
             length = len(state.ids.items) if name in _PER_ITEM else length
             arrays[f"{title}.{name}"] = column[:length]
     return arrays
+
+
+def _without_room(known: Known) -> dict[str, dict[str, NDArray]]:
+    """The columns of each part; a queue's `first` says where the last kind's events end too."""
+    queue, vectors = packed_queue(known.queue, known.queue.first.tolist()), known.vectors
+    return {
+        "people": known.people._asdict(),
+        "queue": queue._asdict() | {"first": queue.bounds},
+        "facts": known.facts._asdict(),
+        "vectors": {
+            "values": vectors.values[: int(vectors.used[0])], "of_item": vectors.of_item,
+        },
+    }  # fmt: skip
 
 
 def _codes(state: "FeatureState", key: str) -> int:
@@ -73,42 +108,38 @@ def _codes(state: "FeatureState", key: str) -> int:
 
 
 def read(
-    folder: Path,
+    files: Files,
 ) -> tuple[dict[str, Any], dict[str, NDArray], dict[str, list[str | None]]]:
     """Meta, arrays and ids as `save` wrote them.
 
     Raises:
         IntegrityError: a file is missing, of another format or damaged.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise IntegrityError(f"feature state {folder}: no {', '.join(missing)}")
+    if missing := [name for name in FILES if name not in files.contents]:
+        raise IntegrityError(f"feature state {files.source}: no {', '.join(missing)}")
     try:
-        meta = _meta(folder)
-        ids = orjson.loads((folder / "ids.json").read_bytes())
-        # Opened here: NumPy leaves its own handle open where the archive is no archive.
-        with (
-            (folder / "state.npz").open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
+        meta = _meta(files)
+        ids = orjson.loads(files.read("ids.json"))
+        packed_arrays = io.BytesIO(files.read("state.npz"))
+        with np.load(packed_arrays, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise IntegrityError(f"feature state {folder}: damaged: {error}") from error
+        raise IntegrityError(f"feature state {files.source}: damaged: {error}") from error
     return meta, arrays, ids
 
 
-def _meta(folder: Path) -> dict[str, Any]:
-    meta = json.loads((folder / "state.json").read_text())
+def _meta(files: Files) -> dict[str, Any]:
+    meta = json.loads(files.read("state.json"))
     if meta.get("format") != FORMAT:
         raise IntegrityError(
-            f"feature state {folder}: format {meta.get('format')}, this version reads {FORMAT}; "
+            f"feature state {files.source}: format {meta.get('format')}, this version reads {FORMAT}; "
             "fit again, or read it with the version that wrote it"
         )
     for name, expected in meta["digests"].items():
-        found = file_digest(folder / name)
+        found = bytes_digest(files.read(name))
         if found != expected:
             raise IntegrityError(
-                f"feature state {folder}: {name} is damaged: digest {found}, expected {expected}"
+                f"feature state {files.source}: {name} is damaged: digest {found}, expected {expected}"
             )
     return meta
 
@@ -124,8 +155,34 @@ def restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
 def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
     rows = state.plan.rows
     parts = {
-        title: kind(**{name: arrays[f"{title}.{name}"] for name in kind._fields})
-        for title, kind in _PARTS.items()
+        title: {name: arrays[f"{title}.{name}"] for name in names}
+        for title, names in _PARTS.items()
     }
+    bounds = parts["queue"].pop("first")
+    ends = {"bounds": bounds, "first": bounds[:-1].copy(), "end": bounds[1:].copy()}
     kept = [arrays[f"table.{key}"] for key in rows.keys]
-    state.known = Known(memory=packed(rows, kept), **parts)
+    known = Known(
+        memory=packed(rows, kept),
+        people=People(**parts["people"]),
+        queue=Queue(**parts["queue"], **ends),
+        facts=Facts(**parts["facts"]),
+        vectors=Vectors(
+            **parts["vectors"], used=np.array([len(parts["vectors"]["values"])])
+        ),
+        believed_at=nothing_believed(len(parts["vectors"]["of_item"])),
+    )
+    _date_beliefs(known)
+    state.known = known
+
+
+def _date_beliefs(known: Known) -> None:
+    """Hold what a saved state believes of items to be as new as its clock, for it does not say."""
+    items, clock = len(known.believed_at), clock_of(known.queue)
+    table = table_rows(known.memory, 0)[:items]
+    cells = table.view(np.int32)
+    groups = (cells[:, PROVIDER_CELL] > 0) | (cells[:, CATEGORY_CELL] > 0)
+    vector = known.vectors.of_item != UNKNOWN
+    # Without either, the time of publication is that of the first exposure.
+    born = (table[:, 0] != 0) & (groups | vector)
+    for belief, held in ((GROUPS, groups), (BORN, born), (VECTOR, vector)):
+        known.believed_at[held, belief] = clock

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sluice.data.atomic import write_atomically
 from sluice.data.digest import canonical_json
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.mechanisms.slate import Slate
 from sluice.mechanisms.slates import Slates
@@ -57,19 +58,19 @@ class Arrangement(BaseModel):
         write_atomically(folder / ARRANGEMENT, content)
 
     @classmethod
-    def load(cls, folder: Path) -> "Arrangement":
-        """Read what `save` wrote.
+    def load(cls, source: Path | Files) -> "Arrangement":
+        """Make of what `save` wrote, its folder or the bytes of its files, what was saved.
 
         Raises:
             IntegrityError: the file is missing or is not what `save` writes.
         """
-        path = folder / ARRANGEMENT
+        files = Files.of(source, (ARRANGEMENT,))
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
-            raise IntegrityError(f"{path} is missing") from error
+            return cls.model_validate_json(files.read(ARRANGEMENT))
         except ValidationError as error:
-            raise IntegrityError(f"{path} is no arrangement of mechanisms") from error
+            raise IntegrityError(
+                f"{files.path(ARRANGEMENT)} is no arrangement of mechanisms"
+            ) from error
 
 
 BY_SCORE = Arrangement()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.data.atomic import write_atomically
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.rankers.booster_text import check_booster_text
 from sluice.rankers.tree_scorer import TreeScorer
@@ -79,7 +80,7 @@ class BoostedTrees:
         write_atomically(path, text.encode())
 
     @classmethod
-    def load(cls, path: Path, columns: int, choice: ScorerChoice) -> Self:
+    def load(cls, files: Files, name: str, columns: int, choice: ScorerChoice) -> Self:
         """Read what `save` wrote.
 
         Raises:
@@ -88,10 +89,8 @@ class BoostedTrees:
         """
         import lightgbm
 
-        if not path.is_file():
-            raise IntegrityError(f"{path} is missing: {path.parent} holds no whole ranker")
-        content = path.read_bytes()
-        check_booster_text(content, columns, str(path))
+        content, path = files.read(name), files.path(name)
+        check_booster_text(content, columns, path)
         try:
             booster = lightgbm.Booster(model_str=content.decode())
         except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sluice.data.files import Files
 from sluice.errors import ConfigError, IntegrityError
 from sluice.rankers.lambdamart import LambdaMart
 from sluice.rankers.linear import Linear
@@ -36,16 +37,17 @@ def save_ranker(ranker: Ranker, folder: Path) -> None:
     ranker.save(folder)
 
 
-def load_ranker(folder: Path) -> Ranker:
-    """Read what `save_ranker` wrote.
+def load_ranker(source: Path | Files) -> Ranker:
+    """Make of what `save_ranker` wrote, its folder or the bytes of its files, what was saved.
 
     Raises:
         IntegrityError: a file is missing, is not what was written, or names an unknown family.
     """
-    family = RankerManifest.read(folder).family
+    files = Files.of(source)
+    family = RankerManifest.read(files).family
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise IntegrityError(
-            f"{folder}: ranker of family {family!r}; this code knows {known}"
+            f"{files.source}: ranker of family {family!r}; this code knows {known}"
         )
-    return FAMILIES[family].load(folder)
+    return FAMILIES[family].load(files)

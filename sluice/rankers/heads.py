@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from sluice.data.atomic import write_atomically
+from sluice.data.files import Files
 from sluice.errors import IntegrityError, TooLittleData
 from sluice.features.frame import RankingFrame
 from sluice.rankers.bins import Bins
@@ -154,18 +155,16 @@ def save_heads(heads: Mapping[str, Head], directory: Path) -> None:
 
 
 def load_heads(
-    directory: Path, names: Sequence[str], columns: int, scorer: ScorerChoice
+    files: Files, names: Sequence[str], columns: int, scorer: ScorerChoice
 ) -> dict[str, Head]:
     """Read what `save_heads` wrote.
 
     Raises:
         IntegrityError: a file is missing, or is not what was written.
     """
-    path = directory / HEADS
-    if not path.is_file():
-        raise IntegrityError(f"{path} is missing: {directory} holds no whole ranker")
+    path = files.path(HEADS)
     try:
-        known = _Heads.model_validate_json(path.read_bytes()).heads
+        known = _Heads.model_validate_json(files.read(HEADS)).heads
     except ValidationError as error:
         raise IntegrityError(f"{path}: not a ranker's heads: {error}") from error
     if set(known) != set(names):
@@ -173,7 +172,7 @@ def load_heads(
             f"{path}: heads {', '.join(known)}; objectives are: {', '.join(names)}"
         )
     return {
-        name: Head(BoostedTrees.load(directory / _file(name), columns, scorer), known[name])
+        name: Head(BoostedTrees.load(files, _file(name), columns, scorer), known[name])
         for name in names
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
@@ -141,17 +142,17 @@ class LambdaMart:
         manifest.write(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        manifest = RankerManifest.read(directory)
+    def load(cls, files: Files) -> Self:
+        manifest = RankerManifest.read(files)
         try:
             parameters = LambdaMartParameters.parse(cls.family, manifest.parameters)
         except ConfigError as error:
-            raise IntegrityError(f"{directory}: not a saved ranker: {error}") from error
+            raise IntegrityError(f"{files.source}: not a saved ranker: {error}") from error
         columns = len(manifest.names)
         return cls(
             parameters,
             manifest.names,
-            BoostedTrees.load(directory / MODEL, columns, parameters.scorer),
+            BoostedTrees.load(files, MODEL, columns, parameters.scorer),
             manifest.counts.get("requests_dropped", 0),
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from sluice.data.atomic import write_atomically
+from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
@@ -141,19 +142,17 @@ class Linear:
         manifest.write(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        manifest = RankerManifest.read(directory)
-        path = directory / MODEL
-        if not path.is_file():
-            raise IntegrityError(f"{path} is missing: {directory} holds no whole ranker")
+    def load(cls, files: Files) -> Self:
+        manifest = RankerManifest.read(files)
+        content = files.read(MODEL)
         try:
             parameters = LinearParameters.parse(cls.family, manifest.parameters)
-            weights = Weights.model_validate_json(path.read_bytes())
+            weights = Weights.model_validate_json(content)
         except (ConfigError, ValidationError) as error:
-            raise IntegrityError(f"{directory}: not a saved ranker: {error}") from error
+            raise IntegrityError(f"{files.source}: not a saved ranker: {error}") from error
         if weights.columns != {len(manifest.names)}:
             raise IntegrityError(
-                f"{path}: weights of {sorted(weights.columns)} columns, "
+                f"{files.path(MODEL)}: weights of {sorted(weights.columns)} columns, "
                 f"the manifest names {len(manifest.names)}"
             )
         return cls(parameters, manifest.names, weights)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sluice.data.atomic import write_atomically
+from sluice.data.files import Files
 from sluice.errors import IntegrityError
 
 FILE = "ranker.json"
@@ -29,16 +30,15 @@ class RankerManifest(BaseModel):
         write_atomically(directory / FILE, text.encode())
 
     @classmethod
-    def read(cls, directory: Path) -> "RankerManifest":
+    def read(cls, files: Files) -> "RankerManifest":
         """Read it back.
 
         Raises:
             IntegrityError: it is missing, or not what `write` writes.
         """
-        path = directory / FILE
-        if not path.is_file():
-            raise IntegrityError(f"{path} is missing: {directory} holds no saved ranker")
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(files.read(FILE))
         except ValidationError as error:
-            raise IntegrityError(f"{path}: not a ranker's manifest: {error}") from error
+            raise IntegrityError(
+                f"{files.path(FILE)}: not a ranker's manifest: {error}"
+            ) from error

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
 from sluice.features.frame import RankingFrame
@@ -145,14 +146,14 @@ class Multitask:
         manifest.write(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        manifest = RankerManifest.read(directory)
+    def load(cls, files: Files) -> Self:
+        manifest = RankerManifest.read(files)
         try:
             parameters = MultitaskParameters.parse(cls.family, manifest.parameters)
         except ConfigError as error:
-            raise IntegrityError(f"{directory}: not a saved ranker: {error}") from error
+            raise IntegrityError(f"{files.source}: not a saved ranker: {error}") from error
         names = tuple(objective.name for objective in parameters.objectives)
-        heads = load_heads(directory, names, len(manifest.names), parameters.scorer)
+        heads = load_heads(files, names, len(manifest.names), parameters.scorer)
         return cls(parameters, manifest.names, heads)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, IntegrityError
 from sluice.features.frame import RankingFrame
@@ -80,14 +81,14 @@ class Popularity:
         manifest.write(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        manifest = RankerManifest.read(directory)
+    def load(cls, files: Files) -> Self:
+        manifest = RankerManifest.read(files)
         try:
             parameters = PopularityParameters.parse(cls.family, manifest.parameters)
         except ConfigError as error:
-            raise IntegrityError(f"{directory}: {error}") from error
+            raise IntegrityError(f"{files.source}: {error}") from error
         if parameters.feature not in manifest.names:
             raise IntegrityError(
-                f"{directory}: its feature {parameters.feature!r} is no column"
+                f"{files.source}: its feature {parameters.feature!r} is no column"
             )
         return cls(parameters, manifest.names)

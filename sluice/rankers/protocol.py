@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.features.frame import RankingFrame
 from sluice.rankers.bins import Bins
@@ -88,8 +89,8 @@ class Ranker(Protocol):
         ...
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote.
+    def load(cls, files: Files) -> Self:
+        """Make of the bytes that `save` wrote, by file name, what was saved.
 
         Raises:
             IntegrityError: a file is missing or is not what `save` writes.

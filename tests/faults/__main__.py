@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from serving.release import open_release
 from sluice.store.sql import SqlStore
 from tests.faults.test_flow_crash import DOOMED, ingested_through_kills
 from tests.lib import (
     broken_releases,
+    damaged_code,
     damaged_releases,
     machine_mutants,
     missing_evidence,
@@ -28,6 +30,7 @@ from tests.lib import (
     review_crashes,
     role_matrix,
     sql_roles,
+    swapped_files,
     tamperings,
 )
 from tests.lib.crash_mutants import MUTANTS
@@ -36,7 +39,7 @@ from tests.lib.crash_runs import Build, Deaths, Place
 from tests.lib.crash_sites import Works
 from tests.lib.promoters import DecidesBeforeItLocks, NotFenced, Stale, races
 from tests.lib.promotion_machine import Promotions, SqlPromotions, broken
-from tests.lib.releases import small_release
+from tests.lib.releases import small_release, tree_release
 from tests.lib.stores import DATABASES, Postgres, fresh_url, running_postgres
 
 Faults = Callable[[type[SqlStore], str, Path], Iterable[str]]
@@ -207,6 +210,39 @@ def damaged() -> Survived:
     )  # fmt: skip
 
 
+def swapped() -> Survived:
+    """The bytes of an approved release change between the check and the load."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            pristine = folder / "pristine" / tree_release(folder / "pristine")
+            expected = swapped_files.answers(open_release(pristine, pristine.name))
+            for file in swapped_files.names(pristine):
+                copy = swapped_files.copied(pristine, folder / "copy")
+                yield swapped_files.served_after_a_swap(copy, (file,), expected)
+
+    return drill(
+        "G7", "a file swapped after it was read: server and child load what was read", "files",
+        wrong, swapped_files.MUTANTS,
+    )  # fmt: skip
+
+
+def damaged_bento() -> Survived:
+    """The code inside a Bento changes after its release was packaged."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            for damage in damaged_code.DAMAGES:
+                source = Path(name) / damage.__name__ / "src"
+                yield damaged_code.runs_after(damage, source)
+
+    return drill(
+        "G7", "code changed in a Bento, compiled code too: refused by name before it runs", "files",
+        wrong, damaged_code.MUTANTS,
+    )  # fmt: skip
+
+
 def broken_models(count: int) -> Survived:
     """Releases that are signed and broken, taken by a server that answers meanwhile."""
     began = time.perf_counter()
@@ -293,6 +329,8 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G5", lambda: [missing()]),
         ("G6", lambda: [nothing()]),
         ("G7", lambda: [damaged()]),
+        ("G7", lambda: [swapped()]),
+        ("G7", lambda: [damaged_bento()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),

@@ -196,7 +196,7 @@ REFUSED = [
     (("champion", "rollback", "for_you", "--actor", "ann"), 2, "MissingParameter", "--reason"),
     (("audit", "verify", "--head", "x"), 2, "ConfigError", "SEQUENCE:HASH"),
     (("serve", "fed"), 2, "NotFound", "no champion"),
-    (("ingest", "tape"), 2, "ConfigError", "there are: feed, served, ebnerd"),
+    (("ingest", "tape"), 2, "ConfigError", "there are: feed, ebnerd"),
     (("ingest", "ebnerd"), 2, "ConfigError", "needs a folder"),
     (("ingest", "ebnerd", "/nowhere"), 2, "DataError", "/nowhere: no such folder"),
     (("demo", "--surface", "fed"), 2, "NotFound", "surfaces there: for_you"),

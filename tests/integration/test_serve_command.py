@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import polars as pl
 import pytest
 
 from serving.processes import tree, wait_gone
 from sluice.cli.programs import choose_port
-from sluice.data.event_log import EventLog
 from tests.lib.installations import Installation
 
 pytestmark = [pytest.mark.integration]
@@ -115,24 +113,6 @@ def test_a_running_server_keeps_the_old_release_where_the_new_one_is_damaged(ins
     assert answer["release"] == ready["release"] == old
     assert damaged in ready["refused"] or "digest" in ready["refused"]
     assert "stays in service" in (installation.home / "logs" / "serve.log").read_text()
-
-
-def test_what_was_served_comes_into_the_event_log_once(installation):
-    process, url = served(installation)
-    answered = [ask(url) for _ in range(3)]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    first = installation.must("ingest", "served")
-    again = installation.must("ingest", "served")
-
-    assert (first["exposures"], first["missing"], first["torn"]) == (6, 0, 0)
-    assert (again["exposures"], again["skipped"]) == (0, 6)
-    log = EventLog(installation.home / "log")
-    shown = log.read(log.window()).exposures.filter(
-        pl.col("request_id").is_in([each["request_id"] for each in answered])
-    )
-    assert shown["release"].unique().to_list() == [answered[0]["release"]]
-    assert sorted(shown["position"]) == [1, 1, 1, 2, 2, 2]
 
 
 def test_a_server_that_was_killed_is_told(installation):

@@ -31,6 +31,7 @@ from serving.sandbox import Limits
 from serving.source import PointerSource
 from serving.trust import Trust, signed_files
 from sluice.data.digest import file_digest
+from sluice.data.files import Files
 from sluice.errors import SluiceError
 from tests.lib.forked import Child, Say
 from tests.lib.releases import END, ITEM_IDS, tree_release
@@ -247,7 +248,7 @@ class Yard:
 
     def server(self) -> RankingServer:
         return RankingServer(
-            PointerSource(self.folder / "serving", "for_you", self.releases),
+            PointerSource(self.folder / "serving", "for_you", self.releases, self.keys),
             self.folder / "predictions",
             lambda: END,
             limits=LIMITS,
@@ -255,7 +256,8 @@ class Yard:
         )
 
     def point(self, digest: str, epoch: int) -> None:
-        write_pointer(self.folder / "serving", Pointer("for_you", epoch, digest, epoch))
+        pointer = Pointer("for_you", epoch, digest, epoch)
+        write_pointer(self.folder / "serving", pointer, self.keys)
 
 
 def _agreed(folder: Path) -> str:
@@ -361,9 +363,9 @@ def _differs(found: list[list[float]], expected: list[list[float]]) -> str:
 def no_child() -> tuple[object, str, object]:
     """G8: a release is tried in the server's own process."""
 
-    def here(folder: Path, limits: Limits) -> list[list[float]]:
-        scorer = releases.load_scorer(folder)
-        golden = releases.decode_golden((folder / releases.GOLDEN_NAME).read_bytes())
+    def here(files: Files, limits: Limits) -> list[list[float]]:
+        scorer = releases.load_scorer(files)
+        golden = releases.decode_golden(files.read(releases.GOLDEN_NAME))
         return [scorer.scores(each.request).tolist() for each in golden]
 
     return releases, "score_in_child", here

@@ -26,6 +26,7 @@ from registry.mlflow_database import build_tracking, ensure_database
 from registry.mlflow_models import ensure_registered
 from registry.pointer import PointerReceiver, read_pointer
 from registry.tracking import RELEASE, VERSION
+from sluice.data.files import Files
 from sluice.store.records import LedgerRow, OutboxRow, State, Version
 from sluice.store.sql import SqlStore
 from tests.lib import promotions
@@ -233,7 +234,7 @@ class Opened:
         """Which of store, ledger, serving pointer, server and MLflow tell another story."""
         champion = promotion.champion_of(self.store, surface)
         moves = promotion.history(self.store, surface)
-        pointer = read_pointer(self.site.folders.pointers, surface)
+        pointer = read_pointer(self.site.folders.pointers, surface, self.site.keys)
         alias = self.mirror.champion(surface)
         told = {
             "ledger": (moves[-1].evidence[0], moves[-1].epoch) if moves else None,
@@ -255,21 +256,23 @@ def served(site: Site, surface: str) -> str | None:
     import httpx
 
     from serving.app import ranking_app
+    from serving.served_release import ServedRelease
 
     server = a_server(site, surface)
 
     async def ask() -> httpx.Response:
         await server.look()
-        transport = httpx.ASGITransport(app=ranking_app(lambda: server))
+        transport = httpx.ASGITransport(app=ranking_app(lambda: ServedRelease(server)))
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as web:
             answer = await web.get("/readyz")
         await server.stop()
         return answer
 
     body = asyncio.run(ask()).json()
-    if "has no champion yet" in body.get("error", ""):
+    # Why it refuses stands in the server alone: over HTTP there are no paths.
+    if "has no champion yet" in server.refusal:
         return None
-    return body.get("refused") or body.get("error") or body["release"]
+    return server.refusal or body["release"]
 
 
 def a_server(site: Site, surface: str):
@@ -286,19 +289,16 @@ def a_server(site: Site, surface: str):
     release.score_in_child = _scores
     folders, releases = site.folders, site.works.folder / "releases"
     return RankingServer(
-        PointerSource(folders.pointers, surface, releases),
+        PointerSource(folders.pointers, surface, releases, site.keys),
         site.folder / "predictions",
         lambda: time.time_ns() // 1000,
         trust=Trust(site.keys, folders.signatures, required=True),
     )
 
 
-def _scores(folder: Path, limits: object) -> list[list[float]]:
+def _scores(files: Files, limits: object) -> list[list[float]]:
     from serving.golden import decode_golden
     from serving.release import GOLDEN_NAME, load_scorer
 
-    golden, scorer = (
-        decode_golden((folder / GOLDEN_NAME).read_bytes()),
-        load_scorer(folder),
-    )
+    golden, scorer = decode_golden(files.read(GOLDEN_NAME)), load_scorer(files)
     return [scorer.rank(each.request).scores.tolist() for each in golden]

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from sluice.data.event_log import EventLog
+from sluice.data.journal import Journal
 from tests.lib.logs import AT, tiny_log
 
 pytestmark = pytest.mark.faults
@@ -37,8 +38,13 @@ def contents(log):
     return {
         path.relative_to(log.root): path.read_bytes()
         for path in log.root.rglob("*")
-        if path.is_file()
+        if path.is_file() and not path.name.startswith("journal.db")
     }
+
+
+def announced(log):
+    """The parts that a tailer meets; the journal's bytes also tell of tries that were undone."""
+    return [stored.parts for stored in Journal(log.root).batches(0, limit=100)]
 
 
 @pytest.mark.parametrize("fsyncs", [0, 1, 2, 5, 9])
@@ -54,3 +60,5 @@ def test_a_killed_ingest_run_again_gives_the_same_files(tmp_path, fsyncs):
 
     assert died.returncode == -9
     assert contents(killed) == contents(whole)
+    assert announced(killed) == announced(whole)
+    assert [batch.tables.exposures.height for batch in killed.tail(0)] == [60]

@@ -37,6 +37,14 @@ def test_polars_types_are_those_of_the_arrow_schema(table):
             lambda f: f.with_columns(pl.lit(1.0).alias("context_hour")),
             "exposures.context_hour is Float64, expected Float32",
         ),
+        (
+            lambda f: f.with_columns(pl.lit(1, pl.Float32).alias("context_")),
+            "exposures: the name of a context column",
+        ),
+        (
+            lambda f: f.with_columns(pl.lit(1, pl.Float32).alias("context_" + "x" * 1025)),
+            "exposures: the name of a context column",
+        ),
     ],
 )
 def test_a_drifted_column_is_refused_by_name(change, said):

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from sluice.data.frames import empty_frame
-from sluice.data.row_rules import MAX_CANDIDATES, find_faults, refuse
-from sluice.data.schema import FeedbackKind
+from sluice.data.limits import CLOCK_AHEAD, MAX_CANDIDATES, MAX_ID_CHARACTERS
+from sluice.data.row_rules import find_faults, refuse
+from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import BadRows
 from tests.lib.logs import (
@@ -81,7 +82,7 @@ def test_empty_tables_break_no_rule():
         (
             "feedback",
             "received_ts",
-            AT + timedelta(seconds=1),
+            AT + CLOCK_AHEAD + timedelta(microseconds=1),
             "feedback.received_ts.in_the_future",
         ),
         ("items", "quality", 1.5, "items.quality.not_in_0_1"),
@@ -100,6 +101,29 @@ def test_empty_tables_break_no_rule():
 )
 def test_a_broken_cell_is_counted_under_its_rule(table, column, value, rule):
     assert counts(with_cell(tiny_log(), table, column, value, row=2)) == {rule: 1}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table, field.name)
+        for table, schema in TABLES.items()
+        for field in schema
+        if field.type == "string" and field.name != "kind"
+    ],
+)
+def test_every_text_may_have_as_many_characters_as_the_limit_says(table, column):
+    longest = "ø" * MAX_ID_CHARACTERS
+
+    assert f"{table}.{column}.too_long" not in counts(
+        with_cell(tiny_log(), table, column, longest)
+    )
+    assert (
+        counts(with_cell(tiny_log(), table, column, longest + "x"))[
+            f"{table}.{column}.too_long"
+        ]
+        == 1
+    )
 
 
 @pytest.mark.parametrize("value", [NAN, INF])
@@ -177,7 +201,8 @@ def test_a_request_of_one_candidate_is_allowed():
 @pytest.mark.parametrize(
     ("ts", "rule"),
     [
-        (AT + timedelta(microseconds=1), "exposures.ts.in_the_future"),
+        (AT + CLOCK_AHEAD + timedelta(microseconds=1), "exposures.ts.in_the_future"),
+        (AT + CLOCK_AHEAD, None),
         (MILLISECONDS_READ_AS_SECONDS, "exposures.ts.in_the_future"),
         (SECONDS_READ_AS_MICROSECONDS, "exposures.ts.before_1990"),
         (AT, None),

@@ -173,14 +173,18 @@ def test_after_a_revocation_the_new_key_signs_the_champion(room):
     assert room.signed(release).key == new.id
 
 
-def test_a_rollback_needs_no_key_for_what_was_signed_when_promoted(room):
-    first, _ = room.promoted("a"), room.promoted("b")
-    room.keys.private.unlink()
+def test_a_rollback_needs_the_key_for_its_pointer_and_makes_no_other(room):
+    first, second = room.promoted("a"), room.promoted("b")
+    kept = room.keys.private.rename(room.keys.folder / "elsewhere")
     rollback(room.store)
-    relay(room.store, [room.receiver])
-
-    assert room.pointed() == first
+    with pytest.raises(DeliveryError, match="no key in"):
+        relay(room.store, [room.receiver])
+    assert room.pointed() == second
     assert not room.keys.private.exists()
+
+    kept.rename(room.keys.private)
+    relay(room.store, [room.receiver])
+    assert room.pointed() == first
 
 
 def test_a_rollback_to_a_release_from_before_signing_signs_it(room):
@@ -197,7 +201,7 @@ def test_nothing_is_pointed_to_that_cannot_be_signed(room):
     promote(room.store, version)
     manifest = room.folder / "releases" / room.releases[1] / "manifest.json"
     content = manifest.read_bytes()
-    manifest.write_text(json.dumps(json.loads(content) | {"format": 3}))
+    manifest.write_text(json.dumps(json.loads(content) | {"format": 99}))
     with pytest.raises(DeliveryError, match="is not the manifest of release"):
         relay(room.store, [room.receiver])
     assert room.pointed() is None

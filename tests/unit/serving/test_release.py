@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ from serving import custody
 from serving.custody import check_bytes
 from serving.golden import decode_golden
 from serving.manifest import MANIFEST_NAME
+from serving.parcel import parcelled, unparcelled
 from serving.release import build_release, load_scorer, open_release, verify_release
 from serving.sandbox import Limits
 from sluice.data.digest import file_digest
+from sluice.data.files import Files
 from sluice.errors import IntegrityError, NotFound
+from tests.lib import swapped_files
+from tests.lib.machine_mutants import mutated
 from tests.lib.releases import small_provenance, small_release, small_scorer, tree_release
 
 FILES = (
@@ -231,7 +236,7 @@ def test_a_file_that_no_release_may_hold_is_refused_although_it_is_listed(releas
 @pytest.mark.parametrize("cap", ["MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "MAX_MANIFEST_BYTES"])
 def test_a_file_over_its_cap_is_refused_before_it_is_read(release, cap, monkeypatch):
     monkeypatch.setattr(custody, cap, 100)
-    monkeypatch.setattr(custody, "file_digest", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(custody, "file_bytes", lambda *_: pytest.fail("read"))
 
     with pytest.raises(IntegrityError, match="cap is 100"):
         check_bytes(release, release.name)
@@ -353,3 +358,55 @@ def test_a_broken_tree_with_agreeing_digests_costs_only_the_child(
 
     with pytest.raises(IntegrityError, match=told):
         verify_release(folder, digest, Limits(cpu_seconds=6, wall_seconds=30.0))
+
+
+def test_what_is_swapped_in_after_the_read_is_loaded_by_neither_server_nor_child(
+    tree_model, tmp_path
+):
+    """Every file at once; `make faults` swaps each by itself."""
+    expected = swapped_files.answers(open_release(tree_model, tree_model.name))
+    copy = swapped_files.copied(tree_model, tmp_path / "copy")
+    every = swapped_files.names(copy)
+
+    assert MANIFEST_NAME in every
+    assert swapped_files.MODEL in every
+    assert swapped_files.served_after_a_swap(copy, every, expected) == ""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "mutant", swapped_files.MUTANTS, ids=lambda mutant: mutant.__name__
+)
+def test_it_is_red_where_the_path_is_opened_again(tree_model, tmp_path, mutant):
+    expected = swapped_files.answers(open_release(tree_model, tree_model.name))
+    copy = swapped_files.copied(tree_model, tmp_path / "copy")
+
+    with mutated(mutant):
+        assert swapped_files.served_after_a_swap(copy, (swapped_files.MODEL,), expected)
+
+
+def test_a_parcel_holds_what_was_put_in_and_nobody_can_write_it():
+    files = Files("release abc", {"a": b"one", "model/b": b"", "c": bytes(100_000)})
+
+    with parcelled(files) as handle:
+        assert unparcelled(handle) == files
+        with pytest.raises(PermissionError):
+            os.pwrite(handle, b"x", 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(handle, 0)
+        # Whoever finds it in /proc cannot write it either.
+        with (
+            Path(f"/proc/self/fd/{handle}").open("r+b", buffering=0) as again,
+            pytest.raises(PermissionError),
+        ):
+            again.write(b"x")
+
+
+def test_a_parcel_that_can_still_be_written_is_not_opened(tmp_path):
+    handle = os.memfd_create("open", os.MFD_ALLOW_SEALING)
+    try:
+        os.write(handle, b'{"source": "s", "sizes": {}}\n')
+        with pytest.raises(IntegrityError, match="not sealed"):
+            unparcelled(handle)
+    finally:
+        os.close(handle)

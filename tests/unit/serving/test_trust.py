@@ -36,8 +36,8 @@ def sign(trust, folder, ring=None):
 def no_child(monkeypatch):
     """Loading is a failure: whatever is refused has to be refused before."""
 
-    def load(folder, limits):
-        raise AssertionError(f"{folder} was loaded")
+    def load(files, limits):
+        raise AssertionError(f"{files.source} was loaded")
 
     monkeypatch.setattr(releases, "score_in_child", load)
 

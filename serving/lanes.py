@@ -1,0 +1,225 @@
+"""Who works when: one piece of work at a time, the short before the long, and never too much.
+
+The state behind the server may be entered by one thread at a time. Small work is done at once in
+the event loop while the service is calm, for handing it over costs 20 µs. Everything else goes
+to one worker thread, so that the event loop stays free to refuse what is too much: work that blocks
+the loop itself cannot be counted, and queues where nobody sees it.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeVar
+
+from serving.problem import Code, Rejected
+
+T = TypeVar("T")
+
+_LOAD_SECONDS = 0.1
+
+
+class Lane(Enum):
+    """Where work waits."""
+
+    SMALL = "small"
+    """Short rankings; first."""
+    EVENTS = "events"
+    """Events coming in, which wait for the disk."""
+    LARGE = "large"
+    """Rankings of many candidates."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be under way in one lane, waiting included; more is refused at once."""
+
+    pieces: int
+    size: int
+    """Candidates or rows of all pieces together."""
+    patience: float
+    """Seconds that a piece may wait. A client that waited longer has mostly gone away, and answering
+    it would make the next one wait too long as well."""
+
+
+@dataclass(frozen=True)
+class LaneRules:
+    """How work is let in, and in which order it is done."""
+
+    bounds: Mapping[Lane, Bounds] = field(
+        default_factory=lambda: {
+            Lane.SMALL: Bounds(pieces=64, size=32_000, patience=0.8),
+            Lane.EVENTS: Bounds(pieces=64, size=200_000, patience=5.0),
+            Lane.LARGE: Bounds(pieces=32, size=100_000, patience=5.0),
+        }
+    )
+    small: int = 500
+    """Candidates up to which a ranking counts as small."""
+    calm: float = 0.5
+    """Share of the time spent in small work up to which it is done in the event loop."""
+    turn: int = 16
+    """Small pieces after which a piece of another lane has its turn."""
+
+
+@dataclass(eq=False)
+class _Job:
+    work: Callable[[], Any]
+    size: int
+    lane: Lane
+    until: float = float("inf")
+    """When patience ends, by the monotonic clock."""
+    future: asyncio.Future[Any] = field(init=False)
+
+
+@dataclass
+class _Load:
+    """The share of the last 0.1 s or so that was spent in work of the event loop."""
+
+    share: float = 0.0
+    at: float = field(default_factory=time.perf_counter)
+
+    def now(self, moment: float) -> float:
+        return self.share * max(0.0, 1 - (moment - self.at) / _LOAD_SECONDS)
+
+    def add(self, begun: float, ended: float) -> None:
+        self.share = min(1.0, self.now(begun) + (ended - begun) / _LOAD_SECONDS)
+        self.at = ended
+
+
+class Lanes:
+    """Serialises all work on one state; use it from one event loop's thread."""
+
+    def __init__(self, rules: LaneRules | None = None) -> None:
+        self.rules = rules or LaneRules()
+        self._queues: dict[Lane, deque[_Job]] = {lane: deque() for lane in Lane}
+        self._pieces = dict.fromkeys(Lane, 0)
+        self._sizes = dict.fromkeys(Lane, 0)
+        self._busy = False
+        self._small_in_row = 0
+        self._long = deque((Lane.EVENTS, Lane.LARGE))
+        self._load = _Load()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ranking")
+
+    async def rank(self, work: Callable[[], T], candidates: int) -> T:
+        """Do a ranking when its turn comes.
+
+        Raises:
+            Rejected: 503, too much is under way already, or its turn did not come in time.
+        """
+        if candidates > self.rules.small:
+            return await self._admitted(work, candidates, Lane.LARGE)
+        if self._is_calm():
+            return self._at_once(work)
+        return await self._admitted(work, candidates, Lane.SMALL)
+
+    async def take(self, work: Callable[[], T], rows: int) -> T:
+        """Take events when their turn comes.
+
+        Raises:
+            Rejected: 503, as for `rank`.
+        """
+        return await self._admitted(work, rows, Lane.EVENTS)
+
+    async def always(self, work: Callable[[], T]) -> T:
+        """Do work of the server's own, such as a swap or events of the feed; never refused."""
+        return await self._queued(_Job(work, 0, Lane.SMALL))
+
+    def waiting(self) -> dict[str, int]:
+        """Pieces waiting or in hand, by lane."""
+        return {lane.value: pieces for lane, pieces in self._pieces.items()}
+
+    def close(self) -> None:
+        """End the worker thread once the piece in hand is done."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _is_calm(self) -> bool:
+        idle = not (self._busy or self._pieces[Lane.SMALL])
+        return idle and self._load.now(time.perf_counter()) <= self.rules.calm
+
+    def _at_once(self, work: Callable[[], T]) -> T:
+        begun = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self._load.add(begun, time.perf_counter())
+
+    async def _admitted(self, work: Callable[[], T], size: int, lane: Lane) -> T:
+        bounds, pieces = self.rules.bounds[lane], self._pieces[lane]
+        # One piece alone is let in whatever its size, or it never would be.
+        too_large = pieces and self._sizes[lane] + size > bounds.size
+        if pieces >= bounds.pieces or too_large:
+            raise _overloaded("as much work is under way as may be; come back later")
+        return await self._queued(
+            _Job(work, size, lane, time.monotonic() + bounds.patience)
+        )
+
+    async def _queued(self, job: _Job) -> Any:
+        loop = asyncio.get_running_loop()
+        job.future = loop.create_future()
+        self._pieces[job.lane] += 1
+        self._sizes[job.lane] += job.size
+        self._queues[job.lane].append(job)
+        self._start_next(loop)
+        return await job.future
+
+    def _start_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._busy and (job := self._next()):
+            if job.future.cancelled():
+                self._leave(job)
+            elif time.monotonic() > job.until:
+                self._leave(job)
+                job.future.set_exception(_overloaded("the turn did not come in time"))
+            else:
+                self._busy = True
+                self._executor.submit(self._in_thread, job, loop)
+
+    def _next(self) -> _Job | None:
+        """Small work first, yet another lane after so many pieces: none may starve the others."""
+        long = next((lane for lane in self._long if self._queues[lane]), None)
+        small = self._queues[Lane.SMALL]
+        if small and (long is None or self._small_in_row < self.rules.turn):
+            self._small_in_row += 1
+            return small.popleft()
+        if long is None:
+            return None
+        self._small_in_row = 0
+        self._long.remove(long)
+        self._long.append(long)
+        return self._queues[long].popleft()
+
+    def _in_thread(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
+        result, error = None, None
+        try:
+            result = job.work()
+        except BaseException as raised:  # noqa: BLE001 - raised again where the work is awaited
+            error = raised
+        with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+            loop.call_soon_threadsafe(self._done, job, loop, result, error)
+
+    def _done(
+        self,
+        job: _Job,
+        loop: asyncio.AbstractEventLoop,
+        result: Any,
+        error: BaseException | None,
+    ) -> None:
+        self._busy = False
+        self._leave(job)
+        if not job.future.cancelled():
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+        self._start_next(loop)
+
+    def _leave(self, job: _Job) -> None:
+        self._pieces[job.lane] -= 1
+        self._sizes[job.lane] -= job.size
+
+
+def _overloaded(message: str) -> Rejected:
+    return Rejected(503, message, code=Code.OVERLOADED, retry_after=1)

@@ -1,0 +1,181 @@
+"""Live rows against the rules and the log, each judged by itself.
+
+A row that the log holds already is repeated; one that breaks a rule or contradicts the log, or an
+earlier row of its batch, is refused; the rest is fresh.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sluice.data.batch import RefusedRow
+from sluice.data.known_rows import KEYS, compare_rows
+from sluice.data.limits import MAX_CANDIDATES
+from sluice.data.lookup import SHOWN, Known
+from sluice.data.refusals import refused_row
+from sluice.data.row_rules import (
+    REQUEST_COLUMNS,
+    REQUEST_FACTS,
+    RowRule,
+    exposure_rules,
+    feedback_rules,
+    item_rules,
+    with_request,
+)
+from sluice.data.schema import TABLES
+from sluice.data.tables import LogTables
+
+_SOUND = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What of a batch is to be taken."""
+
+    fresh: LogTables
+    surfaces: pl.Series
+    """Of the fresh feedback; null where it answers no request."""
+    repeated: int
+    refused: tuple[RefusedRow, ...]
+
+    @property
+    def accepted(self) -> int:
+        return sum(getattr(self.fresh, table).height for table in TABLES)
+
+
+def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
+    """Judge each row of a batch.
+
+    Args:
+        batch: conformed tables.
+        known: what the log knows of its rows.
+        at: now.
+    """
+    exposures = _judge_exposures(batch.exposures, known.rows.exposures, at)
+    shown = pl.concat(
+        [
+            known.shown,
+            known.rows.exposures.select(SHOWN),
+            exposures.fresh().select(SHOWN),
+        ]
+    )
+    feedback = _Verdicts("feedback", batch.feedback, known.rows.feedback)
+    asked = with_request(batch.feedback, shown.select(REQUEST_COLUMNS))
+    feedback.apply(asked, feedback_rules(at))
+    items = _Verdicts("items", batch.items, known.rows.items)
+    items.apply(batch.items, item_rules(at))
+    for verdicts in (feedback, items):
+        verdicts.refuse_doubles()
+    tables = (exposures, feedback, items)
+    fresh = LogTables(exposures.fresh(), feedback.fresh(), items.fresh())
+    return Judged(
+        fresh=fresh,
+        surfaces=_surfaces(fresh.feedback, shown),
+        repeated=sum(verdicts.repeated() for verdicts in tables),
+        refused=tuple(row for verdicts in tables for row in verdicts.refused()),
+    )
+
+
+def _judge_exposures(frame: pl.DataFrame, known: pl.DataFrame, at: datetime) -> "_Verdicts":
+    verdicts = _Verdicts("exposures", frame, known)
+    verdicts.apply(frame, exposure_rules(frame, at))
+    verdicts.refuse(_contradicts_request(frame, known, verdicts.open()))
+    verdicts.refuse_doubles()
+    verdicts.refuse(_beyond_limit(frame, known, verdicts.open()))
+    return verdicts
+
+
+class _Verdicts:
+    """A table's rows: whether each is known, and by which rule it is refused."""
+
+    def __init__(self, table: str, frame: pl.DataFrame, known: pl.DataFrame) -> None:
+        self._table, self._frame = table, frame
+        compared = compare_rows(table, frame, known, may_grow=True)
+        self._same = compared.same.to_numpy().copy()
+        self._conflict = compared.conflict.to_numpy()
+        self._codes = np.full(frame.height, _SOUND, object)
+
+    def open(self) -> NDArray[np.bool_]:
+        """Rows that nothing was said of yet."""
+        return ~self._same & (self._codes == _SOUND)
+
+    def apply(self, frame: pl.DataFrame, rules: Iterable[RowRule]) -> None:
+        """The first rule that a row breaks refuses it; else what contradicts the log is."""
+        broken = [pl.when(rule.broken).then(pl.lit(rule.name)) for rule in rules]
+        codes = frame.select(pl.coalesce(broken).fill_null(_SOUND)).to_series()
+        refused = self.open() & (codes != _SOUND).to_numpy()
+        self._codes[refused] = codes.filter(pl.Series(refused)).to_list()
+        self._codes[self.open() & self._conflict] = f"{self._table}.conflict"
+
+    def refuse(self, rows: Iterable[tuple[str, NDArray[np.bool_]]]) -> None:
+        for code, broken in rows:
+            self._codes[self.open() & broken] = code
+
+    def refuse_doubles(self) -> None:
+        """Of several rows of one key the first stands; the others repeat or contradict it."""
+        rows = self._frame.with_row_index("row").filter(pl.Series(self.open()))
+        first = rows.unique(KEYS[self._table], keep="first", maintain_order=True)
+        if first.height == rows.height:
+            return
+        others = rows.join(first, on="row", how="anti", maintain_order="left")
+        compared = compare_rows(self._table, others.drop("row"), first.drop("row"))
+        self._same[others["row"].filter(compared.same).to_numpy()] = True
+        contradicting = others["row"].filter(compared.conflict).to_numpy()
+        self._codes[contradicting] = f"{self._table}.conflict"
+
+    def fresh(self) -> pl.DataFrame:
+        return self._frame.filter(pl.Series(self.open(), dtype=pl.Boolean))
+
+    def repeated(self) -> int:
+        return int(self._same.sum())
+
+    def refused(self) -> Iterable[RefusedRow]:
+        for row in np.flatnonzero(~self._same & (self._codes != _SOUND)):
+            yield refused_row(self._table, int(row), self._codes[row])
+
+
+def _contradicts_request(
+    frame: pl.DataFrame, known: pl.DataFrame, is_open: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Rows that say otherwise of their request than the log, or its first row at hand."""
+    facts = ["request_id", *REQUEST_FACTS]
+    sources = [known.select(facts), frame.filter(pl.Series(is_open)).select(facts)]
+    requests = pl.concat(sources).unique("request_id", keep="first", maintain_order=True)
+    joined = frame.select(facts).join(
+        requests, on="request_id", how="left", maintain_order="left", suffix="_request"
+    )
+    return [
+        (
+            f"exposures.request.several_{name}",
+            joined.select(pl.col(name).ne_missing(pl.col(f"{name}_request")))
+            .to_series()
+            .to_numpy(),
+        )
+        for name in REQUEST_FACTS
+    ]
+
+
+def _beyond_limit(
+    frame: pl.DataFrame, known: pl.DataFrame, is_open: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Rows that would make their request larger than a request may be."""
+    if known.height + frame.height <= MAX_CANDIDATES:
+        return []
+    held = known.group_by("request_id").agg(pl.len().alias("held"))
+    counted = frame.select("request_id", is_open=pl.Series(is_open)).join(
+        held, on="request_id", how="left", maintain_order="left"
+    )
+    place = pl.col("held").fill_null(0) + pl.col("is_open").cum_sum().over("request_id")
+    beyond = counted.select(place > MAX_CANDIDATES).to_series().to_numpy()
+    return [("exposures.request.too_large", beyond)]
+
+
+def _surfaces(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.Series:
+    requests = shown.select("request_id", "surface").unique("request_id")
+    return feedback.join(requests, on="request_id", how="left", maintain_order="left")[
+        "surface"
+    ]
