@@ -18,6 +18,7 @@ from sluice.cli.release import release
 from sluice.cli.review import review
 from sluice.cli.run import run
 from sluice.cli.serve import serve
+from sluice.cli.shadow import shadow
 from sluice.cli.tradeoffs import tradeoffs
 from sluice.cli.ui import ui
 from sluice.errors import SluiceError, mendable
@@ -58,6 +59,7 @@ for _command in (
     explain,
     tradeoffs,
     serve,
+    shadow,
     ui,
     doctor,
 ):
