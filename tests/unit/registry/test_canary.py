@@ -30,7 +30,7 @@ from sluice.store.canary import Canary
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, OutboxRow, Position, State
 from tests.lib.canaries import STARTED, beside_a_champion, start, stop
-from tests.lib.promotions import approve, bring, promote, release_of, rollback
+from tests.lib.promotions import bring, promote, release_of, rollback
 from tests.lib.stores import T0
 
 
@@ -182,15 +182,6 @@ def test_it_ends_when_its_champion_serves_no_more(store, told, tmp_path, move):
     assert (row.action, row.actor) == ("canary_stop", "sluice")
     assert canary.end_superseded(store, "feed", at=STARTED) is None
     assert audit(store, pointers=tmp_path) == []
-
-
-def test_a_further_approval_leaves_it_alone(store):
-    version = beside_a_champion(store)
-    start(store, version)
-    approve(store, version, "Rob")
-
-    assert canary_of(store, "feed").runs
-    assert audit(store) == []
 
 
 def test_mirrors_of_the_champion_never_hear_of_a_canary(store, tmp_path):
