@@ -43,6 +43,7 @@ def build(workplace: Workplace, version: Version) -> dict[str, Any]:
             "version": version.number,
             "family": version.family,
             "snapshot": version.snapshot,
+            "until": micros(snapshot.window.end),
             "code": version.code,
             "spec": version.spec,
             "lock": environment_digest(),
@@ -66,16 +67,24 @@ def served(workplace: Workplace, release: str) -> dict[str, Any]:
     }
 
 
+def replay(workplace: Workplace, version: Version, release: str) -> dict[str, Any]:
+    """The figures of the replay, and one request with its whole answer.
+
+    The Bento is started and asked once: no second replay measures the same, so the first is the
+    evidence.
+    """
+    name = StepName(
+        "package", "replay and example", version.snapshot, (version.run, release)
+    )
+    asked = served(workplace, release)
+    return remembered(workplace, name, lambda: ask_serving(workplace, "replay", asked))
+
+
 def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
     """The replay gate's verdict; the Bento is started and asked only if there is none yet."""
-    # Remembered, for no second replay measures the same: the evidence is of the first.
-    name = StepName("package", "replay", version.snapshot, (version.run, release))
 
     def judging() -> Judgement:
-        asked = served(workplace, release)
-        figures = remembered(
-            workplace, name, lambda: ask_serving(workplace, "replay", asked)
-        )
+        figures = replay(workplace, version, release)["figures"]
         return judge_replay(ReplayFigures(**figures), workplace.surface.gates.replay)
 
     return judged_once(workplace, version, "replay", judging)

@@ -196,11 +196,15 @@ def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
     """
     floors = [each for each in surface.mechanisms if isinstance(each, ProviderFloors)]
     if not floors:
-        return Arrangement(declared=surface.mechanisms)
+        return Arrangement(declared=surface.mechanisms, exploration=surface.exploration)
     scores = ranker.score(trial.parts[1].features)
     slates = trial.slates(surface.features, floors[0].columns, scores)
     fitted = fit_floors(slates, floors[0].floor)
-    return Arrangement(declared=surface.mechanisms, prices=dict(fitted.prices))
+    return Arrangement(
+        declared=surface.mechanisms,
+        prices=dict(fitted.prices),
+        exploration=surface.exploration,
+    )
 
 
 def fit_baseline(surface: Surface, trial: Trial) -> Ranker:

@@ -1,6 +1,6 @@
 """`python -m serving COMMAND`: one JSON object on standard input, one on standard output.
 
-The flows call packaging, replay and a first ranking through this, each in a process of its own.
+The flows call packaging and replay through this, each in a process of its own.
 """
 
 import json
@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from serving.bento import Bento, build_bento
-from serving.golden import record_golden, sample_requests
+from serving.golden import GoldenRequest, record_golden, sample_requests
 from serving.manifest import Provenance
 from serving.release import build_release, load_scorer, open_release, verify_release
 from serving.replay import replay
@@ -45,7 +45,7 @@ def package(request: Mapping[str, Any]) -> Answer:
 
 
 def replay_release(request: Mapping[str, Any]) -> Answer:
-    """Serve the Bento of a release and replay its golden requests over HTTP.
+    """Serve the Bento of a release, replay its golden requests over HTTP, and keep one answer whole.
 
     Its predictions are nobody's traffic, so they are logged into a home that is thrown away. No key
     is trusted there: a release is signed when it is promoted, and replayed before.
@@ -57,36 +57,32 @@ def replay_release(request: Mapping[str, Any]) -> Answer:
         serve(_bento(request), Path(home), environ=_UNSIGNED) as server,
     ):
         report = replay(server.url, server.pid, digest, golden)
+        example = _longest_answered(server.url, golden)
     figures = asdict(report)
     del figures["warm_up"]
     figures["digest_agreed"] = figures.pop("release_agreed")
-    return {name: None if value != value else value for name, value in figures.items()}  # noqa: PLR0124 - NaN
+    numbers = {name: None if value != value else value for name, value in figures.items()}  # noqa: PLR0124 - NaN
+    return {"figures": numbers, "example": example}
 
 
-def ask(request: Mapping[str, Any]) -> Answer:
-    """Serve the Bento of a release and have it rank one recorded request."""
+def _longest_answered(url: str, golden: Sequence[GoldenRequest]) -> Answer | None:
+    """The recorded request with the most candidates and its whole answer, where it gets one."""
     import httpx
 
-    digest = request["release"]
-    golden = open_release(Path(request["releases"]) / digest, digest).golden
-    one = max(golden, key=lambda each: len(each.request.item_ids)).request
+    longest = max(golden, key=lambda one: len(one.request.item_ids)).request
     body = {
-        "user_id": one.user_id,
-        "candidates": list(one.item_ids),
-        "ts": one.ts,
-        "context": dict(one.context),
+        "user_id": longest.user_id,
+        "candidates": list(longest.item_ids),
+        "ts": longest.ts,
+        "context": dict(longest.context),
     }
-    environ = {"SLUICE_SURFACE": request["surface"]}
-    with serve(_bento(request), Path(request["home"]), environ=environ) as server:
-        answer = httpx.post(f"{server.url}/rank", json=body, trust_env=False, timeout=30.0)
-    answer.raise_for_status()
-    return {"request": body, "response": answer.json()}
+    answer = httpx.post(f"{url}/rank", json=body, trust_env=False, timeout=30.0)
+    return {"request": body, "response": answer.json()} if answer.is_success else None
 
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
     "package": package,
     "replay": replay_release,
-    "ask": ask,
 }
 
 

@@ -61,11 +61,18 @@ def readiness_json(readiness: Readiness, *, stranger: bool) -> dict[str, Any]:
         content["error"] = _why_not(readiness, stranger=stranger)
     if stranger:
         return content
-    for name in ("release", "surface", "version", "epoch", "state_age_s", "position"):
+    for name in (
+        "release",
+        "surface",
+        "version",
+        "epoch",
+        "state_age_s",
+        "position",
+        "behind",
+        "late",
+    ):
         if (value := getattr(readiness, name)) is not None:
             content[name] = value
-    if readiness.behind is not None:
-        content["behind"] = readiness.behind
     if readiness.refused is not None:
         content["refused"] = {
             "code": readiness.refused,

@@ -21,7 +21,7 @@ from serving.events_body import MAX_ARROW_BYTES, MAX_JSON_BYTES, parse_arrow, pa
 from serving.lanes import Lanes
 from serving.openapi import openapi_json
 from serving.port import Answer, Intake, RankingPort, RefusedRow
-from serving.problem import Rejected
+from serving.problem import Code, Rejected, unfit
 from serving.reply import Reply, error_reply, json_reply, text_reply
 from serving.request import (
     MAX_BATCH_BODY_BYTES,
@@ -33,6 +33,7 @@ from serving.request import (
 from serving.telemetry import exposition_text, scrape
 from serving.times import now_micros
 from serving.tokens import is_stranger
+from sluice.data.schema import TABLES
 from sluice.errors import IntegrityError
 
 _CLOSED_BY_CLIENT = 499
@@ -51,11 +52,18 @@ class Call:
     receive: Receive
     headers: Mapping[bytes, bytes]
 
-    def query(self, name: str) -> str | None:
-        """A parameter of the query; None where it is not given, or several times."""
+    def table(self) -> str | None:
+        """The table named in the query.
+
+        Raises:
+            Rejected: 422, it is none, or it is named more than once.
+        """
         text = self.scope.get("query_string", b"").decode("latin-1")
-        values = parse_qs(text).get(name, [])
-        return values[0] if len(values) == 1 else None
+        named = parse_qs(text, keep_blank_values=True).get("table", [])
+        if len(named) > 1 or not TABLES.keys() >= set(named):
+            message = f"table must be one of {', '.join(TABLES)}, given once"
+            raise unfit("table", Code.OUT_OF_RANGE, message)
+        return named[0] if named else None
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -169,7 +177,7 @@ class RankingApp:
             media = media_type(call.headers, frozenset(MediaType))
             cap = MAX_JSON_BYTES if media is MediaType.JSON else MAX_ARROW_BYTES
             body = await read_body(call.receive, call.headers, cap)
-            table = call.query("table")
+            table = call.table()
             intake = await self.lanes.take(
                 lambda: self._taken(body, media, table), 1 + int(len(body) * _ROWS_PER_BYTE)
             )

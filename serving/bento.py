@@ -94,6 +94,7 @@ def build_bento(release: Path, digest: str, home: Path) -> Bento:
         scratch = Bento(Path(store), bento.surface, digest)
         _stage(Path(context), release, scratch)
         _run_build(Path(context), scratch)
+        (scratch.source / _INSTRUCTIONS).unlink()  # BentoML's copy; nothing reads it again
         check_bento(scratch)
         _move(scratch, bento)
     return bento
@@ -136,7 +137,6 @@ def _stage(context: Path, release: Path, bento: Bento) -> None:
         "name": bento.surface,
         "description": f"Release {bento.release} of the surface {bento.surface}.",
         "include": ["*"],
-        "exclude": [_INSTRUCTIONS],
         # Locking asks a package index; the versions are exact as they stand.
         "python": {
             "packages": [f"{name}=={version(name)}" for name in REQUIREMENTS],

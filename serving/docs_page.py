@@ -26,6 +26,7 @@ h1 { margin: .5rem 0 0; } h2 { margin-top: 2.5rem; border-top: 1px solid var(--l
 code, pre { font: 14px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .75rem; overflow-x: auto; border-radius: 4px; }
 pre code { overflow-wrap: normal; }
+td code { white-space: nowrap; overflow-wrap: normal; }
 table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); }
 nav a { margin-right: 1rem; white-space: nowrap; }
@@ -50,6 +51,7 @@ def docs_page() -> bytes:
     """HTML in UTF-8."""
     document = openapi()
     paths: dict[str, Any] = document["paths"]
+    shown: set[str] = set()
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -58,7 +60,7 @@ def docs_page() -> bytes:
         '<a href="/openapi.json">/openapi.json</a>.</p>',
         _navigation(paths),
         *(
-            _route(path, method, operation)
+            _route(path, method, operation, shown)
             for path, operations in paths.items()
             for method, operation in operations.items()
         ),
@@ -70,22 +72,22 @@ def docs_page() -> bytes:
 
 
 def _navigation(paths: Iterable[str]) -> str:
-    links = "".join(f'<a href="#{_anchor(path)}">{escape(path)}</a>' for path in paths)
-    return f'<nav aria-label="Routes">{links}<a href="#errors">errors</a></nav>'
+    links = " ".join(f'<a href="#{_anchor(path)}">{escape(path)}</a>' for path in paths)
+    return f'<nav aria-label="Routes">{links} <a href="#errors">errors</a></nav>'
 
 
 def _anchor(path: str) -> str:
-    return path.strip("/").replace("/", "-").replace(".", "-")
+    return path.strip("/").replace("/", "-").replace(".", "-").replace(" ", "-")
 
 
-def _route(path: str, method: str, operation: Mapping[str, Any]) -> str:
+def _route(path: str, method: str, operation: Mapping[str, Any], shown: set[str]) -> str:
     parts = [
         f'<h2 id="{_anchor(path)}"><code><span class="method">{method.upper()}</span> '
         f"{escape(path)}</code></h2><p>{escape(operation['summary'])}</p>"
     ]
     for media, body in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(f"<h3>Body: <code>{escape(media)}</code></h3>")
-        parts += [_fields(table) for table in _schemas(body["schema"])]
+        parts += [_fields(table, "Needed", shown) for table in _schemas(body["schema"])]
     for parameter in operation.get("parameters", []):
         name = escape(parameter["name"])
         parts.append(
@@ -94,7 +96,7 @@ def _route(path: str, method: str, operation: Mapping[str, Any]) -> str:
     success = operation["responses"]["200"]["content"].get("application/json")
     if success:
         parts.append("<h3>Answer</h3>")
-        parts += [_fields(table) for table in _schemas(success["schema"])]
+        parts += [_fields(table, "Always", shown) for table in _schemas(success["schema"])]
     return "".join(parts)
 
 
@@ -102,12 +104,12 @@ def _schemas(schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The objects that a body is made of: itself, and the rows of its lists."""
     name, found = _named(schema)
     objects = [(name, found)] if "properties" in found else []
-    for column in found.get("properties", {}).values():
+    for field, column in found.get("properties", {}).items():
         items = column.get("items", {})
         for option in items.get("anyOf", items.get("oneOf", [items])):
             row, inner = _named(option)
             if "properties" in inner:
-                objects.append((row, inner))
+                objects.append((row or f"One of {field}", inner))
     return objects
 
 
@@ -119,8 +121,13 @@ def _named(schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return name, openapi()["components"]["schemas"][name]
 
 
-def _fields(table: tuple[str, Mapping[str, Any]]) -> str:
+def _fields(table: tuple[str, Mapping[str, Any]], needed: str, shown: set[str]) -> str:
+    """A table of fields; what was shown before is named alone."""
     name, schema = table
+    place = f"schema-{_anchor(name)}"
+    if name in shown and not name.startswith("One of"):
+        return f'<p><a href="#{place}">{escape(name)}</a>, as above</p>'
+    shown.add(name)
     required = set(schema.get("required", ()))
     rows = "".join(
         f"<tr><td><code>{escape(field)}</code></td><td>{escape(_kind(column))}</td>"
@@ -129,9 +136,9 @@ def _fields(table: tuple[str, Mapping[str, Any]]) -> str:
         for field, column in schema["properties"].items()
     )
     about = f"<p>{escape(schema['description'])}</p>" if "description" in schema else ""
-    title = f"<h4>{escape(name)}</h4>" if name else ""
+    title = f'<h4 id="{place}">{escape(name)}</h4>' if name else ""
     return (
-        f"{title}{about}<table><thead><tr><th>Field</th><th>Type</th><th>Always</th>"
+        f"{title}{about}<table><thead><tr><th>Field</th><th>Type</th><th>{needed}</th>"
         f"<th>Meaning</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
@@ -146,7 +153,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(schema["enum"])
     kind = schema.get("type", "")
     if kind == "array":
-        return f"list of {_kind(schema['items']) or 'object'}"
+        row = _kind(schema["items"]) or "object"
+        return f"list of ({row})" if " or " in row else f"list of {row}"
     return " or ".join(kind) if isinstance(kind, list) else kind or str(schema.get("const"))
 
 
@@ -166,8 +174,12 @@ def _examples() -> str:
 
 def _errors() -> str:
     example = {"error": {"code": "given_twice", "field": "candidates[3]", "message": "..."}}
-    codes = "".join(f"<li><code>{code}</code></li>" for code in Code)
+    codes = "".join(
+        f"<tr><td><code>{code}</code></td><td>{escape(code.meaning)}</td></tr>"
+        for code in Code
+    )
     return (
         f'<h2 id="errors">Errors</h2><pre><code>{escape(json.dumps(example))}</code></pre>'
-        f"<p>The code is one of:</p><ul>{codes}</ul>"
+        "<table><thead><tr><th>Code</th><th>Meaning</th></tr></thead>"
+        f"<tbody>{codes}</tbody></table>"
     )

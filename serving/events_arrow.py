@@ -47,8 +47,7 @@ def parse_arrow(body: bytes, table: str | None, now: int) -> EventRows:
     """
     if table not in TABLES:
         message = f"name the table in the query: ?table= one of {', '.join(TABLES)}"
-        code = Code.MISSING if table is None else Code.UNKNOWN_FIELD
-        raise unfit("table", code, message)
+        raise unfit("table", Code.MISSING, message)
     try:
         present = _judged(body, table)
         with pa.ipc.open_stream(body) as reader:

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from serving.body_rows import INT32, series
 from serving.event_columns import (
@@ -27,6 +26,7 @@ from serving.event_columns import (
 )
 from serving.port import EventRows
 from serving.times import EARLIEST, LATEST, RFC_3339
+from sluice.data.frames import empty_frame
 from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
 from sluice.data.schema import TABLES, TIMESTAMP
 
@@ -56,7 +56,7 @@ def typed_rows(body: bytes, now: int) -> EventRows | None:
     for table in TABLES:
         rows = getattr(content, table)
         if rows is msgspec.UNSET:
-            frames[table] = _Columns(table, [], ()).frame(now)
+            frames[table] = empty_frame(table)
             continue
         fields = rows[0].__struct_fields__ if rows else ()
         context = tuple(sorted(name for name in fields if is_context(table, name)))
@@ -126,7 +126,7 @@ class _Columns:
 def _from_text(values: list[Any]) -> pl.Series | None:
     """µs; Arrow's parser takes less than RFC 3339 allows, and what else it takes is refused here."""
     texts = pa.array(values, pa.string())
-    if pc.all(pc.match_substring_regex(texts, RFC_3339)).as_py() is False:
+    if not pl.Series(texts).str.contains(RFC_3339).all():
         return None
     return pl.Series(texts.cast(TIMESTAMP).cast(pa.int64()))
 

@@ -7,13 +7,14 @@ the loop itself cannot be counted, and queues where nobody sees it.
 """
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from serving.problem import Code, Rejected
@@ -100,9 +101,10 @@ class Lanes:
         self._sizes = dict.fromkeys(Lane, 0)
         self._busy = False
         self._small_in_row = 0
-        self._long = deque((Lane.EVENTS, Lane.LARGE))
+        self._long: deque[Lane] = deque((Lane.EVENTS, Lane.LARGE))
         self._load = _Load()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ranking")
+        self._handed: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     async def rank(self, work: Callable[[], T], candidates: int) -> T:
         """Do a ranking when its turn comes.
@@ -134,7 +136,8 @@ class Lanes:
 
     def close(self) -> None:
         """End the worker thread once the piece in hand is done."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._handed.put(None)
+        self._handed, self._thread = SimpleQueue(), None
 
     def _is_calm(self) -> bool:
         idle = not (self._busy or self._pieces[Lane.SMALL])
@@ -158,15 +161,14 @@ class Lanes:
         )
 
     async def _queued(self, job: _Job) -> Any:
-        loop = asyncio.get_running_loop()
-        job.future = loop.create_future()
+        job.future = asyncio.get_running_loop().create_future()
         self._pieces[job.lane] += 1
         self._sizes[job.lane] += job.size
         self._queues[job.lane].append(job)
-        self._start_next(loop)
+        self._start_next()
         return await job.future
 
-    def _start_next(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start_next(self) -> None:
         while not self._busy and (job := self._next()):
             if job.future.cancelled():
                 self._leave(job)
@@ -175,7 +177,7 @@ class Lanes:
                 job.future.set_exception(_overloaded("the turn did not come in time"))
             else:
                 self._busy = True
-                self._executor.submit(self._in_thread, job, loop)
+                self._hand_over(job)
 
     def _next(self) -> _Job | None:
         """Small work first, yet another lane after so many pieces: none may starve the others."""
@@ -191,19 +193,29 @@ class Lanes:
         self._long.append(long)
         return self._queues[long].popleft()
 
-    def _in_thread(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
-        result, error = None, None
-        try:
-            result = job.work()
-        except BaseException as raised:  # noqa: BLE001 - raised again where the work is awaited
-            error = raised
-        with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
-            loop.call_soon_threadsafe(self._done, job, loop, result, error)
+    def _hand_over(self, job: _Job) -> None:
+        """A bare queue: an executor's futures and locks would cost as much again as the hand-over."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, args=[self._handed], name="ranking", daemon=True
+            )
+            self._thread.start()
+        self._handed.put(job)
+
+    def _work(self, handed: SimpleQueue[_Job | None]) -> None:
+        while (job := handed.get()) is not None:
+            result, error = None, None
+            try:
+                result = job.work()
+            except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+                error = raised
+            loop = job.future.get_loop()
+            with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+                loop.call_soon_threadsafe(self._done, job, result, error)
 
     def _done(
         self,
         job: _Job,
-        loop: asyncio.AbstractEventLoop,
         result: Any,
         error: BaseException | None,
     ) -> None:
@@ -214,7 +226,7 @@ class Lanes:
                 job.future.set_result(result)
             else:
                 job.future.set_exception(error)
-        self._start_next(loop)
+        self._start_next()
 
     def _leave(self, job: _Job) -> None:
         self._pieces[job.lane] -= 1

@@ -28,6 +28,8 @@ class Provenance(_Strict):
     version: int = Field(ge=1)
     family: str
     snapshot: Digest
+    until: int = Field(ge=0)
+    """µs since the epoch: end of the snapshot. The feature state holds what was received before it."""
     code: str
     """Digest of the code that trained it."""
     spec: Digest

@@ -1,7 +1,7 @@
 """What the HTTP interface needs of the server behind it, and what it gets back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import polars as pl
 from serving.prediction_log import LogCounts
 from serving.request import RankRequest
 from serving.telemetry import Telemetry
+from sluice.data.batch import RefusedRow
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """One row of an intake that was not taken."""
-
-    table: str
-    row: int
-    """Counted from 0 in the table as it was sent."""
-    field: str | None
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Intake:
     """What became of the rows of one intake."""
 
@@ -58,6 +47,7 @@ class Intake:
     repeated: int
     """Rows that were there already."""
     refused: tuple[RefusedRow, ...]
+    """Each with its number in the table as it was sent, from 0."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +70,10 @@ class EventRows:
     def count(self) -> int:
         """Rows that could be read."""
         return sum(frame.height for frame in self.tables.values())
+
+    def as_sent(self, refused: RefusedRow) -> RefusedRow:
+        """A refusal of a row of a frame, with the number that its sender knows it by."""
+        return replace(refused, row=self.rows[refused.table][refused.row])
 
 
 class Status(StrEnum):
@@ -130,6 +124,8 @@ class Readiness:
     """Of the last batch of the feed that is in the state."""
     behind: int | None = None
     """Batches of the feed that are not in the state yet."""
+    late: int | None = None
+    """Events that came at or before what the state had counted, and count from then on."""
     refused: RefusalReason | None = None
     """Of the newest release named, where it is not in service."""
     reasons: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ value that was sent, for it may be personal; a field is named by its path, such 
 
 import re
 from enum import StrEnum
+from typing import Self
 
 import orjson
 
@@ -15,52 +16,64 @@ from sluice.errors import Refused
 class Code(StrEnum):
     """Why a request, or one row of it, is refused."""
 
-    NOT_JSON = "not_json"
-    """The body is no JSON object in UTF-8, or is nested too deeply."""
-    NOT_ARROW = "not_arrow"
-    """The body is no Arrow IPC stream of plain columns."""
-    DUPLICATE_KEY = "duplicate_key"
-    """An object gives one key twice."""
-    UNAUTHORIZED = "unauthorized"
-    """The bearer token is missing or wrong."""
-    NOT_FOUND = "not_found"
-    METHOD_NOT_ALLOWED = "method_not_allowed"
-    BODY_TIMEOUT = "body_timeout"
-    """The body did not arrive in time."""
-    TOO_LARGE = "too_large"
-    """Too many bytes, candidates, requests or rows."""
-    MEDIA_TYPE = "media_type"
-    """The content type is not one of those that the route takes."""
-    WRONG_HOST = "wrong_host"
-    """The Host header names none of the hosts of this service."""
-    UNKNOWN_FIELD = "unknown_field"
-    MISSING = "missing"
-    """A field that must be there is not, or is null."""
-    WRONG_TYPE = "wrong_type"
-    TOO_LONG = "too_long"
-    EMPTY = "empty"
-    """A text has no character."""
-    NOT_UNICODE = "not_unicode"
-    """A text holds half of a surrogate pair, which no file can store."""
-    NOT_FINITE = "not_finite"
-    """NaN, infinite, or too large for the number's type."""
-    OUT_OF_RANGE = "out_of_range"
-    NOT_A_TIME = "not_a_time"
-    IN_THE_FUTURE = "in_the_future"
-    BEFORE_1990 = "before_1990"
-    GIVEN_TWICE = "given_twice"
-    """An item stands in one request more than once."""
-    WRONG_LENGTH = "wrong_length"
-    """A list does not have one entry for each candidate."""
-    DOES_NOT_FIT = "does_not_fit"
-    """The release in service cannot answer this: a time before its state, an unknown context."""
-    NO_RELEASE = "no_release"
-    """No release is in service yet."""
-    OVERLOADED = "overloaded"
-    """As much work is under way as may be; come back after Retry-After seconds."""
-    BROKEN = "broken"
-    """The fault is the server's; its log says what happened."""
-    CLOSED_BY_CLIENT = "closed_by_client"
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A code that is its text, with a sentence for people."""
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    NOT_JSON = ("not_json", "The body is no JSON object in UTF-8, or is nested too deeply.")
+    NOT_ARROW = ("not_arrow", "The body is no Arrow IPC stream of plain columns.")
+    DUPLICATE_KEY = ("duplicate_key", "An object gives one key twice.")
+    UNAUTHORIZED = ("unauthorized", "The bearer token is missing or wrong.")
+    NOT_FOUND = ("not_found", "There is no such route.")
+    METHOD_NOT_ALLOWED = ("method_not_allowed", "The route answers to another method.")
+    BODY_TIMEOUT = ("body_timeout", "The body did not arrive in time.")
+    TOO_LARGE = ("too_large", "Too many bytes, candidates, requests or rows.")
+    MEDIA_TYPE = (
+        "media_type",
+        "The content type is not one of those that the route takes.",
+    )
+    WRONG_HOST = ("wrong_host", "The Host header names none of the hosts of this service.")
+    UNKNOWN_FIELD = ("unknown_field", "There is no field, column or table of this name.")
+    MISSING = ("missing", "A field that must be there is not, or is null.")
+    WRONG_TYPE = ("wrong_type", "The value is of another type.")
+    TOO_LONG = ("too_long", "A text has too many characters.")
+    EMPTY = ("empty", "A text has no character.")
+    NOT_UNICODE = (
+        "not_unicode",
+        "A text holds half of a surrogate pair, which no file can store.",
+    )
+    NOT_FINITE = ("not_finite", "NaN, infinite, or too large for the number's type.")
+    OUT_OF_RANGE = ("out_of_range", "The value lies outside of what the field may be.")
+    NOT_A_TIME = ("not_a_time", "Neither µs since 1970 nor RFC 3339 with an offset.")
+    IN_THE_FUTURE = (
+        "in_the_future",
+        "The time lies ahead of the server's clock by more than is allowed.",
+    )
+    BEFORE_1990 = (
+        "before_1990",
+        "The time lies before 1990: mostly one in another unit than µs.",
+    )
+    GIVEN_TWICE = ("given_twice", "An item stands in one request more than once.")
+    WRONG_LENGTH = ("wrong_length", "A list does not have one entry for each candidate.")
+    DOES_NOT_FIT = (
+        "does_not_fit",
+        "The release in service cannot answer this: a time before its state, an unknown context.",
+    )
+    NO_RELEASE = ("no_release", "No release is in service yet.")
+    OVERLOADED = (
+        "overloaded",
+        "As much work is under way as may be; come back after Retry-After seconds.",
+    )
+    BROKEN = ("broken", "The fault is the server's; its log says what happened.")
+    CLOSED_BY_CLIENT = (
+        "closed_by_client",
+        "The client went away before its body was complete.",
+    )
 
 
 _BY_STATUS = {

@@ -1,4 +1,4 @@
-"""A process and its descendants, as Linux's /proc tells: their memory, and how to end them."""
+"""A process and its descendants, as Linux's /proc tells: what they use, and how to end them."""
 
 import os
 import signal
@@ -64,6 +64,16 @@ def session(leader: int) -> tuple[Process, ...]:
 def resident_mb(pid: int) -> float:
     """Memory that the process and its descendants hold, in MiB: the sum of their resident sets."""
     return sum(_resident_kib(process.pid) for process in tree(pid)) / _KIB_PER_MIB
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU that the process and its descendants have used, those included that have ended."""
+    ticks = sum(
+        sum(map(int, fields[11:15]))
+        for fields in (_stat(process.pid) for process in tree(pid))
+        if fields
+    )
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def end(processes: Iterable[Process], grace_seconds: float) -> None:

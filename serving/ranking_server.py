@@ -1,55 +1,52 @@
-"""The state behind the routes: the release being served, how it is swapped, and what is logged."""
+"""What stands behind the routes: answers from the release in service, events, and what is logged of both."""
 
 import asyncio
 import logging
-import time
+import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from serving.prediction_log import LogCounts, Prediction, PredictionLog
-from serving.release import LoadedRelease, open_release
-from serving.request import RankRequest, Rejected
-from serving.sandbox import DEFAULT_LIMITS, Limits
-from serving.scorer import Ranking
-from serving.source import Assignment, Source
+from serving.answering import Asked, answer, degradation, state_age
+from serving.following import Following, Pace, Serving, Verification
+from serving.intake import EventIntake
+from serving.port import Answer, EventRows, Intake, Readiness, Status
+from serving.prediction import CHAMPION
+from serving.prediction_log import LogCounts, LogLimits, PredictionLog
+from serving.problem import Code, Rejected
+from serving.request import RankRequest
+from serving.served_requests import ServedRequests
+from serving.source import Source
 from serving.telemetry import Telemetry
-from serving.trust import Trust
-from sluice.errors import DataError, IntegrityError, SluiceError, StaleState
-from sluice.features.state import Request
+from sluice.data.batch import Superseded
+from sluice.data.event_log import EventLog
+from sluice.errors import SluiceError
+from sluice.serving_spec import ServingSpec
 
 _LOG = logging.getLogger(__name__)
 
 NO_LOG = LogCounts(accepted=0, stored=0, dropped=0, in_queue=0)
 
 
-@dataclass(frozen=True)
-class Serving:
-    """A verified release in service, and since which epoch of the pointer."""
-
-    release: LoadedRelease
-    epoch: int | None
-
-
 class RankingServer:
     """Answers from one verified release at a time; a request sees the old one or the new one whole.
 
-    Scoring runs in the event loop's thread, one request after the other: the feature state is not
-    thread-safe, and a ranking takes about a millisecond. Verification runs in a thread and a child
-    process, so it delays nobody.
+    A lock keeps answers and the taking in of events apart, for a state is not thread-safe: an answer
+    takes less than a millisecond. Verifying a release and bringing it to now happen beside it.
     """
 
-    def __init__(  # noqa: PLR0913 - two things to be told, the rest are limits with defaults
+    def __init__(  # noqa: PLR0913 - three to be named, the rest has defaults
         self,
         source: Source,
         predictions: Path,
         clock: Callable[[], int],
         *,
-        limits: Limits = DEFAULT_LIMITS,
-        trust: Trust | None = None,
-        poll_seconds: float = 1.0,
-        retry_seconds: float = 30.0,
+        events: EventLog | None = None,
+        workers: int = 1,
+        declared: ServingSpec | None = None,
+        verification: Verification | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -57,138 +54,165 @@ class RankingServer:
             source: names the release to serve.
             predictions: folder that gets one folder for each surface.
             clock: now, in µs since the epoch.
-            limits: of the child that tries a release.
-            trust: whose signature a release needs; None where none is looked at.
-            poll_seconds: between two looks at the source.
-            retry_seconds: after which a refused release is tried again.
+            events: what the state is kept up with, and what gets the events of POST /events; without it
+                the state stays at its snapshot.
+            workers: processes that answer for the surface.
+            declared: what the surface declares of its service.
+            verification: what a release must stand before it is loaded.
+            pace: how often it looks.
         """
         self.telemetry = Telemetry()
-        self.serving: Serving | None = None
-        self.refusal = ""
-        """Why the newest release named is not in service; empty where it is, or is being verified."""
-        self._source, self._predictions, self._clock = source, predictions, clock
-        self._limits, self._trust, self._poll_seconds = limits, trust, poll_seconds
-        self._retry_seconds, self._retry_at = retry_seconds, 0.0
+        self.pace = pace or Pace()
+        self.following = Following(
+            source, events, self.telemetry,
+            verification=verification or Verification(), pace=self.pace,
+        )  # fmt: skip
+        self._predictions, self._clock = predictions, clock
+        self._events, self._workers = events, workers
+        self._declared = declared or ServingSpec()
+        self._entered, self._opening = threading.Lock(), threading.Lock()
         self._log: PredictionLog | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._intake: EventIntake | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def serving(self) -> Serving | None:
+        """The release in service, where one is."""
+        return self.following.serving
+
+    @property
+    def refusal(self) -> str:
+        """Why the newest release named is not in service; empty where it is, or is being verified."""
+        return self.following.refusal
 
     def start(self) -> None:
-        """Begin to look for a release, in the running event loop."""
-        self._watcher = asyncio.create_task(self._watch())
+        """Begin to look for a release and for events, in the running event loop."""
+        self._tasks = [
+            asyncio.create_task(self.following.watch()),
+            asyncio.create_task(self._follow_feed()),
+        ]
+
+    async def look(self) -> None:
+        """Look for a release once."""
+        await self.following.look()
 
     async def stop(self) -> None:
         """Stop looking, and write what the prediction log holds."""
-        if self._watcher:
-            self._watcher.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watcher
+                await task
+        if self._intake:
+            await asyncio.to_thread(self._intake.close)
         if self._log:
             await asyncio.to_thread(self._log.close)
 
     def log_counts(self) -> LogCounts:
         return self._log.counts() if self._log else NO_LOG
 
-    def rank(self, asked: RankRequest, request_id: str) -> tuple[Serving, Ranking]:
+    def rank(self, asked: RankRequest, request_id: str) -> Answer:
         """Answer one request from the release in service, and log the answer.
 
         Raises:
             Rejected: 503 while no release is in service; 422 where the request's time or context
                 does not fit the release.
         """
+        with self._entered:
+            serving = self.serving
+            if serving is None:
+                raise Rejected(
+                    503, "no release is in service yet; /readyz says when one is"
+                )
+            self._refresh(serving)
+            one = Asked(asked, request_id, self._clock(), CHAMPION, serving.epoch)
+            response, prediction = answer(serving.live, one, self._declared)
+        self.telemetry.candidates += len(asked.candidates)
+        log, intake = self._logs(serving)
+        log.append(prediction)
+        if intake:
+            intake.answered(prediction)
+        return response
+
+    def take(self, rows: EventRows) -> Intake:
+        """Take events; on return they are durable, and in the state that answers next.
+
+        Raises:
+            Rejected: 503 while no release is in service, or where this server has no event log.
+        """
         serving = self.serving
-        if serving is None or self._log is None:
+        if serving is None:
             raise Rejected(503, "no release is in service yet; /readyz says when one is")
-        request = self._request(asked, serving)
-        try:
-            ranking = serving.release.scorer.rank(request, asked.revenue)
-        except (StaleState, DataError) as error:
-            raise Rejected(422, f"the request does not fit the release: {error}") from error
-        self.telemetry.candidates += len(request.item_ids)
-        self._log.append(_prediction(request, request_id, ranking, serving.release.digest))
-        return serving, ranking
+        _, intake = self._logs(serving)
+        if intake is None:
+            message = "this server has no event log; start it with `sluice serve`"
+            raise Rejected(503, message, code=Code.NO_EVENT_LOG)
+        result = intake.take(rows)
+        with self._entered:
+            self._refresh(self.serving or serving)
+        return result
 
-    async def look(self) -> None:
-        """Ask the source, and swap when it names another release that passes verification."""
-        try:
-            named = await asyncio.to_thread(self._source.assignment)
-            self._check_epoch(named)
-            if self.serving and self.serving.release.digest == named.digest:
-                release = self.serving.release
-            else:
-                release = await asyncio.to_thread(self._open, named)
-            self._take(release, named.epoch)
-        except (SluiceError, OSError) as error:
-            self._refuse(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it was, the champion goes on serving
-            # Of our own making, so it is told whole; and who looks must go on looking.
-            _LOG.exception("the look at the release named broke down")
-            self._refuse(f"{type(error).__name__}: {error}")
-
-    async def _watch(self) -> None:
-        await self.look()
-        while True:
-            await asyncio.sleep(self._poll_seconds)
-            refused_long_ago = self.refusal and time.monotonic() >= self._retry_at
-            if refused_long_ago or self._source.changed():
-                await self.look()
-
-    def _refuse(self, why: str) -> None:
-        self.refusal = why
-        self._retry_at = time.monotonic() + self._retry_seconds
-        self.telemetry.refusals += 1
-        _LOG.error("release refused, %s: %s", self._still(), why)
-
-    def _open(self, named: Assignment) -> LoadedRelease:
-        return open_release(named.folder, named.digest, self._limits, self._trust)
-
-    def _take(self, release: LoadedRelease, epoch: int | None) -> None:
-        if self._log is None:
-            self._log = PredictionLog(
-                self._predictions / release.manifest.provenance.surface
-            )
-        if self.serving is None or self.serving.release is not release:
-            self.telemetry.swaps += 1
-            _LOG.info("release %s is in service", release.digest)
-        self.serving = Serving(release, epoch)
-        self.refusal = ""
-
-    def _check_epoch(self, named: Assignment) -> None:
-        since = self.serving.epoch if self.serving else None
-        if since is not None and named.epoch is not None and named.epoch < since:
-            raise IntegrityError(
-                f"the pointer went back from epoch {since} to {named.epoch}"
-            )
-
-    def _still(self) -> str:
-        return (
-            f"{self.serving.release.digest[:12]} stays in service"
-            if self.serving
-            else "none in service"
+    def readiness(self) -> Readiness:
+        """How it stands now; ready only where a release is in service that repeated its golden requests."""
+        serving = self.serving
+        if serving is None:
+            return Readiness(self.following.waiting, refused=self.following.refused)
+        provenance = serving.release.manifest.provenance
+        age = state_age(serving.live.state, self._clock())
+        reasons = degradation(age, self._declared)
+        return Readiness(
+            Status.DEGRADED if reasons else Status.READY,
+            release=serving.release.digest,
+            surface=provenance.surface,
+            version=provenance.version,
+            epoch=serving.epoch,
+            state_age_s=None if age is None else age / 1e6,
+            position=serving.live.progress.position,
+            behind=serving.live.behind,
+            late=serving.live.progress.late,
+            refused=self.following.refused,
+            reasons=reasons,
         )
 
-    def _request(self, asked: RankRequest, serving: Serving) -> Request:
-        known = serving.release.scorer.state.context
-        if unknown := [name for name in asked.context if name not in known]:
-            raise Rejected(
-                422,
-                f"{len(unknown)} unknown name(s) in context; there are: {', '.join(known) or 'none'}",
+    async def _follow_feed(self) -> None:
+        """Take in what comes while nobody asks, so that the next request need not wait for it."""
+        while True:
+            await asyncio.sleep(self.pace.feed)
+            serving = self.serving
+            if serving and serving.live.waits:
+                await asyncio.to_thread(self._keep_up, serving)
+
+    def _keep_up(self, serving: Serving) -> None:
+        with self._entered:
+            self._refresh(serving)
+
+    def _refresh(self, serving: Serving) -> None:
+        """Bring the state up to the feed; an old state answers where the feed cannot be read."""
+        try:
+            serving.live.refresh()
+        except Superseded:
+            self.following.begin_anew()
+        except (SluiceError, OSError, sqlite3.Error):
+            _LOG.exception("the feed cannot be taken in; the state stays behind it")
+            self.telemetry.feed_errors += 1
+
+    def _logs(self, serving: Serving) -> tuple[PredictionLog, EventIntake | None]:
+        """What depends on the surface, which the first release names."""
+        if self._log is None:
+            with self._opening:
+                if self._log is None:
+                    self._open_logs(serving.release.manifest.provenance.surface)
+        assert self._log is not None  # noqa: S101 - narrows
+        return self._log, self._intake
+
+    def _open_logs(self, surface: str) -> None:
+        kept, folder = self._declared.predictions, self._predictions / surface
+        log = PredictionLog(folder, LogLimits(max_mb=kept.max_mb, keep=kept.keep))
+        if self._events:
+            self._intake = EventIntake(
+                self._events,
+                ServedRequests(folder, surface, log.process),
+                surface,
+                shown_down_to=self._declared.shown_down_to,
+                neighbours=self._workers > 1,
             )
-        ts = self._clock() if asked.ts is None else asked.ts
-        return Request(asked.user_id, asked.candidates, ts, asked.context)
-
-
-def _prediction(
-    request: Request, request_id: str, ranking: Ranking, release: str
-) -> Prediction:
-    order = ranking.order.tolist()
-    return Prediction(
-        request_id=request_id,
-        ts=request.ts,
-        user_id=request.user_id,
-        item_ids=tuple(request.item_ids[row] for row in order),
-        positions=tuple(range(1, len(order) + 1)),
-        scores=tuple(ranking.scores[ranking.order].tolist()),
-        propensities=(1.0,) * len(order),
-        features_digest=ranking.features_digest,
-        release=release,
-    )
+        self._log = log

@@ -33,8 +33,10 @@ from serving.golden import (
     mismatches,
 )
 from serving.manifest import MANIFEST_NAME, Manifest, Provenance
+from serving.refusal import Unfit
 from serving.sandbox import DEFAULT_LIMITS, Limits, score_in_child
 from serving.scorer import Ranking, Scorer
+from serving.trials import try_once
 from serving.trust import Trust
 from sluice.data.atomic import folder_atomically
 from sluice.data.digest import canonical_json
@@ -161,7 +163,7 @@ def _tried(
     if trust:
         trust.check(read.manifest)
     golden = decode_golden(read.files.read(GOLDEN_NAME))
-    _compare(digest, golden, score_in_child(read.files, limits))
+    try_once(digest, lambda: _compare(digest, golden, score_in_child(read.files, limits)))
     return read, golden
 
 
@@ -194,7 +196,7 @@ def _compare(
     digest: str, golden: Sequence[GoldenRequest], answers: Sequence[Sequence[float]]
 ) -> None:
     if differing := mismatches(golden, answers):
-        raise IntegrityError(
+        raise Unfit(
             f"release {digest[:12]}: {len(differing)} of {len(golden)} golden requests get other scores "
             f"than recorded, the first is number {differing[0]}"
         )
@@ -209,7 +211,7 @@ def _compare_orders(
         if tuple(ranking.order.tolist()) != one.order
     ]
     if differing:
-        raise IntegrityError(
+        raise Unfit(
             f"release {digest[:12]}: {len(differing)} of {len(golden)} golden requests get another "
             f"order than recorded, the first is number {differing[0]}"
         )

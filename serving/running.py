@@ -1,4 +1,4 @@
-"""A Bento served on this machine, from its start until every one of its processes is gone."""
+"""A server on this machine, from its start until every one of its processes is gone."""
 
 import os
 import socket
@@ -13,6 +13,7 @@ from typing import IO
 
 import httpx
 
+from serving.address import Address
 from serving.bento import SERVICE, Bento, bento_environment
 from serving.bento_code import private_source
 from serving.custody import check_bytes
@@ -22,7 +23,8 @@ from sluice.errors import IntegrityError, SluiceError
 
 HOST = "127.0.0.1"
 """BentoML would bind every address."""
-STOP_SECONDS = 20.0
+STOP_SECONDS = 25.0
+"""Longer than the supervisors give their workers."""
 
 _POLL_SECONDS = 0.1
 _SHOWN_LINES = 15
@@ -39,6 +41,16 @@ class RunningServer:
     """Digest, as /readyz gave it."""
 
 
+@dataclass(frozen=True)
+class _Command:
+    """How a server's supervisor is started, and where it will answer this machine."""
+
+    arguments: tuple[str, ...]
+    folder: Path | None
+    environ: Mapping[str, str]
+    url: str
+
+
 @contextmanager
 def serve(
     bento: Bento,
@@ -49,7 +61,7 @@ def serve(
     environ: Mapping[str, str] | None = None,
     ready_seconds: float = 180.0,
 ) -> Iterator[RunningServer]:
-    """Serve a Bento on loopback while the context lasts; leaves no process behind.
+    """Serve a Bento with BentoML on loopback while the context lasts; leaves no process behind.
 
     Its code is checked against its release before any of it runs, and runs from a private copy.
 
@@ -68,11 +80,78 @@ def serve(
     """
     port = port or free_port()
     manifest = check_bytes(bento.packaged, bento.release)
-    with private_source(bento.source, manifest.service) as source, _opened(log) as output:
-        variables = _variables(bento, home, environ or {})
-        started = _start(source, variables, port, output)
+    with private_source(bento.source, manifest.service) as source:
+        command = _Command(
+            # By the service's name: what else a Bento's folder says, nobody has signed.
+            ("bentoml", "serve", SERVICE, "--host", HOST, "--port", str(port)),
+            source,
+            _bento_variables(bento, home, environ or {}),
+            f"http://{HOST}:{port}",
+        )
+        with _running(command, log, ready_seconds) as server:
+            yield server
+
+
+@contextmanager
+def serve_lean(
+    home: Path,
+    environ: Mapping[str, str],
+    address: Address | None = None,
+    *,
+    workers: int = 1,
+    log: Path | None = None,
+    ready_seconds: float = 180.0,
+) -> Iterator[RunningServer]:
+    """Serve with granian, without BentoML, while the context lasts; leaves no process behind.
+
+    Args:
+        home: SLUICE_HOME of the service; predictions are logged under it.
+        environ: what to serve, as `serving.source.source_from` reads it, and further variables.
+        address: where to listen; a free port on loopback where None.
+        workers: processes, each with the whole release.
+        log: file that the server's output is added to; kept nowhere where None.
+        ready_seconds: how long the server may take to verify its release.
+
+    Raises:
+        IntegrityError: the service refused its release; says why.
+        SluiceError: the server ended or did not become ready; shows its last lines.
+    """
+    address = address or Address(HOST, free_port())
+    command = _Command(
+        (
+            "serving.supervisor", "--host", address.host, "--port", str(address.port),
+            "--workers", str(workers),
+        ),
+        None,
+        {**os.environ, "SLUICE_HOME": str(home.resolve()), **environ},
+        address.local_url,
+    )  # fmt: skip
+    with _running(command, log, ready_seconds) as server:
+        yield server
+
+
+def _bento_variables(
+    bento: Bento, home: Path, environ: Mapping[str, str]
+) -> dict[str, str]:
+    variables = {
+        **bento_environment(bento.home, os.environ),
+        "SLUICE_HOME": str(home.resolve()),
+        **environ,
+    }
+    if not variables.keys() & {"SLUICE_RELEASE", "SLUICE_SURFACE"}:
+        # The private copy holds code alone; the release is read, and checked, where it is packaged.
+        variables["SLUICE_RELEASE"] = str(bento.packaged)
+    return variables
+
+
+@contextmanager
+def _running(
+    command: _Command, log: Path | None, ready_seconds: float
+) -> Iterator[RunningServer]:
+    with _opened(log) as output:
+        started = _start(command, output)
         try:
-            yield _await_ready(started, f"http://{HOST}:{port}", output, ready_seconds)
+            yield _await_ready(started, command.url, output, ready_seconds)
         finally:
             _stop(started)
 
@@ -91,28 +170,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _variables(bento: Bento, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def _start(command: _Command, log: IO[bytes]) -> subprocess.Popen[bytes]:
     variables = {
         # One request is scored at a time, in one thread; more would only wait for each other.
         "OMP_NUM_THREADS": "1",
         "NUMBA_NUM_THREADS": "1",
-        **bento_environment(bento.home, os.environ),
-        "SLUICE_HOME": str(home.resolve()),
-        **environ,
+        "OPENBLAS_NUM_THREADS": "1",
+        **command.environ,
     }
-    if not variables.keys() & {"SLUICE_RELEASE", "SLUICE_SURFACE"}:
-        # The private copy holds code alone; the release is read, and checked, where it is packaged.
-        variables["SLUICE_RELEASE"] = str(bento.packaged)
-    return variables
-
-
-def _start(
-    source: Path, variables: Mapping[str, str], port: int, log: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """Serve by the service's name: what else a Bento's folder says, nobody has signed."""
     return subprocess.Popen(
-        child_command("bentoml", "serve", SERVICE, "--host", HOST, "--port", str(port)),
-        cwd=source,
+        child_command(*command.arguments),
+        cwd=command.folder,
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -134,13 +202,13 @@ def _await_ready(
                 raise SluiceError(
                     f"the server ended, exit code {started.returncode}:\n{_tail(log)}"
                 )
-            if release := _ready(client):
+            if release := _ready(client, log):
                 return RunningServer(url, started.pid, release)
             time.sleep(_POLL_SECONDS)
     raise SluiceError(f"the server was not ready after {seconds:g} s:\n{_tail(log)}")
 
 
-def _ready(client: httpx.Client) -> str | None:
+def _ready(client: httpx.Client, log: IO[bytes]) -> str | None:
     """Digest of the release in service; None while the server starts."""
     try:
         answer = client.get("/readyz")
@@ -148,9 +216,8 @@ def _ready(client: httpx.Client) -> str | None:
         return None
     state = answer.json()
     if state["status"] == "refused":
-        raise IntegrityError(
-            f"the service refused its release: {state['error']['message']}"
-        )
+        message = state["error"]["message"]
+        raise IntegrityError(f"the service refused its release: {message}\n{_tail(log)}")
     return state["release"] if answer.status_code == httpx.codes.OK else None
 
 

@@ -10,14 +10,18 @@ import os
 import resource
 import subprocess
 import sys
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from serving.light_imports import hide_unasked
 from serving.parcel import parcelled, unparcelled
+from serving.refusal import Unfit
+from serving.waiting_child import run_child
 from sluice.data.files import Files
-from sluice.errors import IntegrityError
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
 _TOLD_CHARACTERS = 400
@@ -54,22 +58,21 @@ def score_in_child(files: Files, limits: Limits) -> list[list[float]]:
     # Files and no pipes, for what goes into a pipe is kept by the parent, however much it is.
     with parcelled(files) as parcel, TemporaryFile() as out, TemporaryFile() as err:
         try:
-            done = subprocess.run(
+            code = run_child(
                 command,
-                env=_environment(),
+                env=environment(),
                 stdin=parcel,
                 stdout=out,
                 stderr=err,
                 timeout=limits.wall_seconds,
-                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise IntegrityError(
+            raise Unfit(
                 f"{files.source}: the trial load did not end in {limits.wall_seconds:g} s"
             ) from error
-        if done.returncode != 0:
-            told = _told(done.returncode, _last(err))
-            raise IntegrityError(f"{files.source}: the trial load failed: {told}")
+        if code != 0:
+            told = _told(code, _last(err))
+            raise Unfit(f"{files.source}: the trial load failed: {told}")
         out.seek(0)
         return _scores(files.source, out.read())
 
@@ -80,10 +83,10 @@ def _scores(source: str, content: bytes) -> list[list[float]]:
             [float.fromhex(score) for score in request] for request in json.loads(content)
         ]
     except (ValueError, TypeError) as error:
-        raise IntegrityError(f"{source}: the trial load wrote no list of scores") from error
+        raise Unfit(f"{source}: the trial load wrote no list of scores") from error
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """No secret is passed on; the code is the one this process runs, from wherever it stands."""
     root = str(Path(__file__).parents[1])
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -109,6 +112,7 @@ def _confine(cpu_seconds: int, memory_bytes: int) -> None:
 
 
 def _main(cpu_seconds: int, memory_bytes: int) -> None:
+    hide_unasked()
     _confine(cpu_seconds, memory_bytes)
     # LightGBM writes its warnings to standard output, where the parent looks for nothing but scores.
     answer = os.dup(sys.stdout.fileno())
@@ -126,5 +130,16 @@ def _main(cpu_seconds: int, memory_bytes: int) -> None:
         json.dump(scores, out)
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says, in this process; returns the exit code."""
+    cpu_seconds, memory_bytes = arguments
+    try:
+        _main(int(cpu_seconds), int(memory_bytes))
+    except Exception:  # noqa: BLE001 - a child that fails says why, whoever started it
+        traceback.print_exc()
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), int(sys.argv[2]))
+    sys.exit(run(sys.argv[1:]))

@@ -7,27 +7,20 @@ are off: they cost several times what a ranking does, and the app counts for its
 """
 
 import os
-import time
-from pathlib import Path
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from registry.keys import KeyRing
 from serving.app import ranking_app
+from serving.capped_protocol import cap_uvicorn
+from serving.head_limits import head_limits
+from serving.light_imports import hide_unasked
 from serving.ranking_server import RankingServer
-from serving.served_release import ServedRelease
-from serving.source import source_from
-from serving.trust import Trust
-from sluice.child import SELF, end_with
-from sluice.settings import load_settings
+from serving.start import ranking_server
+from serving.worker_life import live_with_supervisor
 
-PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
-"""Where `serving.bento` puts the release, beside the code."""
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
+hide_unasked()
+cap_uvicorn(head_limits(os.environ))
 
 
 @bentoml.service(
@@ -44,18 +37,12 @@ class RankingService:
     """One worker's ranking server, started and stopped with it."""
 
     def __init__(self) -> None:
-        settings = load_settings(os.environ)
-        keys = KeyRing(settings.keys)
-        source = source_from(
-            os.environ, settings.pointers, settings.releases, PACKAGED_RELEASES, keys
-        )
-        trust = Trust(keys, settings.signatures, settings.require_signature)
-        self.server = RankingServer(source, settings.predictions, _now, trust=trust)
+        self.server = ranking_server()
 
     @bentoml.on_startup
     async def begin(self) -> None:
         """Look for a release; requests get 503 until one is verified."""
-        _die_with_parent()
+        live_with_supervisor()
         self.server.start()
         _running.append(self.server)
 
@@ -70,17 +57,12 @@ _running: list[RankingServer] = []
 """The server of this worker process; the middleware below is made before it."""
 
 
-def _die_with_parent() -> None:
-    """End this worker when its supervisor dies; BentoML would leave it serving alone."""
-    end_with(int(os.environ.get(SELF, os.getppid())))
-
-
 class OwnRoutes:
     """Answers every request with our app, and lets the start and stop of the process through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
-        self._own = ranking_app(lambda: ServedRelease(_running[0]))
+        self._own = ranking_app(lambda: _running[0])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._bentoml if scope["type"] == "lifespan" else self._own)(

@@ -47,6 +47,8 @@ class Telemetry:
     """Candidates of which nothing was known."""
     unknown_users: int = 0
     """Answers to people of whom nothing was known."""
+    feed_errors: int = 0
+    """Times that the event log could not be taken into the state."""
     events_accepted: int = 0
     events_repeated: int = 0
     events_refused: Counter[str] = field(default_factory=Counter)
@@ -130,6 +132,7 @@ class Exposition:
             ("unknown_users", "Answers to people nothing is known of.", seen.unknown_users),
             ("events_accepted", "Rows of events taken.", seen.events_accepted),
             ("events_repeated", "Rows that were there already.", seen.events_repeated),
+            ("feed_errors", "Failures to take in the event log.", seen.feed_errors),
             ("swaps", "Releases taken into service.", seen.swaps),
             ("release_refusals", "Releases refused by verification.", seen.refusals),
             ("predictions_accepted", "Predictions accepted.", log.accepted),
@@ -149,6 +152,7 @@ class Exposition:
                 ready.state_age_s,
             ),
             ("feed_position", "Of the last batch of the log in the state.", ready.position),
+            ("events_late", "Events that came too late to count in time.", ready.late),
             ("feed_behind", "Batches of the log not in the state yet.", ready.behind),
         ):
             if (

@@ -91,7 +91,7 @@ class TokenCheck:
         if scope["type"] != "http" or self._current().includes(_bearer(scope)):
             await self._app(scope, receive, send)
         elif scope["path"] in OPEN_PATHS:
-            await self._app(scope | {_STRANGER: True}, receive, send)
+            await self._app({**scope, _STRANGER: True}, receive, send)
         else:
             error = Rejected(401, "send Authorization: Bearer with a token of this service")
             await error_reply(error, _CHALLENGE).send(send, head=scope["method"] == "HEAD")

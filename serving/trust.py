@@ -6,6 +6,7 @@ from pathlib import Path
 from registry.keys import KeyRing
 from registry.signature import Signed, check_signature, signature_path
 from serving.manifest import MANIFEST_NAME, Manifest
+from serving.refusal import Untrusted
 from sluice.errors import IntegrityError
 
 
@@ -22,21 +23,22 @@ class Trust:
         """What the signature claims; None where no key was ever trusted and none is required.
 
         Raises:
-            IntegrityError: the release is unsigned, or not signed by a key that is trusted now.
+            Untrusted: the release is unsigned, or not signed by a key that is trusted now.
         """
         if not self.keys.known():
             if self.required:
-                raise IntegrityError(
+                raise Untrusted(
                     f"release {manifest.digest[:12]}: a signature is required, and no key in "
                     f"{self.keys.folder} is trusted"
                 )
             return None
-        return check_signature(
-            signature_path(self.signatures, manifest.digest),
-            manifest.digest,
-            signed_files(manifest),
-            self.keys.trusted(),
-        )
+        path = signature_path(self.signatures, manifest.digest)
+        try:
+            return check_signature(
+                path, manifest.digest, signed_files(manifest), self.keys.trusted()
+            )
+        except IntegrityError as error:
+            raise Untrusted(str(error)) from error
 
 
 def signed_files(manifest: Manifest) -> dict[str, str]:

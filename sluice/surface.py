@@ -19,16 +19,17 @@ from pydantic import (
     model_validator,
 )
 
-from sluice.canary_spec import CanarySpec
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
 from sluice.features.plan import compile_plan
 from sluice.features.spec import FeatureSpec, PositiveDuration
 from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
+from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
 from sluice.rankers.search import RANGES, SearchSpec
+from sluice.serving_spec import FeedSpec, ServingSpec
 
 T = TypeVar("T")
 _NAME = r"[a-z][a-z0-9_]{0,62}"
@@ -163,11 +164,14 @@ class Surface(_Declared):
     ranker: RankerSpec = RankerSpec()
     mechanisms: tuple[MechanismSpec, ...] = Field(default=(), strict=False)
     """What turns scores into an order, in the order of application; none: by score."""
+    exploration: ExplorationSpec | None = None
+    """Which slots of live answers are filled by chance; none: no chance."""
     gates: GateSpec = GateSpec()
     review: ReviewSpec
     monitors: MonitorSpec = MonitorSpec()
     schedule: ScheduleSpec = ScheduleSpec()
-    canary: CanarySpec = CanarySpec()
+    serving: ServingSpec = ServingSpec()
+    feed: FeedSpec = FeedSpec()
 
     @field_validator("features")
     @classmethod
@@ -224,7 +228,9 @@ class Surface(_Declared):
     @property
     def training_digest(self) -> str:
         """Digest of what a candidate's bytes depend on: another gate or schedule is no other model."""
-        return self._digest("name", "data", "features", "ranker", "mechanisms")
+        return self._digest(
+            "name", "data", "features", "ranker", "mechanisms", "exploration"
+        )
 
     @property
     def candidate_digest(self) -> str:
@@ -234,7 +240,9 @@ class Surface(_Declared):
     @property
     def declaration(self) -> dict[str, Any]:
         """What a candidate is declared to be, as JSON; `candidate_digest` is its digest."""
-        return self._part("name", "data", "features", "ranker", "mechanisms", "gates")
+        return self._part(
+            "name", "data", "features", "ranker", "mechanisms", "exploration", "gates"
+        )
 
     @property
     def checks_digest(self) -> str:
@@ -245,7 +253,10 @@ class Surface(_Declared):
         return json_digest(self._part(*parts))
 
     def _part(self, *parts: str) -> dict[str, Any]:
-        return self.model_dump(mode="json", include=set(parts))
+        # What is declared by few is part of a digest only where it is declared: the digests of all
+        # others stay what they were.
+        silent = {"exploration"} if self.exploration is None else set()
+        return self.model_dump(mode="json", include=set(parts) - silent)
 
 
 def surface_path(folder: Path, name: str) -> Path:

@@ -80,8 +80,10 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
     exported, unread = read_heads(heads or settings.heads, keys.known())
     expected = [each.head for each in exported]
     noted = [_head(head)] if head else []
-    found = check(store, pointers=settings.pointers, heads=expected + noted, keys=keys)
-    problems = [*unread, *found]
+    disagreeing = check(
+        store, pointers=settings.pointers, heads=expected + noted, keys=keys
+    )
+    problems = [*unread, *disagreeing]
     rows = store.find(LedgerRow)
     newest = f"{rows[-1].sequence}:{rows[-1].hash}" if rows else None
     if as_json:

@@ -57,11 +57,12 @@ def start(
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
+    rules = declared.serving.canary
     row = life.start(
         store,
         version_of(store, surface, version),
         share=share,
-        declared=declared.canary.model_dump(mode="json"),
+        declared=rules.model_dump(mode="json"),
         mandatory=declared.gates.mandatory,
         approvers=declared.at_least.approvers,
         actor=actor,
@@ -69,7 +70,7 @@ def start(
         at=datetime.now(UTC),
     )
     _tell(settings, store)
-    looks = declared.canary.look_times(row.at)
+    looks = rules.look_times(row.at)
     facts = {
         **_facts(store, surface),
         "ledger": row.sequence,

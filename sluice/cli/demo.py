@@ -17,7 +17,7 @@ from sluice.data.durations import parse_duration
 from sluice.errors import Held
 
 REVIEWER = "demo-reviewer"
-_STEPS = 15
+_STEPS = 14
 
 
 @click.command()
@@ -38,7 +38,7 @@ def demo(
     """Run the lifecycle over a generated feed, or over a real log.
 
     Ingests, validates, trains, weighs the candidate at the gates, packages, replays, approves in
-    the name of demo-reviewer, promotes, asks the packaged service for a ranking, and measures the
+    the name of demo-reviewer, promotes, shows a ranking of the packaged service, and measures the
     next day's drift. Run twice, the second run finds everything done.
 
     \b
@@ -81,10 +81,9 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
     from flows.lifecycle import lifecycle
     from flows.memory import document
     from flows.monitor import monitor
-    from flows.package import served
-    from flows.reporting import step
-    from flows.serving_room import ask_serving
+    from flows.package import replay
     from flows.workplace import open_workplace
+    from registry.moves import version_of
 
     workplace = open_workplace(surface, home)
     until = _until(workplace, source)
@@ -108,10 +107,8 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
         "bakes_until": None,
     }
     if "promote" in done:
-        with step("ranking"):
-            found["ranking"] = ask_serving(
-                workplace, "ask", served(workplace, found["release"])
-            )
+        version = version_of(workplace.store, surface, found["version"])
+        found["ranking"] = replay(workplace, version, found["release"])["example"]
         found["drift"] = monitor(surface, None, home)
         found["state"] = found["drift"]["state"]
         found["bakes_until"] = found["drift"]["bakes_until"]

@@ -131,7 +131,7 @@ def verify(
         "release": digest,
         "files": len(manifest.files) + 1,
         "key": signed.key,
-        "bento": bento.tag if bento.folder.exists() else None,
+        "bento": bento.tag if bento.folder.exists() else "none here",
     }
     if as_json:
         print_json({**facts, "claims": signed.claims})

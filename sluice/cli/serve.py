@@ -1,4 +1,4 @@
-"""`sluice serve`: the champion's Bento on loopback, following the champion pointer."""
+"""`sluice serve`: the champion over HTTP, following the champion pointer."""
 
 import time
 from contextlib import ExitStack
@@ -10,9 +10,10 @@ import click
 from sluice.cli.installation import existing_store, settings_at
 from sluice.cli.output import print_json, with_home
 from sluice.cli.progress import Quiet, Steps
-from sluice.errors import NotFound, SluiceError
+from sluice.errors import ConfigError, NotFound, SluiceError
 
 if TYPE_CHECKING:
+    from serving.address import Address
     from serving.processes import Process
     from sluice.settings import Settings
 
@@ -22,9 +23,22 @@ _LOOK_SECONDS = 1.0
 @click.command()
 @click.argument("surface")
 @with_home
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
-              help="On 127.0.0.1.")  # fmt: skip
-def serve(surface: str, home: Path | None, as_json: bool, port: int) -> None:
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True,
+              help="IP address to listen on; beyond loopback only with --tokens.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="Processes, each with the whole release.")  # fmt: skip
+@click.option("--tokens", type=click.Path(path_type=Path),
+              help="File of mode 0600 with one name:token a line; then nobody asks without one.")  # fmt: skip
+def serve(
+    surface: str,
+    home: Path | None,
+    as_json: bool,
+    port: int,
+    host: str,
+    workers: int,
+    tokens: Path | None,
+) -> None:
     """Serve the champion of SURFACE; a promotion or a rollback is picked up while it runs.
 
     \b
@@ -34,28 +48,28 @@ def serve(surface: str, home: Path | None, as_json: bool, port: int) -> None:
       curl -s 127.0.0.1:3000/rank -H 'content-type: application/json' \\
         -d '{"user_id": "u1", "candidates": ["i1", "i2"]}'
     """
-    from serving.bento import build_bento
+    from serving.address import Address
     from serving.processes import tree
-    from serving.running import serve as serving
+    from serving.running import serve_lean
     from sluice.cli.programs import choose_port, until_stopped
 
-    settings = settings_at(home)
-    release, log = _champion(settings, surface), settings.home / "logs" / "serve.log"
+    settings, address = settings_at(home), Address(host, port)
+    environ = {**settings.own_variables(), "SLUICE_SURFACE": surface}
+    environ |= _guard(address, tokens)
+    _ensure_champion(settings, surface)
+    log = settings.home / "logs" / "serve.log"
     choose_port("the service", port, port)
-    steps = Quiet() if as_json else Steps(2)
-    environ = {"SLUICE_SURFACE": surface}
+    steps = Quiet() if as_json else Steps(1)
     with until_stopped(), ExitStack() as stack:
-        with steps.step("bento"):
-            bento = build_bento(settings.releases / release, release, settings.bentos)
         with steps.step("service"):
             server = stack.enter_context(
-                serving(bento, settings.home, port=port, log=log, environ=environ)
+                serve_lean(settings.home, environ, address, workers=workers, log=log)
             )
         if as_json:
             print_json({"url": server.url, "pid": server.pid, "release": server.release})
         else:
             click.echo(
-                f"{surface} at {server.url}, release {server.release[:12]}; log {log}"
+                f"{surface} at {address.url}, release {server.release[:12]}; log {log}"
             )
             click.echo("POST /rank · GET /livez /readyz /metrics · Ctrl-C stops it")
         _watch(tree(server.pid)[:1], log)
@@ -63,14 +77,45 @@ def serve(surface: str, home: Path | None, as_json: bool, port: int) -> None:
         click.echo("stopped")
 
 
-def _champion(settings: "Settings", surface: str) -> str:
-    """The release that serves the surface."""
+def _guard(address: "Address", tokens: Path | None) -> dict[str, str]:
+    """Variables that let the workers ask for tokens.
+
+    Raises:
+        ConfigError: others could reach the service and nothing would be asked of them, or the file
+            is not fit.
+    """
+    from serving.address import TOKENS
+
+    if tokens is None:
+        if not address.loopback:
+            raise ConfigError(
+                f"cannot listen on {address.host} without tokens, because anybody could ask; write "
+                "one name:token a line into a file of mode 0600 and name it with --tokens"
+            )
+        return {}
+    from serving.tokens import read_tokens
+
+    read_tokens(tokens)
+    return {TOKENS: str(tokens.resolve())}
+
+
+def _ensure_champion(settings: "Settings", surface: str) -> None:
+    """The pointer is all a service needs; the store is opened only to say why there is none.
+
+    Raises:
+        NotFound: the surface has no champion, or there is no installation.
+    """
+    from registry.pointer import read_pointer
+
+    if read_pointer(settings.pointers, surface) is not None:
+        return
     from registry.promotion import champion_of
 
-    champion = champion_of(existing_store(settings), surface)
-    if champion is None:
+    if champion_of(existing_store(settings), surface) is None:
         raise NotFound(f"{surface} has no champion; see `sluice review list {surface}`")
-    return champion.release
+    raise NotFound(
+        f"no pointer to the champion of {surface} was written yet; run `sluice champion mirror`"
+    )
 
 
 def _watch(supervisor: "tuple[Process, ...]", log: Path) -> None:

@@ -64,10 +64,15 @@ class Taken:
 def of_surface(tables: LogTables, surfaces: pl.Series, surface: str) -> LogTables:
     """See `Batch.for_surface`."""
     return LogTables(
-        exposures=tables.exposures.filter(pl.col("surface") == surface),
-        feedback=tables.feedback.filter(surfaces.is_null() | (surfaces == surface)),
+        exposures=kept(tables.exposures, tables.exposures["surface"] == surface),
+        feedback=kept(tables.feedback, surfaces.is_null() | (surfaces == surface)),
         items=tables.items,
     )
+
+
+def kept(rows: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """Rows where the mask is true; not copied where it is true of all."""
+    return rows if mask.all() else rows.filter(mask)
 
 
 def micros(moment: datetime) -> int:

@@ -220,8 +220,8 @@ class EventLog:
             batches, moved = move_to_parts(
                 self._journal, self._parts, micros(now - older_than)
             )
-            written, merged = merge_parts(self._journal, self._parts)
             dropped = drop_batches(self._journal, micros(now - keep))
+            written, merged = merge_parts(self._journal, self._parts)
         return Compacted(batches, moved + written, merged, dropped)
 
     def window(self) -> Window:

@@ -31,6 +31,7 @@ def dtypes(table: str) -> dict[str, pl.DataType]:
     return dict(empty.schema)
 
 
+@cache
 def empty_frame(table: str) -> pl.DataFrame:
     return pl.DataFrame(schema=dtypes(table))
 

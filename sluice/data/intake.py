@@ -7,12 +7,15 @@ earlier row of its batch, is refused; the rest is fresh.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from sluice.data.batch import RefusedRow
+from sluice.data.frames import context_columns
+from sluice.data.keyed_rows import row_hashes
 from sluice.data.known_rows import KEYS, compare_rows
 from sluice.data.limits import MAX_CANDIDATES
 from sluice.data.lookup import SHOWN, Known
@@ -20,7 +23,7 @@ from sluice.data.refusals import refused_row
 from sluice.data.row_rules import (
     REQUEST_COLUMNS,
     REQUEST_FACTS,
-    RowRule,
+    at_time,
     exposure_rules,
     feedback_rules,
     item_rules,
@@ -64,10 +67,12 @@ def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
         ]
     )
     feedback = _Verdicts("feedback", batch.feedback, known.rows.feedback)
-    asked = with_request(batch.feedback, shown.select(REQUEST_COLUMNS))
-    feedback.apply(asked, feedback_rules(at))
+    if batch.feedback.height:
+        asked = with_request(batch.feedback, shown.select(REQUEST_COLUMNS))
+        feedback.apply(at_time(asked, at), first_fault("feedback", ()))
     items = _Verdicts("items", batch.items, known.rows.items)
-    items.apply(batch.items, item_rules(at))
+    if batch.items.height:
+        items.apply(at_time(batch.items, at), first_fault("items", ()))
     for verdicts in (feedback, items):
         verdicts.refuse_doubles()
     tables = (exposures, feedback, items)
@@ -82,11 +87,26 @@ def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
 
 def _judge_exposures(frame: pl.DataFrame, known: pl.DataFrame, at: datetime) -> "_Verdicts":
     verdicts = _Verdicts("exposures", frame, known)
-    verdicts.apply(frame, exposure_rules(frame, at))
+    if frame.is_empty():
+        return verdicts
+    context = tuple(context_columns(frame))
+    verdicts.apply(at_time(frame, at), first_fault("exposures", context))
     verdicts.refuse(_contradicts_request(frame, known, verdicts.open()))
     verdicts.refuse_doubles()
     verdicts.refuse(_beyond_limit(frame, known, verdicts.open()))
     return verdicts
+
+
+@cache
+def first_fault(table: str, context: tuple[str, ...]) -> pl.Expr:
+    """The name of the first rule that a row breaks by itself; empty for a sound row."""
+    rules = {
+        "exposures": lambda: exposure_rules(pl.DataFrame({name: [] for name in context})),
+        "feedback": feedback_rules,
+        "items": item_rules,
+    }[table]()
+    broken = [pl.when(rule.broken).then(pl.lit(rule.name)) for rule in rules]
+    return pl.coalesce(broken).fill_null(_SOUND)
 
 
 class _Verdicts:
@@ -103,10 +123,9 @@ class _Verdicts:
         """Rows that nothing was said of yet."""
         return ~self._same & (self._codes == _SOUND)
 
-    def apply(self, frame: pl.DataFrame, rules: Iterable[RowRule]) -> None:
+    def apply(self, frame: pl.DataFrame, fault: pl.Expr) -> None:
         """The first rule that a row breaks refuses it; else what contradicts the log is."""
-        broken = [pl.when(rule.broken).then(pl.lit(rule.name)) for rule in rules]
-        codes = frame.select(pl.coalesce(broken).fill_null(_SOUND)).to_series()
+        codes = frame.select(fault).to_series()
         refused = self.open() & (codes != _SOUND).to_numpy()
         self._codes[refused] = codes.filter(pl.Series(refused)).to_list()
         self._codes[self.open() & self._conflict] = f"{self._table}.conflict"
@@ -117,6 +136,9 @@ class _Verdicts:
 
     def refuse_doubles(self) -> None:
         """Of several rows of one key the first stands; the others repeat or contradict it."""
+        # Where no two hashes are alike no two keys are.
+        if np.unique(row_hashes(self._table, self._frame)).size == self._frame.height:
+            return
         rows = self._frame.with_row_index("row").filter(pl.Series(self.open()))
         first = rows.unique(KEYS[self._table], keep="first", maintain_order=True)
         if first.height == rows.height:
@@ -128,6 +150,8 @@ class _Verdicts:
         self._codes[contradicting] = f"{self._table}.conflict"
 
     def fresh(self) -> pl.DataFrame:
+        if self.open().all():
+            return self._frame
         return self._frame.filter(pl.Series(self.open(), dtype=pl.Boolean))
 
     def repeated(self) -> int:
@@ -175,6 +199,8 @@ def _beyond_limit(
 
 
 def _surfaces(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.Series:
+    if feedback.is_empty():
+        return pl.Series("surface", [], pl.String())
     requests = shown.select("request_id", "surface").unique("request_id")
     return feedback.join(requests, on="request_id", how="left", maintain_order="left")[
         "surface"

@@ -163,7 +163,8 @@ class Journal:
 
     def give_back_space(self) -> None:
         """Return what deleted batches took to the file system."""
-        self._connection().execute("PRAGMA incremental_vacuum").fetchall()
+        # One page a step, and `execute` makes one step only.
+        self._connection().executescript("PRAGMA incremental_vacuum")
 
     def _reading(self) -> sqlite3.Connection | None:
         if getattr(self._local, "process", None) == os.getpid():

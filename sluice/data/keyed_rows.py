@@ -26,6 +26,11 @@ def key_hashes(table: str, frame: pl.DataFrame) -> Hashes:
     return frame.select(LOOKED_UP_BY[table]).hash_rows(seed=_SEED).to_numpy()
 
 
+def row_hashes(table: str, frame: pl.DataFrame) -> Hashes:
+    """One hash a row, of the whole key that makes two rows the same event."""
+    return frame.select(KEYS[table]).hash_rows(seed=_SEED).to_numpy()
+
+
 def request_hashes(requests: pl.Series) -> Hashes:
     """Of the requests that feedback answers; those of exposures by the same hash."""
     return key_hashes("exposures", requests.drop_nulls().rename("request_id").to_frame())

@@ -63,6 +63,8 @@ class Lookup:
     def _same_days(
         self, table: str, listed: dict[str, list[Path]], batch: pl.DataFrame
     ) -> pl.DataFrame:
+        if batch.is_empty():
+            return empty_frame(table)
         days = set(batch[DAY_OF[table]].dt.date())
         paths = [path for path in listed[table] if day_of(path) in days]
         return self._rows(table, paths, np.unique(key_hashes(table, batch)))

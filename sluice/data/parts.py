@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,6 +32,7 @@ DAY_OF = {"exposures": "ts", "feedback": "ts", "items": "valid_from"}
 """Column whose UTC date names a row's folder."""
 WRITE_ORDER = ("items", "feedback", "exposures")
 DAY = "day="
+_LEFT_BEHIND_SECONDS = 3600
 ROWS_KEPT = 2_000_000
 """Of what requests showed, read from parts for live feedback: kept in memory at the most."""
 
@@ -178,3 +180,8 @@ def sweep(root: Path) -> None:
     for torn in root.glob("*/*/.*.parquet.*"):
         with suppress(FileNotFoundError):
             torn.unlink()
+    # Whoever writes keys holds no lock, so that only what is old is certainly left behind.
+    for torn in root.glob(f"{FOLDER}/*/.new.*"):
+        with suppress(FileNotFoundError):
+            if time.time() - torn.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                torn.unlink()

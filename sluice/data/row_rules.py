@@ -7,6 +7,7 @@ that each fault is counted under the one rule that names it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import polars as pl
 
@@ -22,6 +23,8 @@ MAX_VALUE = 1e9
 MAX_GRADE = 4
 MAX_STARS = 5
 
+_LATEST = "latest_allowed"
+"""Column that holds the last time that does not lie in the future, see `at_time`."""
 REQUEST_COLUMNS = ["request_id", "item_id", "user_id", "ts"]
 """What must be known of an exposure to judge the feedback on it."""
 
@@ -82,16 +85,16 @@ def find_faults(
     rules = {
         "exposures": (
             tables.exposures,
-            (*exposure_rules(tables.exposures, at), *REQUEST_RULES, _once("exposures")),
+            (*exposure_rules(tables.exposures), *REQUEST_RULES, _once("exposures")),
         ),
         "feedback": (
             with_request(tables.feedback, shown),
-            (*feedback_rules(at), _once("feedback")),
+            (*feedback_rules(), _once("feedback")),
         ),
-        "items": (tables.items, (*item_rules(at), _once("items"))),
+        "items": (tables.items, (*item_rules(), _once("items"))),
     }
     return Faults(
-        {table: _evaluate(frame, found) for table, (frame, found) in rules.items()}
+        {table: _evaluate(frame, named, at) for table, (frame, named) in rules.items()}
     )
 
 
@@ -109,11 +112,16 @@ def refuse(counts: dict[str, int], source: str) -> None:
         )
 
 
-def exposure_rules(frame: pl.DataFrame, at: datetime) -> tuple[RowRule, ...]:
+def exposure_rules(frame: pl.DataFrame) -> tuple[RowRule, ...]:
     """Rules over one exposure by itself; see REQUEST_RULES for those over its request."""
+    return _exposure_rules(tuple(context_columns(frame)))
+
+
+@cache
+def _exposure_rules(context: tuple[str, ...]) -> tuple[RowRule, ...]:
     position, propensity, score = pl.col("position"), pl.col("propensity"), pl.col("score")
     return (
-        *_common_rules("exposures", at, ["ts"]),
+        *_common_rules("exposures", ["ts"]),
         RowRule("exposures.position.below_1", position < 1),
         RowRule("exposures.propensity.not_finite", _not_finite(propensity)),
         RowRule(
@@ -124,18 +132,19 @@ def exposure_rules(frame: pl.DataFrame, at: datetime) -> tuple[RowRule, ...]:
         RowRule("exposures.score.not_finite", _not_finite(score)),
         *(
             RowRule(f"exposures.{name}.not_finite", _not_finite(pl.col(name)))
-            for name in context_columns(frame)
+            for name in context
         ),
     )
 
 
-def feedback_rules(at: datetime) -> tuple[RowRule, ...]:
+@cache
+def feedback_rules() -> tuple[RowRule, ...]:
     """Rules over feedback joined with the request it answers, see `with_request`."""
     value, kind = pl.col("value"), pl.col("kind")
     answers = pl.col("request_id").is_not_null()
     known = pl.col("request_ts").is_not_null()
     return (
-        *_common_rules("feedback", at, ["ts", "received_ts"]),
+        *_common_rules("feedback", ["ts", "received_ts"]),
         RowRule("feedback.kind.unknown", ~kind.is_in([str(each) for each in FeedbackKind])),
         RowRule("feedback.value.not_finite", _not_finite(value)),
         # 1 / -0.0 is -inf: a negative zero equals zero and yet has other bytes.
@@ -163,10 +172,11 @@ def feedback_rules(at: datetime) -> tuple[RowRule, ...]:
     )
 
 
-def item_rules(at: datetime) -> tuple[RowRule, ...]:
+@cache
+def item_rules() -> tuple[RowRule, ...]:
     quality, embedding = pl.col("quality"), pl.col("embedding")
     return (
-        *_common_rules("items", at, ["valid_from"]),
+        *_common_rules("items", ["valid_from"]),
         # published_at is free: an article may be announced, and a film be older than any log.
         RowRule("items.quality.not_finite", _not_finite(quality)),
         RowRule(
@@ -181,7 +191,7 @@ def item_rules(at: datetime) -> tuple[RowRule, ...]:
     )
 
 
-def _common_rules(table: str, at: datetime, times: Iterable[str]) -> Iterable[RowRule]:
+def _common_rules(table: str, times: Iterable[str]) -> Iterable[RowRule]:
     for field in TABLES[table]:
         if not field.nullable:
             yield RowRule(f"{table}.{field.name}.null", pl.col(field.name).is_null())
@@ -190,9 +200,7 @@ def _common_rules(table: str, at: datetime, times: Iterable[str]) -> Iterable[Ro
         if dtypes(table)[field.name] == pl.String() and field.name != "kind":
             yield RowRule(f"{table}.{field.name}.too_long", _too_long(field.name))
     for name in times:
-        yield RowRule(
-            f"{table}.{name}.in_the_future", pl.col(name) > pl.lit(at + CLOCK_AHEAD)
-        )
+        yield RowRule(f"{table}.{name}.in_the_future", pl.col(name) > pl.col(_LATEST))
         yield RowRule(f"{table}.{name}.before_1990", pl.col(name) < pl.lit(OLDEST))
 
 
@@ -255,7 +263,13 @@ def with_request(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _evaluate(frame: pl.DataFrame, rules: Iterable[RowRule]) -> pl.DataFrame:
-    return frame.select(
+def at_time(frame: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """The frame with the time of judging, which the rules need."""
+    latest = pl.Series(_LATEST, [at + CLOCK_AHEAD], pl.Datetime("us", "UTC"))
+    return frame.with_columns(latest.new_from_index(0, frame.height))
+
+
+def _evaluate(frame: pl.DataFrame, rules: Iterable[RowRule], at: datetime) -> pl.DataFrame:
+    return at_time(frame, at).select(
         rule.broken.fill_null(value=False).alias(rule.name) for rule in rules
     )

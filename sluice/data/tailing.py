@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sluice.data.batch import Batch, Superseded, micros, moment_of, of_surface
+from sluice.data.batch import Batch, Superseded, kept, micros, moment_of, of_surface
 from sluice.data.frames import conform, empty_frame
 from sluice.data.journal import Journal, StoredBatch
 from sluice.data.log_view import LogView, look
@@ -40,10 +40,11 @@ def since(
         return (is_late or day_of(path) >= day) and parts.keys(path).latest >= start
 
     def read(view: LogView) -> tuple[LogTables, int]:
-        rows = {
-            table: view.rows(table, may_matter).filter(AVAILABLE[table] >= pl.lit(moment))
-            for table in TABLES
-        }
+        rows = {}
+        for table in TABLES:
+            frame = view.rows(table, may_matter)
+            is_later = frame.select(AVAILABLE[table] >= pl.lit(moment)).to_series()
+            rows[table] = kept(frame, is_later)
         surfaces = answered_surfaces(rows["feedback"], rows["exposures"], view, parts)
         return of_surface(LogTables(**rows), surfaces, surface), view.cut.position
 

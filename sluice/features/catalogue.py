@@ -8,19 +8,20 @@ from sluice.errors import DataError
 from sluice.features.counters import Facts, Vectors, empty_facts, longer, merged_facts
 from sluice.features.forgetting import without_superseded
 from sluice.features.intake import Names, microseconds_of
+from sluice.features.plan import Plan
 from sluice.features.rows import UNKNOWN
 
 
 def with_facts(
-    known: tuple[Facts, Vectors], items: pl.DataFrame, names: Names, *, embedded: bool
+    known: tuple[Facts, Vectors], items: pl.DataFrame, plan: Plan, names: Names
 ) -> tuple[Facts, Vectors]:
     """What is not yet believed, with what is newly said, and the vectors it speaks of.
 
     Args:
         known: facts, of which some are not yet believed, and vectors of the items so far.
         items: what is newly said.
+        plan: of the state; vectors are large, and kept only where something reads them.
         names: of everything; what is new is numbered.
-        embedded: whether vectors are kept. They are large, and not everything reads them.
 
     Raises:
         DataError: embeddings of different lengths.
@@ -32,10 +33,10 @@ def with_facts(
     told = names.items.learn(ordered["item_id"])
     rows = np.full(len(ordered), UNKNOWN, np.int32)
     vectors = _with_items(vectors, names)
-    if embedded and ordered["embedding"].null_count() < len(ordered):
+    if plan.program.similarity and ordered["embedding"].null_count() < len(ordered):
         facts, vectors = _with_vectors(facts, vectors, ordered["embedding"], rows)
     new = Facts(
-        at=microseconds_of(ordered["valid_from"]),
+        at=microseconds_of(ordered["valid_from"]) + plan.program.embargo,
         item=told,
         provider=names.providers.learn(ordered["provider_id"]),
         category=names.categories.learn(ordered["category"]),
@@ -61,7 +62,8 @@ def _with_vectors(
     end, room = used + len(values), vectors.values
     if end > len(room):
         room = np.empty((max(end, 5 * len(room) // 4), values.shape[1]), np.float32)
-        room[:used] = vectors.values[:used].reshape(used, -1)
+        if used:
+            room[:used] = vectors.values[:used]
     room[used:end] = values
     rows[embeddings.is_not_null().to_numpy()] = np.arange(used, end, dtype=np.int32)
     return facts, vectors._replace(values=room, used=np.array([end]))

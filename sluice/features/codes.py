@@ -79,7 +79,7 @@ class Codes:
 
     def decode(self, codes: NDArray[np.int32]) -> list[str | None]:
         """Ids of codes, None for UNKNOWN."""
-        self._numbers = longer(self._numbers, self._length, 0)
+        self._numbers = longer(self._numbers, self._length + 1, 0)
         if self._numbered < self._count:
             new = np.arange(self._numbered + 1, self._count + 1, dtype=np.int32)
             self._numbers[self._codes[new]] = new

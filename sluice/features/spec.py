@@ -110,7 +110,8 @@ class FeatureSpec(_Declared):
     """Which features a surface has; names follow `<key>.<event>.<window>`, like `item.click.24h`."""
 
     embargo: Duration = "0s"
-    """An event counts only when this much older than the request, beyond its receipt."""
+    """An event counts, and a fact is believed, only when this much older than the request, beyond its
+    receipt: the delay that serving is allowed."""
     fresh: PositiveDuration | None = None
     """A request this much later than the newest event known is answered by `StaleState`."""
     horizon: PositiveDuration | None = None

@@ -119,10 +119,9 @@ class FeatureState:
         if grown(self.ids, program):
             let_go(self.ids, self.known, program, clock)
         arrivals = [coded(each, self.ids) for each in events]
-        known, embedded = self.known, self.spec.similarity > 0
-        facts, vectors = with_facts(
-            (known.facts, known.vectors), tables.items, self.ids, embedded=embedded
-        )
+        known = self.known
+        told = (known.facts, known.vectors)
+        facts, vectors = with_facts(told, tables.items, self.plan, self.ids)
         people = with_people(known.people, len(self.ids.items), len(self.ids.users))
         for each in arrivals if program.horizon else ():
             note_seen(people.seen_at, each.user, np.require(each.at, requirements="W"))

@@ -11,6 +11,7 @@ from sluice.data.atomic import write_atomically
 from sluice.data.digest import canonical_json
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
+from sluice.mechanisms.exploration import ExplorationSpec, Explored
 from sluice.mechanisms.slate import Slate
 from sluice.mechanisms.slates import Slates
 from sluice.mechanisms.spec import MechanismSpec, arrange, needed
@@ -26,6 +27,8 @@ class Arrangement(BaseModel):
     declared: Annotated[tuple[MechanismSpec, ...], Field(strict=False)] = ()
     prices: dict[str, float] | None = None
     """Of the provider floors, by provider; None where none are declared."""
+    exploration: ExplorationSpec | None = None
+    """How live answers explore; what is judged, and the golden requests, never do."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -39,6 +42,31 @@ class Arrangement(BaseModel):
             DataError: the slate lacks a column that is needed.
         """
         return arrange(slate, self.declared, self.prices)
+
+    def explored(
+        self,
+        order: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        fixed: NDArray[np.bool_] | None,
+        request_id: str,
+    ) -> Explored:
+        """An order that `order` gave, changed as declared by the chance of one request.
+
+        Args:
+            order: [shown]; rows from the top slot down.
+            scores: [rows]; of the ranker. What stands in slot k counts as the k-th best of them, as
+                for one mechanism after another.
+            fixed: [shown]; slots that hold ads, which stay; None for none.
+            request_id: whose chance it is; see `Exploration.chances`.
+        """
+        if self.exploration is None:
+            return Explored(order, np.ones(len(order)))
+        along = scores[order]
+        if self.declared:
+            movable = slice(None) if fixed is None else ~fixed
+            along[movable] = -np.sort(-along[movable])
+        chances = self.exploration.chances(request_id, 2 * len(order))
+        return self.exploration.explore(order, along, fixed, chances)
 
     def places(self, slates: Slates) -> NDArray[np.float64]:
         """Numbers that order every request's rows as it does, [rows]; the scores where none is declared.
@@ -54,7 +82,9 @@ class Arrangement(BaseModel):
 
     def save(self, folder: Path) -> None:
         """Write `arrangement.json` into an existing folder."""
-        content = canonical_json(self.model_dump(mode="json"))
+        # Arrangements of before there was exploration keep their bytes, and so their digests.
+        silent = {"exploration"} if self.exploration is None else None
+        content = canonical_json(self.model_dump(mode="json", exclude=silent))
         write_atomically(folder / ARRANGEMENT, content)
 
     @classmethod

@@ -20,11 +20,31 @@ def rank_by(
     Raises:
         DataError: a score is NaN, which has no place in an order, or the lengths differ.
     """
-    ids = np.asarray(item_ids, dtype=np.str_)
-    if scores.shape != ids.shape or scores.ndim != 1:
+    if scores.ndim != 1 or len(item_ids) != len(scores):
         raise DataError(
-            f"cannot order {scores.shape} scores of {ids.shape} items; one each is needed"
+            f"cannot order {scores.shape} scores of {len(item_ids)} items; one each is needed"
         )
     if unscored := int(np.isnan(scores).sum()):
         raise DataError(f"cannot order: {unscored} of {len(scores)} scores are NaN")
-    return np.lexsort((ids, -scores)).astype(np.int64)
+    order = np.argsort(-scores, kind="stable").astype(np.int64, copy=False)
+    along = scores[order]
+    tied = along[1:] == along[:-1]
+    if tied.any():
+        _by_id_where_tied(order, tied, item_ids)
+    return order
+
+
+def _by_id_where_tied(
+    order: NDArray[np.int64],
+    tied: NDArray[np.bool_],
+    item_ids: Sequence[str] | NDArray[np.str_],
+) -> None:
+    """Put the rows of each run of ties in the order of their ids; few are tied, so few are compared.
+
+    `tied` [rows - 1] says whether a row's score is that of the one above.
+    """
+    ids = item_ids.tolist() if isinstance(item_ids, np.ndarray) else item_ids
+    edges = np.flatnonzero(np.diff(tied, prepend=False, append=False)).tolist()
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        run = slice(first, last + 1)
+        order[run] = sorted(order[run].tolist(), key=ids.__getitem__)

@@ -24,6 +24,7 @@ from tests.lib import (
     broken_releases,
     damaged_code,
     damaged_releases,
+    forged_pointers,
     machine_mutants,
     missing_evidence,
     no_data,
@@ -212,20 +213,21 @@ def damaged() -> Survived:
 
 def swapped() -> Survived:
     """The bytes of an approved release change between the check and the load."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pristine = folder / "pristine" / tree_release(folder / "pristine")
+        # Before any mutant is put in, which would not open this one as it stands.
+        expected = swapped_files.answers(open_release(pristine, pristine.name))
 
-    def wrong() -> Iterator[str]:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            pristine = folder / "pristine" / tree_release(folder / "pristine")
-            expected = swapped_files.answers(open_release(pristine, pristine.name))
+        def wrong() -> Iterator[str]:
             for file in swapped_files.names(pristine):
                 copy = swapped_files.copied(pristine, folder / "copy")
                 yield swapped_files.served_after_a_swap(copy, (file,), expected)
 
-    return drill(
-        "G7", "a file swapped after it was read: server and child load what was read", "files",
-        wrong, swapped_files.MUTANTS,
-    )  # fmt: skip
+        return drill(
+            "G7", "a file swapped after it was read: server and child load what was read", "files",
+            wrong, swapped_files.MUTANTS,
+        )  # fmt: skip
 
 
 def damaged_bento() -> Survived:
@@ -240,6 +242,20 @@ def damaged_bento() -> Survived:
     return drill(
         "G7", "code changed in a Bento, compiled code too: refused by name before it runs", "files",
         wrong, damaged_code.MUTANTS,
+    )  # fmt: skip
+
+
+def forged() -> Survived:
+    """Somebody without the key writes the serving pointer."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            for forge in forged_pointers.FORGED:
+                yield forged_pointers.taken_after(forge, Path(name) / forge.__name__)
+
+    return drill(
+        "G7", "a pointer that no trusted key signed: refused, and mended by who has the key", "files",
+        wrong, forged_pointers.MUTANTS,
     )  # fmt: skip
 
 
@@ -331,6 +347,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [damaged()]),
         ("G7", lambda: [swapped()]),
         ("G7", lambda: [damaged_bento()]),
+        ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),

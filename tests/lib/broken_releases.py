@@ -24,6 +24,7 @@ from registry.keys import KeyRing
 from registry.pointer import Pointer, write_pointer
 from registry.signature import signature_path, signed_statement
 from serving import release as releases
+from serving.following import Verification
 from serving.manifest import MANIFEST_NAME, parse_manifest
 from serving.ranking_server import RankingServer
 from serving.request import RankRequest
@@ -251,8 +252,9 @@ class Yard:
             PointerSource(self.folder / "serving", "for_you", self.releases, self.keys),
             self.folder / "predictions",
             lambda: END,
-            limits=LIMITS,
-            trust=Trust(self.keys, self.folder / "signatures", required=True),
+            verification=Verification(
+                LIMITS, Trust(self.keys, self.folder / "signatures", required=True)
+            ),
         )
 
     def point(self, digest: str, epoch: int) -> None:

@@ -256,13 +256,12 @@ def served(site: Site, surface: str) -> str | None:
     import httpx
 
     from serving.app import ranking_app
-    from serving.served_release import ServedRelease
 
     server = a_server(site, surface)
 
     async def ask() -> httpx.Response:
         await server.look()
-        transport = httpx.ASGITransport(app=ranking_app(lambda: ServedRelease(server)))
+        transport = httpx.ASGITransport(app=ranking_app(lambda: server))
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as web:
             answer = await web.get("/readyz")
         await server.stop()
@@ -282,6 +281,7 @@ def a_server(site: Site, surface: str):
     seconds; what the child is for is another guarantee.
     """
     from serving import release
+    from serving.following import Verification
     from serving.ranking_server import RankingServer
     from serving.source import PointerSource
     from serving.trust import Trust
@@ -292,7 +292,9 @@ def a_server(site: Site, surface: str):
         PointerSource(folders.pointers, surface, releases, site.keys),
         site.folder / "predictions",
         lambda: time.time_ns() // 1000,
-        trust=Trust(site.keys, folders.signatures, required=True),
+        verification=Verification(
+            trust=Trust(site.keys, folders.signatures, required=True)
+        ),
     )
 
 

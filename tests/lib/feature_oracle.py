@@ -47,7 +47,7 @@ class Oracle:
         self.item_horizon = microseconds(spec.item_horizon) if spec.item_horizon else None
         self.counted = {"exposure", "click", *(each.event for each in spec.counters)}
         self.facts = [
-            (micros(row["valid_from"]), row["item_id"], row)
+            (micros(row["valid_from"]) + embargo, row["item_id"], row)
             for row in tables.items.sort("valid_from", "item_id").iter_rows(named=True)
         ]
         shown = [

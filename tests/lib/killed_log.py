@@ -1,8 +1,8 @@
-"""`python -m tests.lib.killed_log ROOT LIVES WORK`: work on an event log, killed at its LIVES-th write.
+"""Work on an event log in a process of its own, killed at its n-th write.
 
 A write is a statement of the journal, before it is done; a file that gets its final name, before
-and after; a file's bytes that are made durable; a file that is deleted. A process of its own, because
-polars' threads do not survive a fork.
+and after; a file's bytes that are made durable; a file that is deleted. The processes are forked
+from a server that has imported everything and computed nothing: polars' threads survive no fork.
 """
 
 import os
@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
 from tests.lib.logs import AT, tiny_log
 
+Say = Callable[[object], None]
 HOUR = timedelta(hours=1)
 NEVER = 1_000_000
 
@@ -33,29 +35,29 @@ def hours(first: int, last: int) -> LogTables:
     )
 
 
-def take(log: EventLog) -> None:
+def take(log: EventLog, say: Say) -> None:
     """Three batches; each is said once it is accepted."""
     for number in range(3):
         log.take(hours(number, number + 1), AT)
-        print(number, flush=True)
+        say(number)
 
 
-def append(log: EventLog) -> None:
+def append(log: EventLog, say: Say) -> None:
     log.append(tiny_log(requests=3), at=AT)
-    print("appended", flush=True)
+    say("appended")
 
 
-def compact(log: EventLog) -> None:
-    print(log.compact(HOUR, 2 * HOUR, AT + 3 * HOUR), flush=True)
+def compact(log: EventLog, say: Say) -> None:
+    say(log.compact(HOUR, 2 * HOUR, AT + 3 * HOUR).batches)
 
 
-def take_thirty(log: EventLog) -> None:
+def take_thirty(log: EventLog, say: Say) -> None:
     """How many rows of thirty batches were accepted, one line each."""
     for number in range(30):
-        print(log.take(hours(number, number + 1), AT).accepted, flush=True)
+        say(log.take(hours(number, number + 1), AT).accepted)
 
 
-WORKS: dict[str, Callable[[EventLog], None]] = {
+WORKS: dict[str, Callable[[EventLog, Say], None]] = {
     work.__name__: work for work in (take, append, compact, take_thirty)
 }
 
@@ -104,19 +106,54 @@ class Lives:
         Path.replace, Path.unlink = replaced, unlinked
 
 
-def work_on(root: Path, work: str, lives: int = NEVER) -> tuple[int, list[str]]:
-    """Do some work in a process of its own: its exit code, and what it said before it ended."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.lib.killed_log", str(root), str(lives), work],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode, done.stdout.splitlines()
+class Workers:
+    """Starts processes that do some work, one after the other."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.lib.killed_log"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def work_on(self, root: Path, work: str, lives: int = NEVER) -> tuple[int, list[str]]:
+        """The exit code, and what was said before it ended."""
+        print(f"{work} {lives} {root}", file=self._server.stdin, flush=True)
+        *said, status = self._server.stdout.readline().split()
+        code = os.waitstatus_to_exitcode(int(status))
+        assert code in {0, -signal.SIGKILL}, code
+        return code, said
+
+    def end(self) -> None:
+        self._server.communicate(timeout=60)
+
+
+def serve() -> None:
+    """For each line of input fork a process; what it says and its status make a line of output."""
+    for line in sys.stdin:
+        work, lives, root = line.rstrip().split(" ", 2)
+        ear, mouth = os.pipe()
+        child = os.fork()
+        if not child:
+            _work(Path(root), work, int(lives), mouth)
+        os.close(mouth)
+        with os.fdopen(ear) as heard:
+            said = heard.read()
+        print(said + str(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _work(root: Path, work: str, lives: int, mouth: int) -> None:
+    code = 1
+    try:
+        Lives(lives).watch()
+        WORKS[work](EventLog(root), lambda word: os.write(mouth, f"{word} ".encode()))
+        code = 0
+    except Exception:  # noqa: BLE001 - whatever it was, the parent hears of a failure
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":
-    Lives(int(sys.argv[2])).watch()
-    WORKS[sys.argv[3]](EventLog(Path(sys.argv[1])))
+    serve()

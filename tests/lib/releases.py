@@ -95,6 +95,7 @@ def small_provenance(version: int = 1) -> Provenance:
         version=version,
         family="popularity",
         snapshot="1" * 64,
+        until=END,
         code="2" * 64,
         spec="3" * 64,
         lock="4" * 64,

@@ -236,7 +236,16 @@ def test_digests_follow_what_they_are_about():
         {**declared, "schedule": {"cron": "0 4 * * *", "monitor": "0 * * * *"}}
     )
 
+    exploring = Surface.model_validate(
+        {
+            **declared,
+            "exploration": {"kind": "epsilon", "epsilon": 0.1, "slots": [3]},
+        }
+    )
+
     assert digests(same) == digests(surface) == digests(other_cron)
+    assert "exploration" not in surface.declaration
+    assert changed(surface, exploring) == (True, True, False)
     assert changed(surface, other_gate) == (False, True, False)
     assert changed(surface, other_seed) == (True, True, False)
 

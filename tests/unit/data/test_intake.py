@@ -295,9 +295,9 @@ def test_a_hash_alone_never_decides(log, monkeypatch):
 
 def all_rules():
     context = tiny_log().exposures.with_columns(pl.lit(1, pl.Float32).alias("context_x"))
-    yield from (("exposures", rule.name) for rule in exposure_rules(context, AT))
-    yield from (("feedback", rule.name) for rule in feedback_rules(AT))
-    yield from (("items", rule.name) for rule in item_rules(AT))
+    yield from (("exposures", rule.name) for rule in exposure_rules(context))
+    yield from (("feedback", rule.name) for rule in feedback_rules())
+    yield from (("items", rule.name) for rule in item_rules())
     yield from (
         ("exposures", f"exposures.request.several_{fact}") for fact in REQUEST_FACTS
     )

@@ -13,7 +13,7 @@ import pytest
 from sluice.data.event_log import EventLog
 from sluice.data.journal import FILE, Journal
 from sluice.data.tables import Window
-from tests.lib.killed_log import hours, work_on
+from tests.lib.killed_log import Workers, hours
 from tests.lib.logs import AT, START, tiny_log
 
 EVER = Window(START - timedelta(days=30), AT + timedelta(days=30))
@@ -81,7 +81,9 @@ def test_a_batch_of_another_process_is_seen_at_once(log):
     seen = log.position()
 
     assert not log.changed(seen)
-    work_on(log.root, "take")
+    other = Workers()
+    other.work_on(log.root, "take")
+    other.end()
 
     assert log.changed(seen)
     fresh = [batch.tables.exposures["request_id"][0] for batch in log.tail(seen)]
@@ -103,8 +105,11 @@ def test_a_forked_child_uses_a_connection_of_its_own(log):
 
 
 def test_two_processes_that_take_the_same_rows_accept_each_once(log):
+    workers = [Workers(), Workers()]
     with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(work_on, [log.root] * 2, ["take_thirty"] * 2))
+        said = list(pool.map(lambda each: each.work_on(log.root, "take_thirty"), workers))
+    for each in workers:
+        each.end()
     accepted = [int(rows) for _, lines in said for rows in lines]
 
     assert sum(accepted) == 30 * 4

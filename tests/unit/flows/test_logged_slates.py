@@ -125,6 +125,6 @@ def test_interest_counts_what_was_known_before_the_request():
     )  # fmt: skip
 
     assert slates(log).interests == [{}, {"k": 1, "l": 1, "m": 1}]
-    # Under an embargo b is clicked at 12, and what it is by then is counted at 16.
-    assert slates(log, embargo="4h").interests == [{}, {"k": 1, "m": 1}]
+    # Under an embargo b's click at 12 is counted at 16, and what is said of it at 15 holds from 19 on.
+    assert slates(log, embargo="4h").interests == [{}, {"k": 1, "l": 1}]
     assert slates(log, windows=(), horizon="5h").interests == [{}, {"m": 1}]

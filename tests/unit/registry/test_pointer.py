@@ -1,12 +1,14 @@
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 
 from registry.keys import KeyRing
 from registry.pointer import MAX_BYTES, Pointer, read_pointer, write_pointer
 from sluice.errors import Conflict, IntegrityError, NotFound, Refused
+from tests.lib.forged_pointers import FORGED, MUTANTS, taken_after
+from tests.lib.machine_mutants import mutated
 from tests.lib.stores import T0
 from tests.lib.threads import at_once
 
@@ -149,48 +151,15 @@ def test_where_no_key_was_ever_trusted_an_unsigned_pointer_counts(tmp_path):
     assert read_pointer(tmp_path, "feed", KeyRing(tmp_path / "none")) == pointer(1)
 
 
-def unsigned(path, keys):
-    write_pointer(path.parent, pointer(999))
-
-
-def by_a_stranger(path, keys):
-    stranger = KeyRing(path.parent / "strangers")
-    write_pointer(path.parent, pointer(999), stranger)
-
-
-def epoch_edited(path, keys):
-    write_pointer(path.parent, pointer(1), keys)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"epoch": 999}))
-
-
-def release_edited(path, keys):
-    write_pointer(path.parent, pointer(1), keys)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"release": "mine"}))
-
-
-def of_another_surface(path, keys):
-    write_pointer(path.parent, replace(pointer(999), surface="ads"), keys)
-    other = json.loads((path.parent / "ads.json").read_text())
-    path.write_text(json.dumps(other | {"surface": "feed"}))
-
-
-def no_bundle(path, keys):
-    path.write_text(fields(signed={"dsseEnvelope": 3}))
-
-
-FORGED = (
-    unsigned, by_a_stranger, epoch_edited, release_edited, of_another_surface, no_bundle,
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("forge", FORGED, ids=lambda each: each.__name__)
-def test_what_no_trusted_key_signed_is_refused_and_mended(tmp_path, keys, forge):
-    forge(tmp_path / "feed.json", keys)
-    with pytest.raises(IntegrityError, match=r"feed\.json"):
-        read_pointer(tmp_path, "feed", keys)
+def test_what_no_trusted_key_signed_is_refused_and_mended(tmp_path, forge):
+    assert taken_after(forge, tmp_path) == ""
 
-    write_pointer(tmp_path, pointer(2), keys)
-    assert read_pointer(tmp_path, "feed", keys) == pointer(2)
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.__name__)
+def test_it_is_red_where_signatures_are_not_looked_at(tmp_path, mutant):
+    with mutated(mutant):
+        assert any(taken_after(each, tmp_path / each.__name__) for each in FORGED)
 
 
 @pytest.mark.parametrize(

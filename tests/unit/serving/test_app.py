@@ -12,7 +12,6 @@ from serving.app import ranking_app
 from serving.prediction_reader import read_predictions
 from serving.ranking_server import RankingServer
 from serving.request import MAX_BODY_BYTES
-from serving.served_release import ServedRelease
 from serving.source import FixedSource
 from sluice.data.limits import MAX_CANDIDATES
 from tests.lib.releases import END, ITEM_IDS
@@ -22,8 +21,7 @@ GOOD = {"user_id": "user1", "candidates": ["item01", "item02", "item03"], "ts": 
 
 
 def _app(server):
-    adapted = ServedRelease(server, lambda: END + 5)
-    return ranking_app(lambda: adapted, clock=lambda: END + 5)
+    return ranking_app(lambda: server, clock=lambda: END + 5)
 
 
 class Service:
@@ -99,9 +97,9 @@ def test_ties_are_ordered_by_item_id_whatever_the_order_asked(service):
         {"user_id": "u" * 1024},
         {"request_id": "r" * 1024},
         {"revenue": None},
-        {"ts": "2026-01-05T12:00:00Z"},
-        {"ts": "2026-01-05T12:00:00.000001+00:00"},
-        {"ts": "2026-01-05T14:00:00+02:00"},
+        {"ts": "2026-01-05T01:00:30Z"},
+        {"ts": "2026-01-05T01:00:00.000001+00:00"},
+        {"ts": "2026-01-05T03:00:00+02:00"},
         {"ts": END + 60_000_000},
         {"context": {"context_device": 1}},
         {"context": {"context_rank": [1.0, 2.0, 3.5]}},
@@ -388,8 +386,10 @@ def test_every_answer_is_logged_as_it_was_given(pristine, tmp_path):
     first, second = read_predictions(tmp_path / "for_you").predictions
 
     assert (first.request_id, first.user_id, first.ts) == ("one", "user1", END)
-    assert list(first.item_ids) == [item["item_id"] for item in answer["items"]]
-    assert list(first.scores) == [item["score"] for item in answer["items"]]
-    assert (first.positions, first.propensities) == ((1, 2, 3), (1.0, 1.0, 1.0))
+    assert list(first.candidates) == GOOD["candidates"]
+    assert [(first.candidates[row], first.scores[row]) for row in first.order] == [
+        (item["item_id"], item["score"]) for item in answer["items"]
+    ]
+    assert first.propensities == (1.0, 1.0, 1.0)
     assert (first.release, len(first.features_digest)) == (pristine.name, 64)
-    assert (second.ts, second.item_ids) == (END + 5, ())
+    assert (second.ts, second.candidates) == (END + 5, ())

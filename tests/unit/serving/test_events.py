@@ -272,8 +272,8 @@ def test_bad_arrow_rows_are_refused_by_themselves(service):
     ("path", "columns", "status", "code"),
     [
         ("/events", items(1), 422, "missing"),
-        ("/events?table=clicks", items(1), 422, "unknown_field"),
-        ("/events?table=items&table=items", items(1), 422, "missing"),
+        ("/events?table=clicks", items(1), 422, "out_of_range"),
+        ("/events?table=items&table=items", items(1), 422, "out_of_range"),
         ("/events?table=items", {"item_id": ["a"]}, 422, "missing"),
         ("/events?table=items", items(1) | {"colour": ["red"]}, 422, "unknown_field"),
         ("/events?table=items", items(1) | {"quality": ["1"]}, 422, "wrong_type"),

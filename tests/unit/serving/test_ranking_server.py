@@ -1,13 +1,18 @@
 """Following the champion pointer: verified swaps, refusals, and requests that never notice."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from registry.keys import KeyRing
 from registry.pointer import Pointer, write_pointer
+from serving.following import Pace
+from serving.golden import GOLDEN_NAME, decode_golden
 from serving.ranking_server import RankingServer
+from serving.release import load_scorer
 from serving.request import RankRequest
 from serving.source import FixedSource, PointerSource, source_from
 from sluice.errors import ConfigError, IntegrityError, NotFound
@@ -66,7 +71,7 @@ def test_the_server_follows_the_pointer(following, two):
 
         after = await following.moved(second, 2)
         assert (after.release.digest, after.epoch) == (second, 2)
-        assert following.server.rank(ASKED, "r")[0] is after
+        assert following.server.rank(ASKED, "r").release == second
         assert following.server.telemetry.swaps == 2
         await following.server.stop()
 
@@ -87,7 +92,7 @@ def test_a_release_with_a_flipped_bit_is_refused_and_the_old_one_keeps_serving(
         serving = await following.moved(second, 2)
 
         assert serving.release.digest == first
-        assert following.server.rank(ASKED, "r")[0].release.digest == first
+        assert following.server.rank(ASKED, "r").release == first
         assert following.server.telemetry.refusals == 1
         assert "state/state.npz" in following.server.refusal
         assert f"{first[:12]} stays in service" in caplog.text
@@ -123,7 +128,7 @@ def test_whatever_breaks_a_look_the_server_goes_on_looking(following, two, monke
     async def steps():
         await following.moved(first, 1)
         with monkeypatch.context() as broken:
-            broken.setattr("serving.ranking_server.open_release", breaks)
+            broken.setattr("serving.following.open_release", breaks)
             serving = await following.moved(second, 2)
         assert serving.release.digest == first
         assert following.server.refusal == "RecursionError: of our own making"
@@ -168,7 +173,7 @@ def test_requests_are_answered_while_releases_are_swapped(tmp_path, releases, tw
         following.source,
         tmp_path / "predictions",
         lambda: END,
-        poll_seconds=0.01,
+        pace=Pace(pointer=0.01),
     )
     following.point(first, 1)
     answered = []
@@ -180,7 +185,7 @@ def test_requests_are_answered_while_releases_are_swapped(tmp_path, releases, tw
                 await asyncio.sleep(0.01)
             following.point(second, 2)
             while not answered or answered[-1] != second:
-                answered.append(following.server.rank(ASKED, "r")[0].release.digest)
+                answered.append(following.server.rank(ASKED, "r").release)
                 await asyncio.sleep(0.001)
         await following.server.stop()
 
@@ -190,6 +195,68 @@ def test_requests_are_answered_while_releases_are_swapped(tmp_path, releases, tw
     assert answered == sorted(answered, key=[first, second].index)
     counts = following.server.log_counts()
     assert counts.stored == counts.accepted == len(answered)
+
+
+def test_an_epoch_far_ahead_that_no_key_signed_wedges_nothing(
+    tmp_path, releases, two, monkeypatch
+):
+    """A rollback by whoever can write the pointer: refused, and the mended pointer is taken."""
+    _, first, second = two
+    monkeypatch.setattr("serving.release.score_in_child", scores_here)
+    keys, pointers = KeyRing(tmp_path / "keys"), tmp_path / "pointers"
+    keys.generate()
+    source = PointerSource(pointers, "for_you", releases, keys)
+    server = RankingServer(source, tmp_path / "predictions", lambda: END)
+
+    async def steps():
+        write_pointer(pointers, Pointer("for_you", 2, second, 2), keys)
+        await server.look()
+        for forged in (
+            Pointer("for_you", 1, first, 999),
+            Pointer(
+                "for_you", 2, second, 999
+            ),  # by which the next move would be fenced off
+        ):
+            (pointers / "for_you.json").unlink()
+            write_pointer(pointers, forged)
+            assert source.changed()
+            await server.look()
+            assert (server.serving.release.digest, server.serving.epoch) == (second, 2)
+            assert "is not signed" in server.refusal
+
+        write_pointer(pointers, Pointer("for_you", 1, first, 3), keys)
+        await server.look()
+        assert (server.serving.release.digest, server.serving.epoch) == (first, 3)
+        assert server.refusal == ""
+        await server.stop()
+
+    run(steps())
+
+
+def scores_here(files, limits):
+    scorer = load_scorer(files)
+    golden = decode_golden(files.read(GOLDEN_NAME))
+    return [scorer.scores(each.request).tolist() for each in golden]
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_in_the_pointers_place_hangs_nobody(tmp_path):
+    os.mkfifo(tmp_path / "for_you.json")
+    source = PointerSource(tmp_path, "for_you", tmp_path)
+
+    assert source.changed()
+    with pytest.raises(IntegrityError, match="not a plain file"):
+        source.assignment()
+    assert not source.changed()
+
+
+def test_a_folder_of_pointers_that_is_none_is_no_change_and_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    source = PointerSource(tmp_path / "file", "for_you", tmp_path)
+
+    assert not source.changed()
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        source.assignment()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from registry.keys import KeyRing
 from registry.signature import signature_path, signed_statement
 from serving import release as releases
 from serving.custody import check_bytes
+from serving.following import Verification
 from serving.ranking_server import RankingServer
 from serving.release import open_release, verify_release
 from serving.source import FixedSource
@@ -114,7 +115,12 @@ def test_a_server_does_not_take_an_unsigned_release_and_takes_it_once_signed(
 ):
     async def steps():
         source = FixedSource(pristine, pristine.name)
-        server = RankingServer(source, tmp_path / "predictions", lambda: END, trust=trust)
+        server = RankingServer(
+            source,
+            tmp_path / "predictions",
+            lambda: END,
+            verification=Verification(trust=trust),
+        )
         await server.look()
         assert server.serving is None
         assert "there is none" in server.refusal

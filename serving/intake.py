@@ -1,0 +1,140 @@
+"""Events on their way into the log: held against what was answered, made durable, refused row by row."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+
+from serving.port import EventRows, Intake
+from serving.prediction import Prediction
+from serving.served_exposures import CompletedExposures, complete_exposures, shown_exposures
+from serving.served_request import ServedRequest
+from serving.served_requests import ServedRequests
+from sluice.data.batch import RefusedRow
+from sluice.data.event_log import EventLog
+from sluice.data.frames import conform, empty_frame
+from sluice.data.tables import LogTables
+from sluice.errors import SluiceError
+
+_LOG = logging.getLogger(__name__)
+
+NEIGHBOUR_SECONDS = 0.3
+"""How long an id that nobody answered is waited for: a neighbour's prediction log writes within this."""
+_FLUSH_SECONDS = 0.1
+_MAX_WAITING = 20_000
+
+
+class EventIntake:
+    """Takes events for one surface's service; `take` may be called from any thread."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        served: ServedRequests,
+        surface: str,
+        *,
+        shown_down_to: int | None = None,
+        neighbours: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Start the writer of what is shown by itself, where the surface declares that.
+
+        Args:
+            log: gets the rows.
+            served: what was answered lately.
+            surface: of the service.
+            shown_down_to: slot down to which every answer counts as shown; None where clients confirm.
+            neighbours: whether other processes answer for the surface too.
+            clock: now.
+        """
+        self._log, self._served, self._surface = log, served, surface
+        self._down_to, self._neighbours, self._clock = shown_down_to, neighbours, clock
+        self._shown: deque[Prediction] = deque(maxlen=_MAX_WAITING)
+        self._closing = threading.Event()
+        self._writer: threading.Thread | None = None
+        if shown_down_to is not None:
+            self._writer = threading.Thread(target=self._run, name="shown", daemon=True)
+            self._writer.start()
+
+    def answered(self, prediction: Prediction) -> None:
+        """Remember an answer, to hold its confirmation against."""
+        self._served.remember(prediction)
+        if self._writer is not None:
+            self._shown.append(prediction)
+
+    def take(self, rows: EventRows) -> Intake:
+        """Make the rows durable that may be taken, and say which may not.
+
+        Raises:
+            OSError: the log cannot be written; nothing was taken.
+        """
+        exposures = self._completed(rows.tables["exposures"])
+        tables = LogTables(
+            exposures=conform("exposures", exposures.frame),
+            feedback=rows.tables["feedback"],
+            items=rows.tables["items"],
+        )
+        taken = self._log.take(tables, at=self._clock())
+        numbers = {
+            **rows.rows,
+            "exposures": [rows.rows["exposures"][row] for row in exposures.rows],
+        }
+        refused = [
+            *_contradicting(exposures, rows.rows["exposures"]),
+            *(replace(row, row=numbers[row.table][row.row]) for row in taken.refused),
+        ]
+        return Intake(taken.accepted, taken.repeated, tuple(refused))
+
+    def close(self) -> None:
+        """Write what is shown by itself and still waits."""
+        self._closing.set()
+        if self._writer is not None:
+            self._writer.join(timeout=10.0)
+
+    def _completed(self, exposures: pl.DataFrame) -> CompletedExposures:
+        return complete_exposures(exposures, self._lookup(exposures["request_id"].unique()))
+
+    def _lookup(self, ids: Iterable[str]) -> Mapping[str, Sequence[ServedRequest]]:
+        wanted = list(ids)
+        answers = self._served.lookup(wanted) if wanted else {}
+        if self._neighbours and len(answers) < len(wanted):
+            # A neighbour may have answered a moment ago, and not have written it yet.
+            time.sleep(NEIGHBOUR_SECONDS)
+            answers = self._served.lookup(wanted)
+        return answers
+
+    def _run(self) -> None:
+        while not self._closing.wait(_FLUSH_SECONDS):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        waiting = [self._shown.popleft() for _ in range(len(self._shown))]
+        if not waiting or self._down_to is None:
+            return
+        exposures = shown_exposures(waiting, self._surface, self._down_to)
+        tables = LogTables(exposures, empty_frame("feedback"), empty_frame("items"))
+        try:
+            taken = self._log.take(tables, at=self._clock())
+        except (SluiceError, OSError, sqlite3.Error):
+            _LOG.exception("%d answers that were shown cannot be logged yet", len(waiting))
+            self._shown.extendleft(reversed(waiting))
+            return
+        if taken.refused:
+            _LOG.warning(
+                "%d exposures of answers that were shown are refused, the first: %s",
+                len(taken.refused), taken.refused[0].message,
+            )  # fmt: skip
+
+
+def _contradicting(
+    exposures: CompletedExposures, numbers: Sequence[int]
+) -> Iterable[RefusedRow]:
+    for row in exposures.refused:
+        yield RefusedRow("exposures", numbers[row.row], row.field, row.code, row.message)

@@ -1,0 +1,66 @@
+"""The app under granian: our routes alone, with the ranking server started and stopped around them.
+
+Granian lets a worker take connections only after the start-up here is complete, so a worker that
+comes back after it was killed answers nothing until its release is verified.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.address import TOKENS
+from serving.app import ranking_app
+from serving.ranking_server import RankingServer
+from serving.start import ranking_server, settled
+from serving.worker_life import live_with_supervisor
+from sluice.errors import SluiceError
+
+_LOG = logging.getLogger(__name__)
+
+
+class LeanApp:
+    """One worker's app."""
+
+    def __init__(self) -> None:
+        self._server: RankingServer | None = None
+        self._app = _guarded(ranking_app(self._running))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _running(self) -> RankingServer:
+        if self._server is None:
+            raise RuntimeError("a request came before the worker was started")
+        return self._server
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        live_with_supervisor()
+        try:
+            self._server = ranking_server()
+        except SluiceError as error:
+            _LOG.error("the worker cannot start: %s", error)
+            await send({"type": "lifespan.startup.failed"})
+            return
+        self._server.start()
+        if not await settled(self._server):
+            _LOG.warning("no release is verified yet; /readyz says when one is")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._server.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _guarded(app: ASGIApp) -> ASGIApp:
+    """The app behind its tokens, where the environment names a file of them."""
+    tokens = os.environ.get(TOKENS)
+    if not tokens:
+        return app
+    from serving.tokens import TokenCheck
+
+    return TokenCheck(app, Path(tokens))
