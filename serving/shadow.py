@@ -16,7 +16,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from serving.scorer import Ranking
+import numpy as np
+from numpy.typing import NDArray
+
 from serving.shadow_files import ShadowCounts, read_counts, write_counts
 from serving.shadow_job import Frame, Job, encoded
 from sluice.features.state import Request
@@ -66,7 +68,7 @@ class Shadow:
     def offer(
         self,
         request: Request,
-        ranking: Ranking,
+        order: NDArray[np.int64],
         request_id: str,
         answered_by: str,
         revenue: Revenue | None = None,
@@ -75,12 +77,12 @@ class Shadow:
 
         Args:
             request: as it was scored, with its time.
-            ranking: what was answered.
+            order: [shown]; rows from the top slot down, as answered.
             request_id: of the answer.
             answered_by: digest of the release that answered.
             revenue: of its ads.
         """
-        job = Job(request, revenue, ranking.order, request_id, answered_by)
+        job = Job(request, revenue, order, request_id, answered_by)
         with self._changed:
             self._offered += 1
             if self._closing or len(self._queue) >= self._capacity:
@@ -159,12 +161,13 @@ class Shadow:
     def _end(self) -> int:
         """Close the pipe, wait, and settle what was in hand; returns the process's exit code."""
         assert self._child is not None  # noqa: S101 - only who has started one ends it
-        child, self._child = self._child, None
+        child = self._child
         with suppress(BrokenPipeError):
             if child.stdin:
                 child.stdin.close()
         code = child.wait()
         with self._changed:
+            self._child = None
             name, waiting = self._name, len(self._queue)
             done = read_counts(self._folder, name)
             dropped = max(done.dropped, self._dropped)

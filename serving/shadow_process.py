@@ -6,37 +6,26 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from serving.release import LoadedRelease, open_release
+from serving.live_state import LiveState
+from serving.release import open_release
 from serving.shadow import Command
 from serving.shadow_files import ShadowFiles
 from serving.shadow_job import frames
 from serving.shadow_scoring import ShadowScoring
 from sluice.child import child_command
+from sluice.data.event_log import EventLog
 
 _NICE = 10
 """Whoever answers goes first."""
 _WAIT_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class AtSnapshot:
-    """A release whose state stays where its snapshot ended."""
-
-    release: LoadedRelease
-
-    def catch_up(self) -> None:
-        """There is nothing to catch up with."""
-
-    def refresh(self) -> bool:
-        return False
-
-
 def shadow_command(
     folder: Path,
     release: Path,
+    log: Path,
     *,
     max_bytes: int = 1 << 30,
     write_seconds: float = 30.0,
@@ -46,13 +35,14 @@ def shadow_command(
     Args:
         folder: of its rows, see `shadow_files.shadow_folder`.
         release: folder named by the digest that the store has of the version.
+        log: root of the event log that its state follows.
         max_bytes: of all rows; the oldest go first.
         write_seconds: between two writes.
     """
 
     def command(name: str) -> Sequence[str]:
         options = {
-            "folder": folder, "release": release, "name": name,
+            "folder": folder, "release": release, "log": log, "name": name,
             "max-bytes": max_bytes, "write-seconds": write_seconds,
         }  # fmt: skip
         told = [f"--{key}={value}" for key, value in options.items()]
@@ -65,8 +55,8 @@ def main(arguments: Sequence[str]) -> None:
     """Score what comes over standard input until it ends."""
     parser = argparse.ArgumentParser()
     for name, kind in (
-        ("folder", Path), ("release", Path), ("name", str), ("max-bytes", int),
-        ("write-seconds", float),
+        ("folder", Path), ("release", Path), ("log", Path), ("name", str),
+        ("max-bytes", int), ("write-seconds", float),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args(arguments)
@@ -77,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     files = ShadowFiles(options.folder, options.name, options.max_bytes)
     folder: Path = options.release
     scoring = ShadowScoring(
-        lambda: AtSnapshot(open_release(folder, folder.name)),
+        lambda: LiveState(open_release(folder, folder.name), EventLog(options.log)),
         files,
         write_seconds=options.write_seconds,
     )

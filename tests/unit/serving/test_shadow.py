@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 
 from serving.release import open_release
-from serving.scorer import Ranking
 from serving.shadow import Shadow
 from serving.shadow_difference import Age, difference
 from serving.shadow_files import (
@@ -24,7 +24,7 @@ from serving.shadow_files import (
     shadow_folder,
 )
 from serving.shadow_job import Frame, Job, encoded, frames
-from serving.shadow_process import AtSnapshot, shadow_command
+from serving.shadow_process import shadow_command
 from serving.shadow_report import report
 from serving.shadow_scoring import ShadowScoring
 from sluice.data.schema import FeedbackKind
@@ -51,13 +51,22 @@ def asked(number=0, **changes):
     return Request(**{**values, **changes})
 
 
-def ranking(order):
-    rows = np.array(order, np.int64)
-    return Ranking(np.zeros(len(order)), rows, "0" * 64)
-
-
 def upside_down():
-    return ranking(range(len(ITEM_IDS) - 1, -1, -1))
+    return np.arange(len(ITEM_IDS) - 1, -1, -1)
+
+
+@pytest.fixture
+def shadow():
+    """Starts shadows that are closed, also where the test fails."""
+    with ExitStack() as stack:
+
+        def started(*arguments, **named):
+            made = Shadow(*arguments, **named)
+            stack.callback(made.close, 1.0)
+            made.start()
+            return made
+
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +141,7 @@ def a_job(number=0, **changes):
     values = {
         "request": asked(number, context={"context_device": 2.0}),
         "revenue": None,
-        "order": upside_down().order,
+        "order": upside_down(),
         "request_id": f"r{number}",
         "answered_by": "c" * 64,
     }
@@ -218,7 +227,7 @@ def test_a_full_disk_loses_nothing_that_has_room_in_memory(tmp_path, monkeypatch
 
 
 def a_row(number):
-    found = difference(asked(), np.arange(20), upside_down().order, state())
+    found = difference(asked(), np.arange(20), upside_down(), state())
     return ShadowRow(f"r{number}", END + number, "c" * 64, 20, found)
 
 
@@ -271,10 +280,10 @@ def test_no_rows_are_a_report_of_no_request(tmp_path):
     assert (found.requests, found.figures, found.groups) == (0, {}, ())
 
 
-def test_a_process_of_its_own_scores_and_ends_with_the_shadow(tmp_path, release):
+def test_a_process_of_its_own_scores_and_ends_with_the_shadow(tmp_path, release, shadow):
     folder = shadow_folder(tmp_path, "feed", release.name)
-    shadow = Shadow(shadow_command(folder, release, write_seconds=0.1), folder)
-    shadow.start()
+    command = shadow_command(folder, release, tmp_path / "log", write_seconds=0.1)
+    shadow = shadow(command, folder)
     for number in range(20):
         assert shadow.offer(asked(number), upside_down(), f"r{number}", "c" * 64)
     wait(lambda: read_counts(folder).stored == 20)
@@ -284,17 +293,17 @@ def test_a_process_of_its_own_scores_and_ends_with_the_shadow(tmp_path, release)
     rows = read_rows(folder)
     assert rows.height == 20
     by_itself = open_release(release, release.name).scorer.rank(asked())
-    expected = difference(asked(), upside_down().order, by_itself.order, state())
+    expected = difference(asked(), upside_down(), by_itself.order, state())
     assert rows["overlap@10"][0] == pytest.approx(expected.overlaps[1])
     assert rows["max_shift"][0] == expected.max_shift
 
 
-def test_the_newest_is_dropped_where_the_queue_is_full_and_nobody_waits(tmp_path):
+def test_the_newest_is_dropped_where_the_queue_is_full_and_nobody_waits(tmp_path, shadow):
     """A process that never reads: the pipe fills, then the queue, and every offer is counted."""
     deaf = lambda name: [sys.executable, "-c", "import time; time.sleep(600)"]  # noqa: E731
-    shadow = Shadow(deaf, tmp_path, capacity=10)
-    shadow.start()
-    took = []
+    shadow = shadow(deaf, tmp_path, capacity=10)
+    wait(lambda: shadow._child)
+    child, took = shadow._child, []
     for number in range(600):
         began = time.perf_counter()
         shadow.offer(asked(number), upside_down(), f"r{number}", "c" * 64)
@@ -306,15 +315,26 @@ def test_the_newest_is_dropped_where_the_queue_is_full_and_nobody_waits(tmp_path
     assert np.median(took) < 0.001
     assert (counts.offered, counts.stored, counts.waiting) == (600, 0, 0)
     assert counts.dropped + counts.failed == 600
+    assert counts.failed > 0
+    assert child.poll() == -signal.SIGKILL
+
+
+def test_one_that_is_closed_while_it_starts_leaves_no_process(tmp_path, shadow):
+    deaf = lambda name: [sys.executable, "-c", "import time; time.sleep(600)"]  # noqa: E731
+    shadow = shadow(deaf, tmp_path)
+    shadow.offer(asked(), upside_down(), "r0", "c" * 64)
+    shadow.close(timeout=1.0)
+
+    assert not shadow._thread.is_alive()
+    assert shadow._child is None
 
 
 def test_a_process_that_is_killed_is_started_again_and_what_it_held_is_counted(
-    tmp_path, release
+    tmp_path, release, shadow
 ):
     folder = shadow_folder(tmp_path, "feed", release.name)
-    command = shadow_command(folder, release, write_seconds=0.1)
-    shadow = Shadow(command, folder, retry_seconds=0.1)
-    shadow.start()
+    command = shadow_command(folder, release, tmp_path / "log", write_seconds=0.1)
+    shadow = shadow(command, folder, retry_seconds=0.1)
     shadow.offer(asked(0), upside_down(), "r0", "c" * 64)
     wait(lambda: read_counts(folder).stored == 1)
     first = shadow._child
@@ -330,14 +350,6 @@ def test_a_process_that_is_killed_is_started_again_and_what_it_held_is_counted(
     assert read_rows(folder).sort("ts")["request_id"].to_list() == [
         f"r{number}" for number in range(6)
     ]
-
-
-def test_a_state_at_its_snapshot_has_nothing_to_catch_up_with(release):
-    live = AtSnapshot(open_release(release, release.name))
-    live.catch_up()
-
-    assert live.refresh() is False
-    assert live.release.digest == release.name
 
 
 def wait(done):
