@@ -5,17 +5,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from serving.live_state import LiveState
 from serving.release import open_release
-from serving.shadow import Command
-from serving.shadow_files import ShadowFiles
+from serving.shadow import Command, Shadow
+from serving.shadow_files import ShadowFiles, shadow_folder
 from serving.shadow_job import frames
 from serving.shadow_scoring import ShadowScoring
 from sluice.child import child_command
 from sluice.data.event_log import EventLog
+from sluice.settings import Settings
+
+SHADOW = "SLUICE_SHADOW"
+"""Variable that names the release of the shadow."""
 
 _NICE = 10
 """Whoever answers goes first."""
@@ -49,6 +53,21 @@ def shadow_command(
         return child_command("serving.shadow_process", *told)
 
     return command
+
+
+def shadow_from(
+    environ: Mapping[str, str], surface: str, settings: Settings
+) -> Shadow | None:
+    """The shadow that the environment asks for, not started yet; None where it asks for none.
+
+    `SLUICE_SHADOW` is the digest of a release of this installation, as the store has it of a version.
+    """
+    digest = environ.get(SHADOW)
+    if not digest:
+        return None
+    folder = shadow_folder(settings.home, surface, digest)
+    command = shadow_command(folder, settings.releases / digest, settings.log)
+    return Shadow(command, folder)
 
 
 def main(arguments: Sequence[str]) -> None:

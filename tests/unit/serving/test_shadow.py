@@ -24,7 +24,7 @@ from serving.shadow_files import (
     shadow_folder,
 )
 from serving.shadow_job import Frame, Job, encoded, frames
-from serving.shadow_process import shadow_command
+from serving.shadow_process import shadow_command, shadow_from
 from serving.shadow_report import report
 from serving.shadow_scoring import ShadowScoring
 from sluice.data.schema import FeedbackKind
@@ -32,6 +32,7 @@ from sluice.errors import IntegrityError
 from sluice.features.replay import replay
 from sluice.features.state import Request
 from sluice.metrics import likeness
+from sluice.settings import load_settings
 from tests.lib.random_logs import START, micros
 from tests.lib.releases import (
     END,
@@ -350,6 +351,15 @@ def test_a_process_that_is_killed_is_started_again_and_what_it_held_is_counted(
     assert read_rows(folder).sort("ts")["request_id"].to_list() == [
         f"r{number}" for number in range(6)
     ]
+
+
+def test_the_environment_names_the_shadow(tmp_path):
+    settings = load_settings({}, tmp_path)
+
+    assert shadow_from({}, "feed", settings) is None
+    named = shadow_from({"SLUICE_SHADOW": "d" * 64}, "feed", settings)
+    assert named.counts() == ShadowCounts()
+    assert f"--release={settings.releases / ('d' * 64)}" in named._command("one")
 
 
 def wait(done):
