@@ -11,11 +11,13 @@ from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
 from registry.attestation import SignedPointer, Signer
 from registry.bake import bakes_until
+from registry.canary import end_superseded
+from registry.canary_pointer import CanaryReceiver
 from registry.heads import export_head
 from registry.keys import KeyRing
 from registry.moves import version_of
 from registry.pointer import PointerReceiver
-from registry.relay import relay
+from registry.relay import relay, relay_canaries
 from sluice.errors import Held
 from sluice.store.records import LedgerRow, OutboxRow, Position, State, Version
 
@@ -30,7 +32,9 @@ def approved_version(workplace: Workplace) -> int:
     approved = [each.version for each in positions if each.state is State.APPROVED]
     if approved:
         return max(approved)
-    untold = workplace.store.find(OutboxRow, surface=workplace.name, delivered=False)
+    untold = workplace.store.find(
+        OutboxRow, surface=workplace.name, delivered=False, share=None
+    )
     if untold:
         return untold[-1].version
     waiting = [str(each.version) for each in positions if each.state is State.IN_REVIEW]
@@ -66,9 +70,22 @@ def baking(workplace: Workplace, version: Version) -> str | None:
 
 
 def tell(workplace: Workplace) -> int:
-    """Carry every champion move that is still in the outbox to the serving pointer and MLflow."""
+    """Carry every move that is still in the outbox: champions' to their pointer and MLflow, canaries' to theirs.
+
+    A canary that was compared with a champion which serves no more is ended first.
+    """
+    end_superseded(workplace.store, workplace.name, at=now())
+    told = tell_canaries(workplace)
     receivers = (signed_pointer(workplace), mlflow_mirror(workplace))
-    return len(relay(workplace.store, receivers))
+    return told + len(relay(workplace.store, receivers))
+
+
+def tell_canaries(workplace: Workplace) -> int:
+    """Carry every canary move that is still in the outbox to the canary pointer; needs no MLflow."""
+    receiver = SignedPointer(
+        _signer(workplace), CanaryReceiver(workplace.settings.pointers), "canary pointer"
+    )
+    return len(relay_canaries(workplace.store, (receiver,)))
 
 
 def tell_reviews(workplace: Workplace) -> tuple[int, ...]:
@@ -79,9 +96,12 @@ def tell_reviews(workplace: Workplace) -> tuple[int, ...]:
 
 def signed_pointer(workplace: Workplace) -> SignedPointer:
     """The receiver that signs a release before servers are pointed to it."""
+    return SignedPointer(_signer(workplace), PointerReceiver(workplace.settings.pointers))
+
+
+def _signer(workplace: Workplace) -> Signer:
     settings, keys = workplace.settings, KeyRing(workplace.settings.keys)
-    signer = Signer(workplace.store, settings.releases, settings.signatures, keys, now())
-    return SignedPointer(signer, PointerReceiver(settings.pointers))
+    return Signer(workplace.store, settings.releases, settings.signatures, keys, now())
 
 
 def export(workplace: Workplace) -> str:

@@ -1,4 +1,4 @@
-"""A surface's own times: lifecycle, monitor and parity as Prefect deployments that one process serves."""
+"""A surface's own times: its flows as Prefect deployments that one process serves."""
 
 import warnings
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.states import Completed
 
+from flows.canary import canary
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
 from flows.parity import parity
@@ -43,13 +44,27 @@ def parity_due(surface: str, home: str) -> dict[str, Any] | State:
     return measured
 
 
-FLOWS = (lifecycle, monitor_due, parity_due)
+@flow(name="canary", flow_run_name="{surface}")
+def canary_due(surface: str, home: str) -> dict[str, Any] | State:
+    """The canary's judge when its time has come: skipped, and Prefect says why, where none runs."""
+    try:
+        return canary.fn(surface, None, home)
+    except NothingToWatch as error:
+        return Completed(name="Skipped", message=str(error))
+
+
+FLOWS = (lifecycle, monitor_due, parity_due, canary_due)
 
 
 def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
     """What Prefect is told of each flow: when, with which parameters, and never twice at a time."""
     times = surface.schedule
-    crons = {"lifecycle": times.cron, "monitor": times.monitor, "parity": times.parity}
+    crons = {
+        "lifecycle": times.cron,
+        "monitor": times.monitor,
+        "parity": times.parity,
+        "canary": times.canary,
+    }
     return {
         flow: {
             "name": surface.name,
@@ -64,7 +79,7 @@ def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
 
 
 def serve_schedule(surface: Surface, home: str) -> None:
-    """Run lifecycle, monitor and parity whenever their times come, until stopped.
+    """Run lifecycle, monitor, parity and the canary's judge whenever their times come, until stopped.
 
     Each run is a process of its own; one that overlaps the last of its kind waits for it, and
     neither monitor nor parity waits for a lifecycle, which may take hours.

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from registry.canary_pointer import CanaryReceiver
 from registry.keys import KeyRing
 from registry.moves import version_of
 from registry.pointer import PointerReceiver
@@ -69,10 +70,10 @@ class Signer:
 
 @dataclass(frozen=True)
 class SignedPointer:
-    """Hears of champion moves: signs the release, then points to it by a signed pointer."""
+    """Hears of moves of the champion, or of the canary: signs the release, and then a pointer to it."""
 
     signer: Signer
-    pointer: PointerReceiver
+    pointer: PointerReceiver | CanaryReceiver
     name: str = "serving pointer"
 
     def deliver(self, row: OutboxRow) -> None:

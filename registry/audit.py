@@ -1,13 +1,16 @@
-"""Whether ledger, champion and serving pointers still tell the same story."""
+"""Whether ledger, champion, canary and serving pointers still tell the same story."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from registry.canary import ACTIONS
+from registry.canary_audit import audit_canary
 from registry.keys import KeyRing
 from registry.pointer import read_pointer
 from registry.promotion import history
 from registry.states import SERVING
 from sluice.errors import IntegrityError
+from sluice.store.canary import Canary
 from sluice.store.ledger import Head, verify
 from sluice.store.port import Store
 from sluice.store.records import Champion, LedgerRow, Position
@@ -40,6 +43,9 @@ def audit(
         problems += _against_positions(store, champion)
         if pointers:
             problems += _against_pointer(pointers, champion, keys)
+    with_canary = {row.surface for row in rows if row.action in ACTIONS}
+    for surface in sorted(with_canary | {each.surface for each in store.find(Canary)}):
+        problems += audit_canary(store, surface, pointers, keys)
     return problems
 
 

@@ -82,7 +82,8 @@ def read_pointer(folder: Path, surface: str, keys: KeyRing | None = None) -> Poi
     if found.surface != surface:
         raise IntegrityError(f"{what}: is the pointer of {found.surface}")
     if keys is not None and keys.known():
-        _check_signed(found, keys, what)
+        payload = _payload(found.pointer())
+        check_signed(found.signed, PAYLOAD_TYPE, payload, keys, what)
     return found.pointer()
 
 
@@ -97,7 +98,7 @@ def write_pointer(folder: Path, pointer: Pointer, keys: KeyRing | None = None) -
         NotFound: others are trusted, and the key that signs is not here.
     """
     path = _path(folder, pointer.surface)
-    with _locked(folder, pointer.surface):
+    with locked(folder, pointer.surface):
         held = _held(folder, pointer.surface, keys)
         if held == pointer:
             return
@@ -143,14 +144,20 @@ def _parsed(content: bytes, what: str) -> _File:
         ) from error
 
 
-def _check_signed(found: _File, keys: KeyRing, what: str) -> None:
-    if found.signed is None:
+def check_signed(
+    signed: dict[str, Any] | None, kind: str, payload: bytes, keys: KeyRing, what: str
+) -> None:
+    """Let a pointer pass whose bundle is of a trusted key and about exactly this payload.
+
+    Raises:
+        IntegrityError: it is not.
+    """
+    if signed is None:
         raise IntegrityError(
-            f"{what}: is not signed; `sluice champion mirror {found.surface}` writes it anew"
+            f"{what}: is not signed; `sluice champion mirror SURFACE` writes it anew"
         )
-    bundle = json.dumps(found.signed).encode()
-    payload, _ = opened(bundle, PAYLOAD_TYPE, keys.trusted(), what)
-    if payload != _payload(found.pointer()):
+    found, _ = opened(json.dumps(signed).encode(), kind, keys.trusted(), what)
+    if found != payload:
         raise IntegrityError(f"{what}: what is signed is another pointer")
 
 
@@ -164,7 +171,7 @@ def _held(folder: Path, surface: str, keys: KeyRing | None) -> Pointer | None:
         return None  # of no trusted key's making, so it fences nothing; a bad ring fails at signing
 
 
-def _signing(keys: KeyRing) -> SigningKey:
+def signing_key(keys: KeyRing) -> SigningKey:
     """The key that signs; a new one only where nobody trusts another yet."""
     return keys.signing() if keys.known() else keys.signing_or_new()
 
@@ -172,7 +179,7 @@ def _signing(keys: KeyRing) -> SigningKey:
 def _encoded(pointer: Pointer, keys: KeyRing | None) -> bytes:
     fields: dict[str, Any] = asdict(pointer)
     if keys is not None:
-        bundle = sealed(PAYLOAD_TYPE, _payload(pointer), _signing(keys))
+        bundle = sealed(PAYLOAD_TYPE, _payload(pointer), signing_key(keys))
         fields["signed"] = json.loads(bundle)
     return (json.dumps(fields, indent=2) + "\n").encode()
 
@@ -182,7 +189,7 @@ def _payload(pointer: Pointer) -> bytes:
 
 
 @contextmanager
-def _locked(folder: Path, surface: str) -> Iterator[None]:
+def locked(folder: Path, surface: str) -> Iterator[None]:
     """Let one process at a time compare and replace; the kernel frees the lock of a dead one."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{surface}.lock").open("w") as file:

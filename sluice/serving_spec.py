@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sluice.canary_spec import CanarySpec
 from sluice.data.durations import microseconds
 from sluice.features.spec import PositiveDuration
 
@@ -36,6 +37,7 @@ class ServingSpec(_Declared):
     shown: Literal["confirmed"] | Annotated[int, Field(ge=1)] = CONFIRMED
     """Whether the client confirms what was shown, or every answer is shown down to this slot."""
     predictions: PredictionsSpec = PredictionsSpec()
+    canary: CanarySpec = CanarySpec()
 
     @property
     def max_state_age_us(self) -> int:

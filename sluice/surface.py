@@ -147,6 +147,8 @@ class ScheduleSpec(_Declared):
     cron: Cron = "0 3 * * *"
     monitor: Cron = "30 * * * *"
     parity: Cron = "15 2 * * *"
+    canary: Cron = "*/15 * * * *"
+    """Skipped while no canary runs."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 

@@ -6,6 +6,7 @@ import sys
 import click
 
 from sluice.cli.audit import audit
+from sluice.cli.canary import canary
 from sluice.cli.champion import champion
 from sluice.cli.demo import demo
 from sluice.cli.doctor import doctor
@@ -18,6 +19,7 @@ from sluice.cli.release import release
 from sluice.cli.review import review
 from sluice.cli.run import run
 from sluice.cli.serve import serve
+from sluice.cli.shadow import shadow
 from sluice.cli.tradeoffs import tradeoffs
 from sluice.cli.ui import ui
 from sluice.errors import SluiceError, mendable
@@ -51,6 +53,7 @@ for _command in (
     ingest,
     gates,
     review,
+    canary,
     champion,
     audit,
     release,
@@ -58,6 +61,7 @@ for _command in (
     tradeoffs,
     serve,
     parity,
+    shadow,
     ui,
     doctor,
 ):

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.champion_mirror import mirror
-from sluice.cli.installation import existing_store, settings_at, signed_pointer, surface_of
+from sluice.cli.installation import (
+    existing_store,
+    settings_at,
+    signed_canary,
+    signed_pointer,
+    surface_of,
+)
 from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.errors import NotFound
 
@@ -215,17 +221,21 @@ def rollback(
     Example:
       sluice champion rollback for_you --actor oncall --reason "clicks fell by half"
     """
+    from registry.canary import end_superseded
     from registry.heads import export_head
     from registry.keys import KeyRing
     from registry.promotion import champion_of
     from registry.promotion import rollback as move
-    from registry.relay import reconcile
+    from registry.relay import reconcile, relay_canaries
 
     settings = settings_at(home)
     store = existing_store(settings)
     row = move(store, surface, actor=actor, reason=reason, at=datetime.now(UTC))
     # The serving pointer at once; MLflow's alias follows with the outbox, when it can be reached.
     reconcile(store, [signed_pointer(settings, store)])
+    # After it, so that nothing of a canary stands in the way of going back.
+    end_superseded(store, surface, at=datetime.now(UTC))
+    relay_canaries(store, [signed_canary(settings, store)])
     export_head(store, settings.heads, KeyRing(settings.keys), datetime.now(UTC))
     found = champion_of(store, surface)
     facts = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.installation import settings_at, signed_pointer
+from sluice.cli.installation import settings_at, signed_canary, signed_pointer
 from sluice.cli.output import print_json, show_error, with_home
 from sluice.errors import SluiceError
 
@@ -49,11 +49,13 @@ def _mirrored(workplace: "Workplace") -> dict[str, Any]:
 
     from flows.dossier import mlflow_mirror
     from flows.promote import tell, tell_reviews
-    from registry.relay import reconcile
+    from registry.relay import reconcile, reconcile_canaries
     from registry.reversion import keep_reversion
 
     told = tell(workplace)
-    reconcile(workplace.store, [signed_pointer(workplace.settings, workplace.store)])
+    settings, store = workplace.settings, workplace.store
+    reconcile(store, [signed_pointer(settings, store)])
+    reconcile_canaries(store, [signed_canary(settings, store)])
     found = mlflow_mirror(workplace).reconcile(workplace.store, workplace.name)
     row = keep_reversion(
         workplace.store, workplace.name, found, actor=workplace.actor, at=datetime.now(UTC)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
-    from registry.attestation import SignedPointer
+    from registry.attestation import SignedPointer, Signer
     from registry.mlflow_accounts import Accounts
     from sluice.settings import Settings
     from sluice.store.port import Store
@@ -42,13 +42,27 @@ def existing_store(settings: "Settings") -> "Store":
 
 def signed_pointer(settings: "Settings", store: "Store") -> "SignedPointer":
     """The receiver that signs a release before servers are pointed to it."""
-    from registry.attestation import SignedPointer, Signer
-    from registry.keys import KeyRing
+    from registry.attestation import SignedPointer
     from registry.pointer import PointerReceiver
 
+    return SignedPointer(_signer(settings, store), PointerReceiver(settings.pointers))
+
+
+def signed_canary(settings: "Settings", store: "Store") -> "SignedPointer":
+    """The receiver that signs a canary's release before servers are pointed to it."""
+    from registry.attestation import SignedPointer
+    from registry.canary_pointer import CanaryReceiver
+
+    receiver = CanaryReceiver(settings.pointers)
+    return SignedPointer(_signer(settings, store), receiver, receiver.name)
+
+
+def _signer(settings: "Settings", store: "Store") -> "Signer":
+    from registry.attestation import Signer
+    from registry.keys import KeyRing
+
     keys, at = KeyRing(settings.keys), datetime.now(UTC)
-    signer = Signer(store, settings.releases, settings.signatures, keys, at)
-    return SignedPointer(signer, PointerReceiver(settings.pointers))
+    return Signer(store, settings.releases, settings.signatures, keys, at)
 
 
 def surface_of(settings: "Settings", name: str) -> "Surface":

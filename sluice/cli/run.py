@@ -113,7 +113,7 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
     times = workplace.surface.schedule
     click.echo(
         f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, parity at "
-        f"{times.parity} {times.timezone}; Ctrl-C stops"
+        f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
     )
     serve_schedule(workplace.surface, str(workplace.settings.home))
 

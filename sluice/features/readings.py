@@ -77,6 +77,15 @@ def categories_of(state: "FeatureState", item_ids: Sequence[str]) -> list[str | 
     return _groups_of(state, item_ids, _CATEGORY, state.ids.categories)
 
 
+def births_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.int64]:
+    """When each item was born as believed now, µs, NEVER where it is not known, [items]."""
+    memory = state.known.memory
+    rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (
+        _believed(state, item_ids).astype(np.int64) + 1
+    )
+    return memory.words[rows] ^ NEVER
+
+
 def _groups_of(
     state: "FeatureState", item_ids: Sequence[str], cell: int, groups: Codes
 ) -> list[str | None]:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sluice.data.digest import json_digest
-from sluice.errors import Conflict, NotFound
+from sluice.errors import Conflict, NotFound, Refused
+from sluice.store.canary import Canary, CanaryMove
 from sluice.store.content import ensure_same, stored_form
 from sluice.store.ledger import seal
 from sluice.store.records import (
@@ -39,12 +40,13 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """Rows to write together: new ones, and positions and champion that replace what is there."""
+    """Rows to write together: new ones, and positions, champion and canary that replace what is there."""
 
     ledger: LedgerRow
     version: Version | None = None
     positions: tuple[Position, ...] = ()
     champion: Champion | None = None
+    canary: Canary | None = None
     outbox: OutboxRow | None = None
 
 
@@ -109,12 +111,20 @@ def of_transition(transition: Transition, read: Reader) -> Change:
     """Everything that the transition writes.
 
     Raises:
-        Conflict: a version is in another state than expected, or the pointer at another epoch.
+        Conflict: a version is in another state than expected, or a pointer at another epoch.
         NotFound: a version is not registered.
+        Refused: it moves the champion and the canary.
     """
+    if transition.pointer and transition.canary:
+        raise Refused(
+            f"{transition.action}: moves champion and canary at once; end the canary first"
+        )
     epoch = transition.pointer.expected_epoch + 1 if transition.pointer else None
     row = seal(stored_form(_row(transition, epoch)), read.tail())
     positions = tuple(_moved(transition, read))
+    if transition.canary:
+        canary = stored_form(_canary(transition, transition.canary, read))
+        return Change(row, positions=positions, canary=canary, outbox=_told(row, canary))
     if not transition.pointer:
         return Change(row, positions=positions)
     move = transition.pointer
@@ -129,6 +139,8 @@ def request_digest(transition: Transition) -> str:
     """Digest of what is asked; a retry asks the same at another time."""
     asked = asdict(transition)
     del asked["at"]
+    if transition.canary is None:
+        del asked["canary"]  # as before there were canaries, so that a retry of then is one
     return json_digest(asked)
 
 
@@ -188,4 +200,33 @@ def _pointed(surface: str, move: PointerMove, read: Reader) -> Champion:
         epoch=epoch + 1,
         last_good_version=move.last_good_version,
         last_good_release=move.last_good_release,
+    )
+
+
+def _canary(transition: Transition, move: CanaryMove, read: Reader) -> Canary:
+    current = read.get(Canary, surface=transition.surface)
+    epoch = current.epoch if current else 0
+    if epoch != move.expected_epoch:
+        raise Conflict(
+            f"the canary of {transition.surface} is at epoch {epoch}, expected "
+            f"{move.expected_epoch}: somebody else moved it first"
+        )
+    return Canary(
+        surface=transition.surface,
+        version=transition.version,
+        release=move.release,
+        share=move.share,
+        epoch=epoch + 1,
+        since=transition.at,
+    )
+
+
+def _told(row: LedgerRow, canary: Canary) -> OutboxRow:
+    return OutboxRow(
+        row.sequence,
+        canary.surface,
+        canary.version,
+        canary.release,
+        canary.epoch,
+        share=canary.share,
     )

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sluice.data.digest import json_digest
 from sluice.errors import Conflict, DataError, IntegrityError, Refused
+from sluice.store.canary import Canary
 from sluice.store.records import (
     Champion,
     Document,
@@ -29,7 +30,7 @@ from sluice.store.records import (
 
 R = TypeVar("R", bound=Record)
 
-MOVED_ONLY = (Version, Position, Champion, LedgerRow, OutboxRow)
+MOVED_ONLY = (Version, Position, Champion, Canary, LedgerRow, OutboxRow)
 """Kinds that change through `register`, `transition` and `acknowledge` only."""
 
 KINDS: tuple[type[Record], ...] = (

@@ -103,6 +103,7 @@ class MemoryStore:
             *decided.positions,
             decided.ledger,
             decided.champion,
+            decided.canary,
             decided.outbox,
         )
         for record in whole:

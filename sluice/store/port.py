@@ -8,7 +8,7 @@ Every store keeps these, and `tests/contract/test_store.py` holds each of them t
   no trace, also when the process is killed.
 - **Once per key.** The same idempotency key asked again returns the first ledger row and changes
   nothing; with another request under it, a `Conflict`.
-- **One winner.** Of several transitions from the same state, or moves of the same champion pointer
+- **One winner.** Of several transitions from the same state, or moves of the same champion or canary
   from the same epoch, one commits and the others get a `Conflict`. An epoch only ever grows.
 - **One chain.** Ledger rows are numbered from 1 without a gap, each hashed over its predecessor.
 - **Exact.** What is read equals what was put: times in UTC to the microsecond, floats bit by bit,
@@ -58,14 +58,15 @@ class Store(Protocol):
         ...
 
     def transition(self, transition: Transition) -> LedgerRow:
-        """Move versions, and the champion pointer if asked, in one transaction.
+        """Move versions, and the champion or the canary if asked, in one transaction.
 
-        Writes the ledger row, and an outbox row exactly where the pointer moves.
+        Writes the ledger row, and an outbox row exactly where one of these two moves.
 
         Raises:
-            Conflict: a version is not in its expected state, the pointer is at another epoch, or
-                the idempotency key belongs to another request. The message names both sides.
+            Conflict: a version is not in its expected state, champion or canary is at another epoch,
+                or the idempotency key belongs to another request. The message names both sides.
             NotFound: a version is not registered.
+            Refused: champion and canary are to move at once.
         """
         ...
 

@@ -2,49 +2,17 @@
 
 Every record names its `key` fields. A record is written once: the same key with the same content
 is a no-op (so a rerun changes nothing), with other content a `Conflict`. Fields in `incidental`
-(when, how long) do not count as content. Only `Position` and `Champion` change, and only through a
-`Transition`.
+(when, how long) do not count as content. Only `Position`, `Champion` and `Canary` change, and only
+through a `Transition`.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from sluice.data.digest import json_digest
-
-
-class State(StrEnum):
-    """Where a version stands; `registry.states` draws the machine."""
-
-    CANDIDATE = "candidate"
-    GATED = "gated"
-    BLOCKED = "blocked"
-    """A gate failed or was inconclusive."""
-    PACKAGED = "packaged"
-    IN_REVIEW = "in_review"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    CHAMPION_PROVISIONAL = "champion_provisional"
-    CHAMPION = "champion"
-    RETIRED = "retired"
-    ROLLED_BACK = "rolled_back"
-
-
-class Outcome(StrEnum):
-    """Of a gate or a check. Only PASS lets a candidate on; 'no data' is INCONCLUSIVE."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a secret
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True)
-class Record:
-    """Anything a store remembers."""
-
-    key: ClassVar[tuple[str, ...]] = ()
-    incidental: ClassVar[tuple[str, ...]] = ()
+from sluice.store.canary import CanaryMove
+from sluice.store.record import Outcome, Record, State
 
 
 @dataclass(frozen=True)
@@ -221,7 +189,8 @@ class LedgerRow(Record):
     surface: str
     version: int
     action: str
-    """register, gate, waive, package, submit, approve, reject, promote, confirm, rollback, revert."""
+    """register, gate, waive, package, submit, approve, reject, promote, confirm, rollback, revert;
+    canary, canary_stop, withdraw."""
     actor: str
     role: str
     reason: str
@@ -243,7 +212,7 @@ class LedgerRow(Record):
 
 @dataclass(frozen=True)
 class OutboxRow(Record):
-    """A champion move that mirrors have yet to hear of; written in the promoting transaction."""
+    """A move of champion or canary that mirrors have yet to hear of; written in its transaction."""
 
     key: ClassVar = ("sequence",)
     incidental: ClassVar = ()
@@ -253,7 +222,10 @@ class OutboxRow(Record):
     version: int
     release: str
     epoch: int
+    """Of the pointer that moved: champion's and canary's are counted apart."""
     delivered: bool = False
+    share: float | None = None
+    """Of the canary, 0 where it ended; None for a move of the champion."""
 
 
 @dataclass(frozen=True)
@@ -307,5 +279,7 @@ class Transition:
     evidence: tuple[str, ...] = ()
     release: str | None = None
     pointer: PointerMove | None = None
+    canary: CanaryMove | None = None
+    """Never beside `pointer`: one transition has one outbox row."""
     also: tuple[tuple[int, State, State], ...] = field(default=())
     """Other versions moved with it: (version, expected, after), e.g. the retiring champion."""

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sluice.errors import ConfigError, Refused, UserError
+from sluice.store.canary import Canary
 from sluice.store.engine import connect, parse_url, shown
 from sluice.store.migrate import migrate
 from sluice.store.records import Champion, LedgerRow, OutboxRow, Position
@@ -15,7 +16,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     **{table.__tablename__: ("SELECT", "INSERT") for table in TABLES.values()},
     **{
         TABLES[kind].__tablename__: ("SELECT", "INSERT", "UPDATE")
-        for kind in (Position, Champion)
+        for kind in (Position, Champion, Canary)
     },
     TABLES[OutboxRow].__tablename__: ("SELECT", "INSERT", "UPDATE (delivered)"),
     VERSION_TABLE: ("SELECT",),

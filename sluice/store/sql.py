@@ -127,8 +127,9 @@ class SqlStore:
     def _apply(self, rows: "Rows", decided: change.Change) -> LedgerRow:
         for new in filter(None, (decided.version, decided.ledger)):
             rows.add(new)
-        for moved in filter(None, (*decided.positions, decided.champion)):
-            rows.set(moved)
+        moved = (*decided.positions, decided.champion, decided.canary)
+        for replacing in filter(None, moved):
+            rows.set(replacing)
         if decided.outbox:
             rows.add(decided.outbox)
         return decided.ledger

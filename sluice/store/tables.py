@@ -23,12 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sluice.store import records
+from sluice.store.canary import Canary
 from sluice.store.records import Outcome, State
 
 VERSION_TABLE = "sluice_alembic_version"
 """Alembic's own table, named apart from those of MLflow, Prefect and Evidently."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a database at this revision is opened without loading Alembic."""
 
 
@@ -200,6 +201,17 @@ class ChampionTable(Base):
     last_good_release: Mapped[str | None]
 
 
+class CanaryTable(Base):
+    __tablename__ = "canary"
+    __table_args__ = (_of_version(),)
+    surface: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    release: Mapped[str]
+    share: Mapped[float]
+    epoch: Mapped[int]
+    since: Mapped[datetime]
+
+
 class LedgerTable(Base):
     __tablename__ = "ledger"
     __table_args__ = (
@@ -235,6 +247,7 @@ class OutboxTable(Base):
     release: Mapped[str]
     epoch: Mapped[int]
     delivered: Mapped[bool]
+    share: Mapped[float | None]
 
 
 class MetricPointTable(Base):
@@ -261,6 +274,7 @@ TABLES: Mapping[type[records.Record], type[Base]] = {
     records.Release: ReleaseTable,
     records.Position: PositionTable,
     records.Champion: ChampionTable,
+    Canary: CanaryTable,
     records.LedgerRow: LedgerTable,
     records.OutboxRow: OutboxTable,
     records.MetricPoint: MetricPointTable,

@@ -16,10 +16,12 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from sluice.errors import Conflict, UserError
 from sluice.store import open_store
+from sluice.store.canary import Canary
+from sluice.store.change import request_digest
 from sluice.store.content import KINDS
 from sluice.store.engine import parse_url
 from sluice.store.ledger import head, verify
-from sluice.store.records import Champion, Document, LedgerRow, Position
+from sluice.store.records import Champion, Document, LedgerRow, OutboxRow, Position
 from sluice.store.tables import HEAD, TABLES, VERSION_TABLE, Base
 from tests.lib.stores import T0, a_promotion, register
 
@@ -70,6 +72,37 @@ def test_the_migrations_make_exactly_the_declared_tables(database_url):
 
     assert differences == []
     assert revision == HEAD
+
+
+def test_a_database_of_before_there_were_canaries_is_migrated_with_all_that_is_in_it(
+    database_url,
+):
+    """Promoted, undelivered and retried over the upgrade: nothing moves twice."""
+    with open_store(database_url) as store:
+        register(store, "a")
+        promoted = store.transition(a_promotion(1))
+    execute(
+        database_url,
+        "DROP TABLE canary",
+        "ALTER TABLE outbox DROP COLUMN share",
+        f"UPDATE {VERSION_TABLE} SET version_num = '0001'",
+    )
+
+    with open_store(database_url) as store:
+        assert store.transition(a_promotion(1)) == promoted
+        assert store.find(OutboxRow) == (
+            OutboxRow(promoted.sequence, "feed", 1, "release 1", 1),
+        )
+        assert store.find(Canary) == ()
+        assert verify(store.find(LedgerRow)) == []
+
+
+OF_BEFORE = "07caae21c0830428526f576a1f462e87e192442982a27961ee5176c324bcb703"
+"""Digest of the request of `a_promotion(1)`, as the release without canaries computed it."""
+
+
+def test_the_digest_of_a_request_is_as_before_there_were_canaries():
+    assert request_digest(a_promotion(1)) == OF_BEFORE
 
 
 def test_what_one_opening_wrote_the_next_one_reads(empty_url):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import Conflict, DataError, IntegrityError, NotFound, Refused
+from sluice.store.canary import Canary, CanaryMove
 from sluice.store.ledger import Head, head, verify
 from sluice.store.records import (
     Champion,
@@ -160,6 +161,7 @@ def test_a_body_with_nan_is_refused(store):
     [
         Position("feed", 1, State.CHAMPION, "r"),
         Champion("feed", 1, "r", 1, None, None),
+        Canary("feed", 1, "r", 0.05, 1, T0),
         OutboxRow(1, "feed", 1, "r", 1),
         Version("feed", 2, "r", "m", "s", "p", "c", "f", "ann", T0),
     ],
@@ -289,7 +291,7 @@ def test_the_same_key_again_returns_the_first_row_and_changes_nothing(store):
     [
         {"after": State.BLOCKED}, {"reason": "because"}, {"actor": "eve"}, {"evidence": ("d",)},
         {"release": "r"}, {"surface": "ads"}, {"pointer": PointerMove(0, 1, "r", None, None)},
-        {"also": ((1, State.CANDIDATE, State.GATED),)},
+        {"also": ((1, State.CANDIDATE, State.GATED),)}, {"canary": CanaryMove(0, "r", 0.1)},
     ],
     ids=lambda each: next(iter(each)),
 )  # fmt: skip
@@ -353,6 +355,67 @@ def test_a_pointer_at_another_epoch_is_a_conflict_and_leaves_no_trace(store, epo
     assert [
         store.find(kind) for kind in (LedgerRow, Position, Champion, OutboxRow)
     ] == before
+
+
+def a_canary(version, epoch=0, share=0.05, **changes):
+    move = CanaryMove(epoch, f"release {version}", share)
+    named = {"action": "canary", "idempotency_key": f"canary:{version}:{epoch}"}
+    return a_move(version, after=State.CANDIDATE, canary=move, **{**named, **changes})
+
+
+def test_a_canary_moves_beside_the_champion_with_ledger_and_outbox(store):
+    register(store, "a")
+    register(store, "b")
+    champion = store.transition(a_promotion(1))
+
+    started = store.transition(a_canary(2))
+    ended = store.transition(a_canary(2, 1, 0.0, at=T0 + HOUR))
+
+    assert store.find(Canary) == (Canary("feed", 2, "release 2", 0.0, 2, T0 + HOUR),)
+    assert store.find(Champion) == (Champion("feed", 1, "release 1", 1, None, None),)
+    assert store.find(OutboxRow) == (
+        OutboxRow(champion.sequence, "feed", 1, "release 1", 1),
+        OutboxRow(started.sequence, "feed", 2, "release 2", 1, share=0.05),
+        OutboxRow(ended.sequence, "feed", 2, "release 2", 2, share=0.0),
+    )
+    assert store.find(OutboxRow, share=None)[0].sequence == champion.sequence
+    # The ledger's epochs are the champion's alone.
+    assert (started.epoch, ended.epoch) == (None, None)
+    assert verify(store.find(LedgerRow)) == []
+
+
+@pytest.mark.parametrize("epoch", [0, 2, -1])
+def test_a_canary_at_another_epoch_is_a_conflict_and_leaves_no_trace(store, epoch):
+    register(store, "a")
+    register(store, "b")
+    store.transition(a_canary(1))
+    kinds = (LedgerRow, Position, Canary, OutboxRow)
+    before = [store.find(kind) for kind in kinds]
+
+    with pytest.raises(Conflict, match=f"epoch 1, expected {epoch}"):
+        store.transition(a_canary(2, epoch))
+
+    assert [store.find(kind) for kind in kinds] == before
+
+
+def test_champion_and_canary_never_move_at_once(store):
+    register(store)
+
+    with pytest.raises(Refused, match="at once"):
+        store.transition(a_promotion(1, canary=CanaryMove(0, "release 1", 0.1)))
+    assert len(store.find(LedgerRow)) == 1
+
+
+def test_of_eight_canaries_at_once_exactly_one_starts(store):
+    for number in range(1, 9):
+        register(store, f"run-{number}")
+
+    rows = at_once(lambda number: attempt(store, a_canary(number)), range(1, 9))
+
+    (won,) = [row for row in rows if row]
+    assert [each.version for each in store.find(Canary)] == [won.version]
+    assert len(store.find(OutboxRow)) == 1
+    assert verify(store.find(LedgerRow)) == []
 
 
 def test_another_version_moved_with_it_must_be_where_it_is_expected(store):

@@ -152,8 +152,10 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
         "lifecycle": ("for_you", "0 3 1 1 *", 1),
         "monitor_due": ("for_you", "* * * * *", 1),
         "parity_due": ("for_you", "15 2 1 1 *", 1),
+        "canary_due": ("for_you", "*/15 * * * *", 1),
     }
     assert out.startswith(
-        "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 * UTC"
+        "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 *, "
+        "canary at */15 * * * * UTC"
     )
     assert wait_gone(family, 30)

@@ -70,7 +70,7 @@ def taken_after(forge: Callable[[Path, KeyRing], None], folder: Path) -> str:
 
 def believes_any_pointer() -> tuple[Any, str, Any]:
     """G7: whether a pointer is signed is not looked at."""
-    return pointers, "_check_signed", lambda *_: None
+    return pointers, "check_signed", lambda *_: None
 
 
 MUTANTS = (believes_any_pointer,)

@@ -4,13 +4,16 @@ from flows.schedule import FLOWS, deployments
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
 
 
-def test_lifecycle_monitor_and_parity_are_served_each_at_its_own_times():
+def test_every_flow_is_served_at_its_own_times():
     surface = Surface(
         name="feed",
         owner="ann",
         review=ReviewSpec(reviewers=("rita",)),
         schedule=ScheduleSpec(
-            cron="15 4 * * *", monitor="*/10 * * * *", parity="5 1 * * *"
+            cron="15 4 * * *",
+            monitor="*/10 * * * *",
+            parity="5 1 * * *",
+            canary="*/5 * * * *",
         ),
     )
     told = deployments(surface, "/home/of/feed")
@@ -20,6 +23,7 @@ def test_lifecycle_monitor_and_parity_are_served_each_at_its_own_times():
         "lifecycle": "15 4 * * *",
         "monitor": "*/10 * * * *",
         "parity": "5 1 * * *",
+        "canary": "*/5 * * * *",
     }
     for each in told.values():
         assert each["name"] == "feed"

@@ -1,0 +1,38 @@
+"""What every record of the store is, and the two words that most of them use."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class State(StrEnum):
+    """Where a version stands; `registry.states` draws the machine."""
+
+    CANDIDATE = "candidate"
+    GATED = "gated"
+    BLOCKED = "blocked"
+    """A gate failed or was inconclusive."""
+    PACKAGED = "packaged"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CHAMPION_PROVISIONAL = "champion_provisional"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+
+
+class Outcome(StrEnum):
+    """Of a gate or a check. Only PASS lets a candidate on; 'no data' is INCONCLUSIVE."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a secret
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Anything a store remembers."""
+
+    key: ClassVar[tuple[str, ...]] = ()
+    incidental: ClassVar[tuple[str, ...]] = ()
