@@ -28,6 +28,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import polars as pl
 
 from benchmarks.quality import ROOT, data_folder
 from benchmarks.served_day import Asked, day_of
@@ -103,11 +104,26 @@ def worlds(only: str | None) -> Iterator[World]:
     if only in {None, "feed"}:
         config = FeedConfig()
         last = config.start + timedelta(days=config.days - 1)
-        yield World("feed", generate(config).tables, Window(last, last + timedelta(days=1)))
+        tables = of_surface(generate(config).tables)
+        yield World("feed", tables, Window(last, last + timedelta(days=1)))
     folder = data_folder() / "ebnerd_demo" / "train"
     if only in {None, "ebnerd"} and folder.is_dir():
         day = Window(EBNERD_DAY, EBNERD_DAY + timedelta(days=1))
         yield World("ebnerd", read_source("ebnerd", folder, SURFACE), day)
+
+
+def of_surface(tables: LogTables) -> LogTables:
+    """Without the requests of other surfaces and what answers them, as a snapshot takes it."""
+    others = (
+        tables.exposures.filter(pl.col("surface") != SURFACE).select("request_id").unique()
+    )
+    return LogTables(
+        exposures=tables.exposures.filter(pl.col("surface") == SURFACE),
+        feedback=tables.feedback.join(
+            others, on="request_id", how="anti", maintain_order="left"
+        ),
+        items=tables.items,
+    )
 
 
 def prepare(world: World, surface: Surface, releases: Path) -> Prepared:

@@ -123,7 +123,8 @@ def _asked(request_id: str, rows: pl.DataFrame, context: list[str]) -> Asked:
     ts = int(rows["ts"][0])
     values = {name: rows[name].to_list() for name in context if not rows[name].null_count()}
     body = {
-        "request_id": request_id,
+        # Of its own: what the log says was shown is another policy's answer to the same person.
+        "request_id": f"asked-{request_id}",
         "user_id": rows["user_id"][0],
         "candidates": rows["item_id"].to_list(),
         "ts": ts,

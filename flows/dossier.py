@@ -4,6 +4,7 @@ from typing import Any
 
 from flows.candidates import candidate_folder
 from flows.memory import document
+from flows.parity_memory import latest_parity
 from flows.workplace import Workplace, now
 from registry.differences import Difference, differences
 from registry.evidence import Evidence
@@ -18,7 +19,8 @@ from registry.waivers import waivers_of
 from sluice.data.atomic import write_atomically
 from sluice.errors import NotFound
 from sluice.metrics import PairedComparison
-from sluice.store.records import Position, SnapshotRecord, Step, Version
+from sluice.metrics.parity_report import ParityReport
+from sluice.store.records import Document, Position, SnapshotRecord, Step, Version
 
 
 def gather(workplace: Workplace, version: Version) -> Evidence:
@@ -58,6 +60,8 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
         # A version that was evaluated before these were measured has none.
         reliability=found.get("reliability", {}),
         stakeholders=tuple(found.get("stakeholders", ())),
+        embargo=_embargo(workplace, version),
+        parity=_parity(workplace, version),
         approvers=surface.at_least.approvers,
         waivers=_waivers(workplace, version),
         release=position.release,
@@ -93,6 +97,18 @@ def apart(workplace: Workplace, first: int, second: int) -> tuple[Difference, ..
     )
     declared = document(workplace, one.spec), document(workplace, other.spec)
     return differences(gather(workplace, one), gather(workplace, other), declared)
+
+
+def _embargo(workplace: Workplace, version: Version) -> str | None:
+    """As the version declares it; None where its declaration is not kept."""
+    kept = workplace.store.get(Document, digest=version.spec)
+    return kept.body["features"]["embargo"] if kept else None
+
+
+def _parity(workplace: Workplace, version: Version) -> ParityReport | None:
+    # What was known when it was registered: a page written later says the same.
+    measured = latest_parity(workplace, before=version.created_at)
+    return measured.report if measured else None
 
 
 def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.candidates import candidate_folder
 from flows.memory import document
+from flows.parity_memory import latest_parity
 from flows.validate import check
 from flows.workplace import Workplace, now
 from monitors.suites import SUITES
@@ -20,13 +21,14 @@ from registry.gates.freshness import judge_freshness
 from registry.gates.judgement import Judgement
 from registry.gates.leakage import judge_leakage
 from registry.gates.quality import ReferenceKind, judge_quality
+from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
 from registry.proof import record, verdict_of
 from sluice.data.snapshot import open_snapshot
 from sluice.features.counters import NEVER
 from sluice.features.state import FeatureState
 from sluice.metrics import PairedComparison
-from sluice.store.records import Verdict, Version
+from sluice.store.records import Champion, Verdict, Version
 
 Judging = Callable[[], Judgement]
 
@@ -46,6 +48,7 @@ def judge(
         "data": lambda: _data(workplace, version),
         "leakage": lambda: judge_leakage(**document(workplace, leakage)),
         "freshness": lambda: _freshness(workplace, version, now()),
+        "served": lambda: _served(workplace, now()),
         **_of_evaluation(workplace, version, lambda: document(workplace, evaluation)),
     }
     return tuple(
@@ -135,6 +138,18 @@ def _freshness(workplace: Workplace, version: Version, at: datetime) -> Judgemen
         clock=None if clock == NEVER else _moment(clock),
         at=at,
         rule=workplace.surface.gates.freshness,
+    )
+
+
+def _served(workplace: Workplace, at: datetime) -> Judgement:
+    champion = workplace.store.get(Champion, surface=workplace.name)
+    measured = latest_parity(workplace)
+    return judge_served(
+        measured and measured.report,
+        workplace.surface.gates.served,
+        champion=champion and champion.release,
+        embargo=workplace.surface.features.embargo,
+        at=at,
     )
 
 

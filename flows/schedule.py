@@ -9,7 +9,9 @@ from prefect.states import Completed
 from flows.canary import canary
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
-from sluice.errors import NothingToWatch
+from flows.parity import parity
+from sluice.errors import Held, NothingServed, NothingToWatch
+from sluice.store.records import Outcome
 from sluice.surface import Surface
 
 
@@ -35,13 +37,34 @@ def canary_due(surface: str, home: str) -> dict[str, Any] | State:
         return Completed(name="Skipped", message=str(error))
 
 
-FLOWS = (lifecycle, monitor_due, canary_due)
+@flow(name="parity", flow_run_name="{surface}")
+def parity_due(surface: str, home: str) -> dict[str, Any] | State:
+    """Parity when its time has come: skipped where nothing was served, failed where it did not hold.
+
+    Raises:
+        Held: too few answers were the same when computed again, or there were too few to say.
+    """
+    try:
+        measured = parity.fn(surface, None, None, home)
+    except NothingServed as error:
+        return Completed(name="Skipped", message=str(error))
+    if measured["outcome"] != Outcome.PASS:
+        raise Held(f"{surface}: {measured['reason']}")
+    return measured
+
+
+FLOWS = (lifecycle, monitor_due, parity_due, canary_due)
 
 
 def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
     """What Prefect is told of each flow: when, with which parameters, and never twice at a time."""
     times = surface.schedule
-    crons = {"lifecycle": times.cron, "monitor": times.monitor, "canary": times.canary}
+    crons = {
+        "lifecycle": times.cron,
+        "monitor": times.monitor,
+        "parity": times.parity,
+        "canary": times.canary,
+    }
     return {
         flow: {
             "name": surface.name,
@@ -56,10 +79,10 @@ def deployments(surface: Surface, home: str) -> dict[str, dict[str, Any]]:
 
 
 def serve_schedule(surface: Surface, home: str) -> None:
-    """Run lifecycle, monitor and the canary's judge whenever their times come, until stopped.
+    """Run lifecycle, monitor, parity and the canary's judge whenever their times come, until stopped.
 
-    Each run is a process of its own; one that overlaps the last of its kind waits for it, and a
-    monitor waits for no lifecycle, which may take hours.
+    Each run is a process of its own; one that overlaps the last of its kind waits for it, and
+    neither monitor nor parity waits for a lifecycle, which may take hours.
     """
     from prefect import serve
     from prefect.schedules import Cron

@@ -17,9 +17,19 @@ _SECONDS = 600
 
 
 def ask_serving(
-    workplace: Workplace, command: str, request: Mapping[str, Any]
+    workplace: Workplace,
+    command: str,
+    request: Mapping[str, Any],
+    *,
+    seconds: float = _SECONDS,
 ) -> dict[str, Any]:
     """Run `python -m serving COMMAND`, the request on its standard input, and read its answer.
+
+    Args:
+        workplace: whose settings the child gets.
+        command: of the serving room.
+        request: JSON.
+        seconds: after which it is ended.
 
     Raises:
         IntegrityError: the release was refused.
@@ -30,7 +40,7 @@ def ask_serving(
         input=json.dumps(request),
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=seconds,
         check=False,
         env=workplace.settings.child_environment(),
     )

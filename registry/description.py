@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
-from registry.evidence import Evidence, approve_command, gate_rows, headline, metric_rows
+from registry.evidence import (
+    Evidence,
+    approve_command,
+    delay_sentence,
+    gate_rows,
+    headline,
+    metric_rows,
+)
 from registry.gates.judgement import finite
 from registry.words import figure, moment, signed
 from sluice.metrics.comparison import PairedComparison
@@ -59,6 +66,7 @@ def _sections(evidence: Evidence, shown: Shown | None) -> Iterator[str]:
     yield _about(evidence, shown)
     yield from _decide(evidence)
     yield _gates(evidence)
+    yield _cell(delay_sentence(evidence))
     yield "Means over the judged requests, and differences with their intervals:"
     yield _metrics(evidence)
     for part in (_slices, _calibration, _stakeholders, _churn):

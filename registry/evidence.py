@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from registry.gates.judgement import Judgement
+from registry.words import moment
 from sluice.metrics.comparison import PairedComparison
+from sluice.metrics.parity_report import ParityReport
 from sluice.store.records import Outcome
 
 QUESTIONS = {
@@ -19,6 +21,7 @@ QUESTIONS = {
     "ecosystem": "Do the smaller providers keep their share of what is seen?",
     "freshness": "Is what it knows of now?",
     "coverage": "Is what it learned to read still there where it is asked?",
+    "served": "Do people get what is judged here, as fast as is assumed?",
     "replay": "Does the package answer like the model, fast and within memory?",
 }
 """What each gate asks, for a reader who has never met one."""
@@ -61,6 +64,11 @@ class Evidence:
     """Rows of who gains and who pays: party, meaning, candidate, reference and their difference."""
     churn: Mapping[str, float] = field(default_factory=dict[str, float])
     """How alike candidate and champion order the same requests; empty without a champion."""
+    embargo: str | None = None
+    """How long after its receipt an event first counts, as the candidate's features assume it; None
+    where that is not known."""
+    parity: ParityReport | None = None
+    """Of the newest window of what was served when the candidate was registered; None without one."""
     waivers: Mapping[str, str] = field(default_factory=dict[str, str])
     """By gate that did not pass, who lets the version on all the same, why and until when."""
     approvers: int = 1
@@ -110,6 +118,33 @@ def headline(evidence: Evidence) -> str:
 def _passed(evidence: Evidence) -> str:
     waived = ", ".join(evidence.waivers)
     return f"All gates passed but {waived}, waived" if waived else "All gates passed"
+
+
+def delay_rows(evidence: Evidence) -> list[tuple[str, float, float]]:
+    """Kind of event, median and 95th percentile of its observed delay in seconds."""
+    delays = evidence.parity.delays if evidence.parity else ()
+    return [(each.kind, each.spread.p50_s, each.spread.p95_s) for each in delays]
+
+
+def delay_sentence(evidence: Evidence) -> str:
+    """The delay that is assumed, and the one that was observed where something was served."""
+    assumed = f"Delay of events: features.embargo assumes {evidence.embargo or 'nobody knows what'}"
+    parity = evidence.parity
+    if parity is None:
+        why = (
+            "no parity of the champion was measured yet"
+            if evidence.reference == "champion"
+            else "nothing was served"
+        )
+        return f"{assumed}; observed: not measured, for {why}."
+    window = f"from {moment(parity.start)} to {moment(parity.end)}"
+    slowest = parity.slowest
+    if slowest is None:
+        return f"{assumed}; observed {window}: not measured, for no event came in live."
+    return (
+        f"{assumed}; observed {window}, from receipt to state: up to {slowest.spread.p95_s:,.1f} s "
+        f"(95th percentile of {slowest.kind}, median {slowest.spread.p50_s:,.1f} s)."
+    )
 
 
 def approve_command(evidence: Evidence) -> str | None:

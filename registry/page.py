@@ -7,6 +7,8 @@ from typing import Any
 from registry.evidence import (
     Evidence,
     approve_command,
+    delay_rows,
+    delay_sentence,
     gate_rows,
     headline,
     metric_rows,
@@ -47,6 +49,8 @@ def page(evidence: Evidence, plots: Mapping[str, bytes]) -> str:
         kinds=list(evidence.comparisons),
         suites=_found(evidence, "data").get("suites", []),
         leakage=_found(evidence, "leakage"),
+        delay=delay_sentence(evidence),
+        delays=delay_rows(evidence),
         replay=_replay_rows(_found(evidence, "replay")),
         gains=_gain_rows(evidence.gains),
         images={name: base64.b64encode(png).decode() for name, png in plots.items()},

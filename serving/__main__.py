@@ -8,17 +8,22 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from serving.bento import Bento, build_bento
 from serving.golden import GoldenRequest, record_golden, sample_requests
 from serving.manifest import Provenance
+from serving.parity import Asked, measure, place_of
 from serving.release import build_release, load_scorer, open_release, verify_release
 from serving.replay import replay
 from serving.running import serve
+from serving.served_answers import ServedAnswers, newest_answer
+from sluice.data.schema import FeedbackKind
 from sluice.data.snapshot import open_snapshot
 from sluice.errors import SluiceError
 
@@ -80,9 +85,35 @@ def _longest_answered(url: str, golden: Sequence[GoldenRequest]) -> Answer | Non
     return {"request": body, "response": answer.json()} if answer.is_success else None
 
 
+def served(request: Mapping[str, Any]) -> Answer:
+    """Which answers the prediction log holds of a window; its end is the newest answer at most."""
+    folder = Path(request["predictions"])
+    newest = newest_answer(folder, time.time_ns() // 1_000)
+    if newest is None:
+        return {"requests": 0}
+    end = min(newest + 1, request["end"] or newest + 1)
+    start = end - request["length"] if request["start"] is None else request["start"]
+    answers = ServedAnswers.read(folder, start, end)
+    return {
+        "start": start,
+        "end": end,
+        "requests": len(answers.frame),
+        "digest": answers.digest,
+    }
+
+
+def parity(request: Mapping[str, Any]) -> Answer:
+    """Compute the answers of a window again and compare them."""
+    asked = Asked(request["start"], request["end"], FeedbackKind(request["label"]))
+    measured_at = datetime.fromisoformat(request["measured_at"])
+    return measure(place_of(request), asked, measured_at).to_json()
+
+
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
     "package": package,
     "replay": replay_release,
+    "served": served,
+    "parity": parity,
 }
 
 

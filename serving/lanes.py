@@ -1,9 +1,10 @@
-"""Who works when: one piece of work at a time, the short before the long, and never too much.
+"""Who works when: one ranking at a time, the short before the long, and never too much.
 
-The state behind the server may be entered by one thread at a time. Small work is done at once in
-the event loop while the service is calm, for handing it over costs 20 µs. Everything else goes
-to one worker thread, so that the event loop stays free to refuse what is too much: work that blocks
-the loop itself cannot be counted, and queues where nobody sees it.
+Small work is done at once in the event loop while the service is calm, for handing it over costs
+20 µs. Everything else goes to a worker thread, so that the event loop stays free to refuse what is
+too much: work that blocks the loop itself cannot be counted, and queues where nobody sees it. Events
+have a thread of their own, for they wait for the disk; the server keeps them and rankings apart
+where both enter its state.
 """
 
 import asyncio
@@ -91,113 +92,63 @@ class _Load:
         self.at = ended
 
 
-class Lanes:
-    """Serialises all work on one state; use it from one event loop's thread."""
+class _Track:
+    """A worker thread and the lanes that share it: one piece of work at a time."""
 
-    def __init__(self, rules: LaneRules | None = None) -> None:
-        self.rules = rules or LaneRules()
-        self._queues: dict[Lane, deque[_Job]] = {lane: deque() for lane in Lane}
-        self._pieces = dict.fromkeys(Lane, 0)
-        self._sizes = dict.fromkeys(Lane, 0)
-        self._busy = False
-        self._small_in_row = 0
-        self._long: deque[Lane] = deque((Lane.EVENTS, Lane.LARGE))
-        self._load = _Load()
+    def __init__(self, name: str, lanes: tuple[Lane, ...], turn: int) -> None:
+        """The first lane goes before the others, but for every `turn`-th piece."""
+        self._name, self._turn = name, turn
+        self._first, self._others = lanes[0], deque(lanes[1:])
+        self._queues: dict[Lane, deque[_Job]] = {lane: deque() for lane in lanes}
+        self.pieces, self.sizes = dict.fromkeys(lanes, 0), dict.fromkeys(lanes, 0)
+        self.busy = False
+        self._first_in_row = 0
         self._handed: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def rank(self, work: Callable[[], T], candidates: int) -> T:
-        """Do a ranking when its turn comes.
-
-        Raises:
-            Rejected: 503, too much is under way already, or its turn did not come in time.
-        """
-        if candidates > self.rules.small:
-            return await self._admitted(work, candidates, Lane.LARGE)
-        if self._is_calm():
-            return self._at_once(work)
-        return await self._admitted(work, candidates, Lane.SMALL)
-
-    async def take(self, work: Callable[[], T], rows: int) -> T:
-        """Take events when their turn comes.
-
-        Raises:
-            Rejected: 503, as for `rank`.
-        """
-        return await self._admitted(work, rows, Lane.EVENTS)
-
-    async def always(self, work: Callable[[], T]) -> T:
-        """Do work of the server's own, such as a swap or events of the feed; never refused."""
-        return await self._queued(_Job(work, 0, Lane.SMALL))
-
-    def waiting(self) -> dict[str, int]:
-        """Pieces waiting or in hand, by lane."""
-        return {lane.value: pieces for lane, pieces in self._pieces.items()}
-
-    def close(self) -> None:
-        """End the worker thread once the piece in hand is done."""
-        self._handed.put(None)
-        self._handed, self._thread = SimpleQueue(), None
-
-    def _is_calm(self) -> bool:
-        idle = not (self._busy or self._pieces[Lane.SMALL])
-        return idle and self._load.now(time.perf_counter()) <= self.rules.calm
-
-    def _at_once(self, work: Callable[[], T]) -> T:
-        begun = time.perf_counter()
-        try:
-            return work()
-        finally:
-            self._load.add(begun, time.perf_counter())
-
-    async def _admitted(self, work: Callable[[], T], size: int, lane: Lane) -> T:
-        bounds, pieces = self.rules.bounds[lane], self._pieces[lane]
-        # One piece alone is let in whatever its size, or it never would be.
-        too_large = pieces and self._sizes[lane] + size > bounds.size
-        if pieces >= bounds.pieces or too_large:
-            raise _overloaded("as much work is under way as may be; come back later")
-        return await self._queued(
-            _Job(work, size, lane, time.monotonic() + bounds.patience)
-        )
-
-    async def _queued(self, job: _Job) -> Any:
+    async def queued(self, job: _Job) -> Any:
         job.future = asyncio.get_running_loop().create_future()
-        self._pieces[job.lane] += 1
-        self._sizes[job.lane] += job.size
+        self.pieces[job.lane] += 1
+        self.sizes[job.lane] += job.size
         self._queues[job.lane].append(job)
         self._start_next()
         return await job.future
 
+    def close(self) -> None:
+        """End the thread once the piece in hand is done."""
+        self._handed.put(None)
+        self._handed, self._thread = SimpleQueue(), None
+
     def _start_next(self) -> None:
-        while not self._busy and (job := self._next()):
+        while not self.busy and (job := self._next()):
             if job.future.cancelled():
                 self._leave(job)
             elif time.monotonic() > job.until:
                 self._leave(job)
                 job.future.set_exception(_overloaded("the turn did not come in time"))
             else:
-                self._busy = True
+                self.busy = True
                 self._hand_over(job)
 
     def _next(self) -> _Job | None:
-        """Small work first, yet another lane after so many pieces: none may starve the others."""
-        long = next((lane for lane in self._long if self._queues[lane]), None)
-        small = self._queues[Lane.SMALL]
-        if small and (long is None or self._small_in_row < self.rules.turn):
-            self._small_in_row += 1
-            return small.popleft()
-        if long is None:
+        """The first lane's, yet another's after so many pieces: none may starve the others."""
+        other = next((lane for lane in self._others if self._queues[lane]), None)
+        first = self._queues[self._first]
+        if first and (other is None or self._first_in_row < self._turn):
+            self._first_in_row += 1
+            return first.popleft()
+        if other is None:
             return None
-        self._small_in_row = 0
-        self._long.remove(long)
-        self._long.append(long)
-        return self._queues[long].popleft()
+        self._first_in_row = 0
+        self._others.remove(other)
+        self._others.append(other)
+        return self._queues[other].popleft()
 
     def _hand_over(self, job: _Job) -> None:
         """A bare queue: an executor's futures and locks would cost as much again as the hand-over."""
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._work, args=[self._handed], name="ranking", daemon=True
+                target=self._work, args=[self._handed], name=self._name, daemon=True
             )
             self._thread.start()
         self._handed.put(job)
@@ -213,13 +164,8 @@ class Lanes:
             with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
                 loop.call_soon_threadsafe(self._done, job, result, error)
 
-    def _done(
-        self,
-        job: _Job,
-        result: Any,
-        error: BaseException | None,
-    ) -> None:
-        self._busy = False
+    def _done(self, job: _Job, result: Any, error: BaseException | None) -> None:
+        self.busy = False
         self._leave(job)
         if not job.future.cancelled():
             if error is None:
@@ -229,8 +175,70 @@ class Lanes:
         self._start_next()
 
     def _leave(self, job: _Job) -> None:
-        self._pieces[job.lane] -= 1
-        self._sizes[job.lane] -= job.size
+        self.pieces[job.lane] -= 1
+        self.sizes[job.lane] -= job.size
+
+
+class Lanes:
+    """Who ranks when, and who takes events beside it; use it from one event loop's thread."""
+
+    def __init__(self, rules: LaneRules | None = None) -> None:
+        self.rules = rules or LaneRules()
+        self._ranking = _Track("ranking", (Lane.SMALL, Lane.LARGE), self.rules.turn)
+        self._events = _Track("events", (Lane.EVENTS,), self.rules.turn)
+        self._load = _Load()
+
+    async def rank(self, work: Callable[[], T], candidates: int) -> T:
+        """Do a ranking when its turn comes.
+
+        Raises:
+            Rejected: 503, too much is under way already, or its turn did not come in time.
+        """
+        if candidates > self.rules.small:
+            return await self._admitted(self._ranking, work, candidates, Lane.LARGE)
+        if self._is_calm():
+            return self._at_once(work)
+        return await self._admitted(self._ranking, work, candidates, Lane.SMALL)
+
+    async def take(self, work: Callable[[], T], rows: int) -> T:
+        """Take events when their turn comes; rankings go on beside it.
+
+        Raises:
+            Rejected: 503, as for `rank`.
+        """
+        return await self._admitted(self._events, work, rows, Lane.EVENTS)
+
+    def waiting(self) -> dict[str, int]:
+        """Pieces waiting or in hand, by lane."""
+        pieces = self._ranking.pieces | self._events.pieces
+        return {lane.value: count for lane, count in pieces.items()}
+
+    def close(self) -> None:
+        """End the worker threads once the pieces in hand are done."""
+        for track in (self._ranking, self._events):
+            track.close()
+
+    def _is_calm(self) -> bool:
+        idle = not (self._ranking.busy or self._ranking.pieces[Lane.SMALL])
+        return idle and self._load.now(time.perf_counter()) <= self.rules.calm
+
+    def _at_once(self, work: Callable[[], T]) -> T:
+        begun = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self._load.add(begun, time.perf_counter())
+
+    async def _admitted(
+        self, track: _Track, work: Callable[[], T], size: int, lane: Lane
+    ) -> T:
+        bounds, pieces = self.rules.bounds[lane], track.pieces[lane]
+        # One piece alone is let in whatever its size, or it never would be.
+        too_large = pieces and track.sizes[lane] + size > bounds.size
+        if pieces >= bounds.pieces or too_large:
+            raise _overloaded("as much work is under way as may be; come back later")
+        until = time.monotonic() + bounds.patience
+        return await track.queued(_Job(work, size, lane, until))
 
 
 def _overloaded(message: str) -> Rejected:

@@ -5,17 +5,19 @@ comes back after it was killed answers nothing until its release is verified.
 """
 
 import logging
-import os
-from pathlib import Path
+import sys
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from serving.address import TOKENS
 from serving.app import ranking_app
+from serving.guards import guarded
 from serving.ranking_server import RankingServer
 from serving.start import ranking_server, settled
 from serving.worker_life import live_with_supervisor
 from sluice.errors import SluiceError
+
+SWITCH_SECONDS = 0.0005
+"""After which the thread that takes events lets the one that answers go on, where both are in Python."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class LeanApp:
 
     def __init__(self) -> None:
         self._server: RankingServer | None = None
-        self._app = _guarded(ranking_app(self._running))
+        self._app = guarded(ranking_app(self._running))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -41,6 +43,7 @@ class LeanApp:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         live_with_supervisor()
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             self._server = ranking_server()
         except SluiceError as error:
@@ -54,13 +57,3 @@ class LeanApp:
         await receive()
         await self._server.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _guarded(app: ASGIApp) -> ASGIApp:
-    """The app behind its tokens, where the environment names a file of them."""
-    tokens = os.environ.get(TOKENS)
-    if not tokens:
-        return app
-    from serving.tokens import TokenCheck
-
-    return TokenCheck(app, Path(tokens))

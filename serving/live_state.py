@@ -16,7 +16,7 @@ from serving.release import LoadedRelease
 from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
-from sluice.features.state import FeatureState, Late
+from sluice.features.state import FeatureState, Late, Pushed
 
 _LOG = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,18 +89,7 @@ class LiveState:
         return self._position != before
 
     def _push(self, tables: LogTables) -> None:
-        try:
-            pushed = self.state.push(tables, Late.COUNT)
-        except DataError:
-            # Vectors of another length than the state's: the rest of the batch must not wait for them.
-            _LOG.exception(
-                "embeddings cannot be taken into the state, and are left out of it"
-            )
-            plain = tables.items.with_columns(
-                embedding=pl.lit(None, tables.items["embedding"].dtype)
-            )
-            pushed = self.state.push(replace(tables, items=plain), Late.COUNT)
-        self._late += pushed.late
+        self._late += take(self.state, tables).late
 
     def _since_the_snapshot(self, tables: LogTables) -> LogTables:
         until = pl.lit(_EPOCH + timedelta(microseconds=self._until))
@@ -111,3 +100,16 @@ class LiveState:
             ),
             items=tables.items.filter(pl.col("valid_from") >= until),
         )
+
+
+def take(state: FeatureState, tables: LogTables) -> Pushed:
+    """Take rows into a state that serves, late ones too."""
+    try:
+        return state.push(tables, Late.COUNT)
+    except DataError:
+        # Vectors of another length than the state's: the rest of the batch must not wait for them.
+        _LOG.exception("embeddings cannot be taken into the state, and are left out of it")
+        plain = tables.items.with_columns(
+            embedding=pl.lit(None, tables.items["embedding"].dtype)
+        )
+        return state.push(replace(tables, items=plain), Late.COUNT)

@@ -137,7 +137,7 @@ class Readiness:
 
 
 class RankingPort(Protocol):
-    """A server that ranks and takes events. It is never entered by two threads at once."""
+    """A server that ranks and takes events. `rank` is entered by one thread at a time, `take` by another beside it."""
 
     @property
     def telemetry(self) -> Telemetry: ...

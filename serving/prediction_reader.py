@@ -29,7 +29,7 @@ class PredictionsRead:
     """Predictions of a folder, by hour, process and sequence."""
 
     frame: pl.DataFrame
-    """One row a prediction, in the layout of `prediction_batch.SCHEMA`."""
+    """One row a prediction, in the layout of `prediction_batch.SCHEMA`, with its `process`."""
     missing: int
     """Gaps in the sequence numbers: dropped, or lost when a process was killed, whether their times
     were asked for or not. What such a process accepted after its last write leaves no gap."""
@@ -55,17 +55,21 @@ def read_predictions(
     Raises:
         IntegrityError: a file is damaged; names it.
     """
-    tables: list[pa.Table] = [SCHEMA.empty_table()]
+    tables: list[pa.Table] = [_of_process(SCHEMA.empty_table(), "")]
     tallies: dict[str, list[tuple[Span, Tally]]] = defaultdict(list)
     low = OLDEST if since is None else since
     high = NEWEST if until is None else until
     for file in log_files(folder):
         for tally, table in _read(file, low, high):
             tallies[file.span.process].append((file.span, tally))
-            tables.append(table)
+            tables.append(_of_process(table, file.span.process))
     missing = sum(_missing(each) for each in tallies.values())
     torn = sum(tally.torn for each in tallies.values() for _, tally in each)
     return PredictionsRead(pl.DataFrame(pa.concat_tables(tables)), missing, torn)
+
+
+def _of_process(table: pa.Table, process: str) -> pa.Table:
+    return table.append_column("process", pa.repeat(process, len(table)))
 
 
 def _read(file: LogFile, low: int, high: int) -> Iterator[tuple[Tally, pa.Table]]:

@@ -65,6 +65,7 @@ class Code(StrEnum):
         "The release in service cannot answer this: a time before its state, an unknown context.",
     )
     NO_RELEASE = ("no_release", "No release is in service yet.")
+    NO_EVENT_LOG = "no_event_log", "The service has no event log to take events into."
     OVERLOADED = (
         "overloaded",
         "As much work is under way as may be; come back after Retry-After seconds.",

@@ -86,7 +86,7 @@ class Scorer:
         shown = self._explored(order, scores, is_ad, explore)
         return Ranking(
             scores, shown.order, shown.propensities, features, answer.unknown,
-            _matrix_digest(features),
+            matrix_digest(features),
         )  # fmt: skip
 
     def _order(
@@ -129,5 +129,5 @@ def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int
     return order[: organic[-1] + 1] if len(organic) else order[:0]
 
 
-def _matrix_digest(features: NDArray[np.float32]) -> str:
+def matrix_digest(features: NDArray[np.float32]) -> str:
     return hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()

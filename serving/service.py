@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.app import ranking_app
 from serving.capped_protocol import cap_uvicorn
+from serving.guards import guarded
 from serving.head_limits import head_limits
 from serving.light_imports import hide_unasked
 from serving.ranking_server import RankingServer
@@ -62,7 +63,7 @@ class OwnRoutes:
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
-        self._own = ranking_app(lambda: _running[0])
+        self._own = guarded(ranking_app(lambda: _running[0]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._bentoml if scope["type"] == "lifespan" else self._own)(

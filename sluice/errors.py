@@ -8,7 +8,8 @@ SluiceError
 │   │   ├── SchemaError      a column is missing, extra, duplicated or of another type
 │   │   ├── BadRows          rows broke a row rule; carries {rule: count}
 │   │   └── TooLittleData    too few rows, requests or labels to go on
-│   │       └── NothingToWatch  no champion yet, or nothing from before the watched window
+│   │       ├── NothingToWatch  no champion yet, or nothing from before the watched window
+│   │       └── NothingServed   no answer was logged in the window; exit code 3, for it is no pass
 │   └── NotFound             no such surface, version, snapshot or release
 ├── Held                     a gate or a reviewer holds the candidate; exit code 3
 ├── Conflict                 somebody else was first (compare-and-set lost); exit code 4
@@ -67,6 +68,12 @@ class TooLittleData(DataError):
 
 class NothingToWatch(TooLittleData):
     """No champion yet, or nothing from before the watched window to compare it with."""
+
+
+class NothingServed(TooLittleData):
+    """No answer was logged in the window, so nothing says that what is served is right."""
+
+    exit_code = 3
 
 
 class NotFound(UserError):

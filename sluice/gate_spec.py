@@ -13,7 +13,7 @@ from sluice.features.spec import PositiveDuration
 Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
 Gate = Literal[
     "data", "leakage", "quality", "slices", "calibration", "churn", "ecosystem",
-    "freshness", "coverage", "replay",
+    "freshness", "coverage", "served", "replay",
 ]  # fmt: skip
 Dimension = Literal["hour", "activity", "candidates"]
 TierName = Literal["critical", "standard", "experimental"]
@@ -114,6 +114,16 @@ class CoverageGate(_Declared):
     min_rows: int = Field(default=500, ge=1)
 
 
+class ServedGate(_Declared):
+    """What the champion answered, against the same recomputed; and how late its events were."""
+
+    min_identical: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.999
+    """Least share of the champion's answers that are bit-identical when computed again."""
+    max_age: PositiveDuration = "36h"
+    """Of the newest parity report; an older one says nothing of now."""
+    min_requests: int = Field(default=100, ge=1)
+
+
 class ReplayGate(_Declared):
     """Recorded requests against the packaged release."""
 
@@ -135,6 +145,7 @@ class GateSpec(_Declared):
     ecosystem: EcosystemGate = EcosystemGate()
     freshness: FreshnessGate = FreshnessGate()
     coverage: CoverageGate = CoverageGate()
+    served: ServedGate = ServedGate()
     replay: ReplayGate = ReplayGate()
 
     @model_validator(mode="after")
@@ -169,6 +180,7 @@ TIERS: Mapping[TierName, Tier] = {
             "churn",
             "freshness",
             "coverage",
+            "served",
             "replay",
         ),
         approvers=2,

@@ -142,10 +142,11 @@ class MonitorSpec(_Declared):
 
 
 class ScheduleSpec(_Declared):
-    """When Prefect runs the lifecycle, and when the monitor that confirms what has baked."""
+    """When Prefect runs the lifecycle, the monitor that confirms, and parity of what was served."""
 
     cron: Cron = "0 3 * * *"
     monitor: Cron = "30 * * * *"
+    parity: Cron = "15 2 * * *"
     canary: Cron = "*/15 * * * *"
     """Skipped while no canary runs."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"

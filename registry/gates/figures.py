@@ -5,7 +5,7 @@ from typing import Any
 
 _INTERVAL = ("difference", "low", "high")
 _SHOWN = 12
-_LONG = ("slices", "objectives", "features", "suites", "limits", "reason")
+_LONG = ("slices", "objectives", "features", "suites", "limits", "reason", "report")
 
 
 def figure_rows(gate: str, evidence: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -161,6 +161,31 @@ def _coverage(found: Evidence) -> list[str]:
     ]
 
 
+def _served(found: Evidence) -> list[str]:
+    limits, requests = found["limits"], found.get("requests") or 0
+    if found.get("report") is None or requests < limits["min_requests"]:
+        return [
+            f"a parity report of a window that ended within {limits['max_age']} of the judgement, with "
+            f"{limits['min_requests']:,} answers of the champion, where there are {requests:,}: run "
+            "`sluice parity` after it has served so many"
+        ]
+    if found["share"] < limits["min_identical"]:
+        needed = ceil(limits["min_identical"] * requests)
+        return [
+            f"{needed:,} of {requests:,} answers must be the same when computed again, "
+            f"{found['identical']:,} are: `sluice parity` names those that are not"
+        ]
+    if found.get("delay_p95_s") is None:
+        return [
+            "events that come in live, through /events, so that their delay is measured"
+        ]
+    return [
+        f"events within the embargo of {found['embargo']}, where 95 % are there within "
+        f"{found['delay_p95_s']:,.1f} s: bring them sooner, or declare a longer features.embargo; and a "
+        f"window that ended within {limits['max_age']} of the judgement"
+    ]
+
+
 def _data(found: Evidence) -> list[str]:
     failing = [
         f"{each['suite']}: mend {', '.join(each['failing'])} in the log, and take another snapshot"
@@ -214,5 +239,6 @@ _OF: Mapping[str, Callable[[Evidence], list[str]]] = {
     "ecosystem": _ecosystem,
     "freshness": _freshness,
     "coverage": _coverage,
+    "served": _served,
     "replay": _replay,
 }

@@ -14,6 +14,7 @@ from sluice.cli.explain import explain
 from sluice.cli.gates import gates
 from sluice.cli.ingest import ingest
 from sluice.cli.output import print_json, show_error
+from sluice.cli.parity import parity
 from sluice.cli.release import release
 from sluice.cli.review import review
 from sluice.cli.run import run
@@ -60,6 +61,7 @@ for _command in (
     tradeoffs,
     serve,
     shadow,
+    parity,
     ui,
     doctor,
 ):

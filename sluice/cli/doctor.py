@@ -127,8 +127,8 @@ def _surfaces(settings: "Settings") -> Iterator[Finding]:
             f"{len(names)} features, {surface.ranker.family} against {surface.ranker.baseline}, "
             f"gates {', '.join(surface.gates.mandatory)}, "
             f"reviewers {', '.join(surface.review.reviewers)}, "
-            f"lifecycle at {surface.schedule.cron}, monitor at {surface.schedule.monitor} "
-            f"{surface.schedule.timezone}"
+            f"lifecycle at {surface.schedule.cron}, monitor at {surface.schedule.monitor}, "
+            f"parity at {surface.schedule.parity} {surface.schedule.timezone}"
         )
 
     files = sorted(settings.surfaces.glob("*.toml"))

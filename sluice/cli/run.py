@@ -40,7 +40,7 @@ FLOWS = {
 @click.option(
     "--schedule",
     is_flag=True,
-    help="For lifecycle: it and the monitor, at the surface's own times, until stopped.",
+    help="For lifecycle: it, monitor and parity, at the surface's own times, until stopped.",
 )
 def run(
     flow: str,
@@ -101,7 +101,7 @@ def _flow(name: str) -> Callable[..., dict[str, Any]]:
 def _keep_schedule(flow: str, workplace: "Workplace") -> None:
     if flow != "lifecycle":
         raise ConfigError(
-            f"--schedule is for the lifecycle, and serves the monitor with it; {flow} is not served"
+            f"--schedule is for the lifecycle, and serves monitor and parity with it; {flow} is not served"
         )
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigError(
@@ -112,8 +112,8 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
 
     times = workplace.surface.schedule
     click.echo(
-        f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, canary at "
-        f"{times.canary} {times.timezone}; Ctrl-C stops"
+        f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, parity at "
+        f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
     )
     serve_schedule(workplace.surface, str(workplace.settings.home))
 

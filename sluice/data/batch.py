@@ -40,6 +40,8 @@ class Batch:
     tables: LogTables
     surfaces: pl.Series
     """A feedback row's surface: that of the request it answers; null where it answers none."""
+    live: bool = True
+    """Taken live; of a bulk ingest `accepted_at` says nothing of how late its rows were."""
 
     def for_surface(self, surface: str) -> LogTables:
         """The surface's exposures, the feedback on them or on no request, and all items."""

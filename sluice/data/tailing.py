@@ -66,7 +66,8 @@ def _batch(journal: Journal, parts: Parts, stored: StoredBatch) -> Batch:
     def surfaces(view: LogView) -> pl.Series:
         return answered_surfaces(tables.feedback, tables.exposures, view, parts)
 
-    return Batch(stored.position, accepted_at, tables, look(journal, parts, surfaces))
+    answered = look(journal, parts, surfaces)
+    return Batch(stored.position, accepted_at, tables, answered, live=False)
 
 
 def _named_rows(parts: Parts, stored: StoredBatch) -> LogTables:

@@ -38,7 +38,7 @@ windows = ["24h"]
 [ranker]
 parameters = { trees = 20, leaves = 7, num_threads = 1 }
 [gates]
-mandatory = ["data", "leakage", "quality", "slices", "calibration", "churn", "ecosystem", "freshness", "coverage", "replay"]
+mandatory = ["data", "leakage", "quality", "slices", "calibration", "churn", "ecosystem", "freshness", "coverage", "served", "replay"]
 [gates.quality]
 min_requests = 20
 min_users = 10
@@ -90,6 +90,8 @@ def test_every_declared_gate_judges_the_candidate(gated):
     assert (*verdicts, "replay") == workplace.surface.gates.mandatory
     for gate in ("leakage", "churn", "coverage", "quality", "slices", "ecosystem"):
         assert verdicts[gate].outcome is Outcome.PASS, verdicts[gate].reason
+    assert verdicts["served"].outcome is Outcome.PASS
+    assert "no champion yet" in verdicts["served"].reason
     # The feed is of a January long past, and boosted trees promise no probability.
     assert verdicts["freshness"].outcome is Outcome.FAIL
     assert verdicts["calibration"].outcome is Outcome.INCONCLUSIVE

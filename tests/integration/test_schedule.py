@@ -24,7 +24,7 @@ from tests.lib.story import approval
 pytestmark = [pytest.mark.integration]
 
 THIRD = day(5)
-MINUTELY = '[schedule]\ncron = "0 3 1 1 *"\nmonitor = "* * * * *"\n'
+MINUTELY = '[schedule]\ncron = "0 3 1 1 *"\nmonitor = "* * * * *"\nparity = "15 2 1 1 *"\n'
 SECONDS = 240
 
 
@@ -151,9 +151,11 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert declared == {
         "lifecycle": ("for_you", "0 3 1 1 *", 1),
         "monitor_due": ("for_you", "* * * * *", 1),
+        "parity_due": ("for_you", "15 2 1 1 *", 1),
         "canary_due": ("for_you", "*/15 * * * *", 1),
     }
     assert out.startswith(
-        "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, canary at */15 * * * * UTC"
+        "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 *, "
+        "canary at */15 * * * * UTC"
     )
     assert wait_gone(family, 30)

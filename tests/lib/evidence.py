@@ -1,7 +1,7 @@
 """Builders of gate evidence: a candidate that passes all, to be spoilt one figure at a time."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from registry.evidence import Evidence
@@ -11,7 +11,16 @@ from registry.gates.quality import judge_quality
 from registry.gates.replay import ReplayFigures, judge_replay
 from sluice.gate_spec import QualityGate, ReplayGate
 from sluice.metrics.comparison import PairedComparison
+from sluice.metrics.feature_gaps import FeatureGap
+from sluice.metrics.parity_report import (
+    EventDelay,
+    ParityReport,
+    ReleaseParity,
+    ScoreGap,
+    Spread,
+)
 from sluice.store.records import Outcome
+from tests.lib.stores import T0
 
 METRICS = ("auc", "mrr", "ndcg@5", "ndcg@10")
 RELEASE = "3f" * 32
@@ -53,6 +62,55 @@ def a_replay(**changes: Any) -> ReplayFigures:
         rounds=3,
     )
     return replace(sound, **changes)
+
+
+def a_parity(
+    *,
+    requests: int = 1_000,
+    identical: int = 1_000,
+    age_hours: float = 4,
+    end_hours: float = 5,
+    delay_s: float | None = 1.5,
+    **changes: Any,
+) -> ParityReport:
+    """The champion's last day, every figure of it there, its events within two seconds."""
+    end = T0 - timedelta(hours=end_hours)
+    gap = FeatureGap("item.click.1h", 1, 2, 3, 0.5, 1.0, 4)
+    champion = ReleaseParity(
+        release=RELEASE,
+        requests=requests,
+        identical=identical,
+        other=tuple(f"7-ab:{nth}" for nth in range(min(requests - identical, 100))),
+        late=3,
+        sampled=10,
+        skew=(replace(gap, missing=0, extra=0, mismatch=0, requests=0),),
+        delayed=(gap,),
+        scores=ScoreGap(requests, 4, 0.001, 0.2),
+        quality=a_comparison(candidate=0.609, difference=-0.001, low=-0.002, high=0.0),
+    )
+    spread = None if delay_s is None else Spread(4_000, delay_s / 5, delay_s)
+    return replace(
+        ParityReport(
+            surface="for_you",
+            start=end - timedelta(days=1),
+            end=end,
+            measured_at=T0 - timedelta(hours=age_hours),
+            releases=(champion,) if requests else (),
+            lost=2,
+            delays=(
+                (
+                    EventDelay("exposure", Spread(9_000, 0.01, 0.1)),
+                    EventDelay("click", spread),
+                )
+                if spread
+                else ()
+            ),
+            state_age=Spread(requests, 0.5, 4.0),
+            unknown_items=0.01,
+            unknown_users=0.2,
+        ),
+        **changes,
+    )
 
 
 def an_evidence(**changes: Any) -> Evidence:

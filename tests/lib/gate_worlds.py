@@ -19,6 +19,7 @@ from registry.gates.judgement import Judgement
 from registry.gates.leakage import judge_leakage
 from registry.gates.quality import judge_quality
 from registry.gates.replay import judge_replay
+from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
 from sluice.features.frame import RankingFrame
 from sluice.gate_spec import (
@@ -30,6 +31,7 @@ from sluice.gate_spec import (
     GateSpec,
     QualityGate,
     ReplayGate,
+    ServedGate,
 )
 from sluice.metrics import (
     CalibrationRule,
@@ -41,7 +43,7 @@ from sluice.metrics import (
 )
 from sluice.metrics.slice_labels import hour_labels
 from sluice.store.records import Outcome
-from tests.lib.evidence import SUITES, a_replay
+from tests.lib.evidence import RELEASE, SUITES, a_parity, a_replay
 from tests.lib.frames import generated_frame
 from tests.lib.slates import marketplace
 from tests.lib.stores import T0
@@ -177,6 +179,15 @@ def leaked(**changes: object) -> Judgement:
     return judge_leakage(**{**sound, **changes})  # pyright: ignore[reportArgumentType]
 
 
+def as_served(
+    *, embargo: str = "2s", champion: str | None = RELEASE, **changes: object
+) -> Judgement:
+    """The champion answered a thousand requests yesterday, all of them as its bytes do."""
+    return judge_served(
+        a_parity(**changes), ServedGate(), champion=champion, embargo=embargo, at=T0
+    )
+
+
 EMPTY = world().take(0, 0)
 
 GATES: dict[str, GateCase] = {
@@ -283,6 +294,21 @@ GATES: dict[str, GateCase] = {
             lambda: judge_coverage(None, CoverageGate()),
             lambda: covered(gone=0.0, rows=1_000_000),
             lambda: covered(gone=0.0, judged=EMPTY),
+        ),
+    ),
+    "served": GateCase(
+        sound=as_served,
+        counter_example=lambda: as_served(identical=998),
+        stops="99.800% of the champion's 1,000 answers are the same",
+        unknown=(
+            lambda: judge_served(None, ServedGate(), champion=RELEASE, embargo="2s", at=T0),
+            lambda: as_served(requests=99, identical=99),
+            lambda: as_served(requests=0, identical=0),
+            lambda: as_served(champion="e7" * 32),
+            lambda: as_served(age_hours=37),
+            lambda: as_served(end_hours=37),
+            lambda: as_served(age_hours=-1),
+            lambda: as_served(delay_s=None),
         ),
     ),
     "replay": GateCase(

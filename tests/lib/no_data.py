@@ -17,6 +17,7 @@ from tests.lib.gate_worlds import (
     EMPTY,
     NAN,
     SLICED,
+    as_served,
     calibrated,
     churned,
     covered,
@@ -63,6 +64,10 @@ NO_DATA: dict[str, Callable[[], Judgement]] = {
     "stale report: of another metric than is declared": lambda: quality_of("auc"),
     "stale report: from the future": lambda: fresh(-5, 3),
     "stale report: nobody knows how old": lambda: fresh(None, None),
+    "stale report: parity of two days ago": lambda: as_served(end_hours=48),
+    "nothing served: no parity of this champion": lambda: as_served(champion="e7" * 32),
+    "nothing served: too few answers": lambda: as_served(requests=99, identical=99),
+    "no live event: nobody knows how late they are": lambda: as_served(delay_s=None),
     "timeout: no report": lambda: judge_replay(None, ReplayGate()),
     "timeout: a report without figures": unanswered,
     "timeout: fewer requests than declared": lambda: judge_replay(

@@ -67,7 +67,7 @@ REFUSED = [
     ("[gates.quality]\nconfidence = 1.0", "gates.quality.confidence", "less than 1"),
     ("[gates.quality]\nmin_users = 1", "gates.quality.min_users", "greater than or equal to 2"),
     ("[gates]\nmandatory = ['data', 'leakage', 'quality']", "(file)", "tier standard must name replay in gates.mandatory"),
-    ("tier = 'critical'", "(file)", "tier critical must name slices, churn, freshness, coverage"),
+    ("tier = 'critical'", "(file)", "tier critical must name slices, churn, freshness, coverage, served"),
     ("[gates]\nmandatory = ['quality']", "(file)", "must name data, leakage, replay"),
     ("tier = 'vital'", "tier", "'critical'"),
     ("[gates.quality]\nrule = 'equivalence'\nmargin = 0.0", "gates.quality", "can never be shown"),

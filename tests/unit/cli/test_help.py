@@ -41,7 +41,7 @@ COMMANDS = dict(commands(main))
 
 def test_the_commands_are_those_that_are_documented():
     assert {" ".join(path) for path in COMMANDS} == {
-        "audit export", "audit protect", "audit verify",
+        "audit export", "audit protect", "audit verify", "parity",
         "canary judge", "canary show", "canary start", "canary stop",
         "release keygen", "release keys", "release revoke", "release verify",
         "champion as-of", "champion diff", "champion history", "champion mirror", "champion rollback",

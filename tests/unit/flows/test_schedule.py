@@ -10,7 +10,10 @@ def test_every_flow_is_served_at_its_own_times():
         owner="ann",
         review=ReviewSpec(reviewers=("rita",)),
         schedule=ScheduleSpec(
-            cron="15 4 * * *", monitor="*/10 * * * *", canary="*/5 * * * *"
+            cron="15 4 * * *",
+            monitor="*/10 * * * *",
+            parity="5 1 * * *",
+            canary="*/5 * * * *",
         ),
     )
     told = deployments(surface, "/home/of/feed")
@@ -19,6 +22,7 @@ def test_every_flow_is_served_at_its_own_times():
     assert {flow: each["cron"] for flow, each in told.items()} == {
         "lifecycle": "15 4 * * *",
         "monitor": "*/10 * * * *",
+        "parity": "5 1 * * *",
         "canary": "*/5 * * * *",
     }
     for each in told.values():

@@ -2,8 +2,9 @@
 
 from registry.description import LIMIT, Shown, markdown
 from registry.gates.judgement import Judgement
+from registry.words import moment
 from sluice.store.records import Outcome
-from tests.lib.evidence import RELEASE, an_evidence, closely_looked_at
+from tests.lib.evidence import RELEASE, a_parity, an_evidence, closely_looked_at
 
 SHOWN = Shown("7", "abc")
 
@@ -74,3 +75,23 @@ def test_what_is_held_offers_nothing_to_approve():
 
     assert told.startswith("## Held: ")
     assert "To decide" not in told
+
+
+def test_the_delay_that_is_assumed_stands_beside_the_one_that_was_observed():
+    told = markdown(an_evidence(embargo="5s", parity=a_parity()))
+
+    assert (
+        f"features.embargo assumes 5s; observed from {moment(a_parity().start)} to " in told
+    )
+    assert "up to 1.5 s (95th percentile of click, median 0.3 s)" in told
+
+
+def test_where_nothing_was_served_the_delay_is_said_to_be_unmeasured():
+    first = {**an_evidence().metrics}
+    del first["champion"]
+    for changes, why in (
+        ({"metrics": first}, "not measured, for nothing was served"),
+        ({}, "not measured, for no parity of the champion was measured yet"),
+        ({"parity": a_parity(delay_s=None)}, "not measured, for no event came in live"),
+    ):
+        assert why in markdown(an_evidence(embargo="0s", **changes))

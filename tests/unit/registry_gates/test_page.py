@@ -6,8 +6,15 @@ import pytest
 from registry.description import markdown
 from registry.gates.judgement import Judgement
 from registry.page import page
+from registry.words import moment
 from sluice.store.records import Outcome
-from tests.lib.evidence import RELEASE, a_comparison, an_evidence, closely_looked_at
+from tests.lib.evidence import (
+    RELEASE,
+    a_comparison,
+    a_parity,
+    an_evidence,
+    closely_looked_at,
+)
 
 HOSTILE = "<script>alert('x')</script>\"'&|[a](javascript:b)`"
 PNG = b"\x89PNG\r\n"
@@ -180,3 +187,19 @@ def test_markdown_has_a_row_for_each_gate_and_metric_and_the_command():
     )
     assert {line.count("|") for line in lines if line.startswith("| auc")} == {7}
     assert any(line.endswith(f"--digest {RELEASE}") for line in lines)
+
+
+def test_the_delay_that_is_assumed_stands_beside_the_one_that_was_observed():
+    shown = text(page(an_evidence(embargo="5s", parity=a_parity()), {}))
+
+    assert (
+        f"features.embargo assumes 5s; observed from {moment(a_parity().start)} to "
+        in shown
+    )
+    assert "exposure 0.0 0.1 click 0.3 1.5" in shown
+
+
+def test_where_nothing_was_served_the_page_says_that_the_delay_is_not_measured():
+    shown = text(page(an_evidence(embargo="0s"), {}))
+
+    assert "assumes 0s; observed: not measured, for no parity of the champion" in shown
