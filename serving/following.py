@@ -28,6 +28,8 @@ class Serving:
     release: LoadedRelease
     live: LiveState
     epoch: int | None
+    share: float = 1.0
+    """Of the people whom it serves."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Verification:
 
 
 class Following:
-    """One release at a time; another takes its place only when it was verified and brought to now."""
+    """One release at a time, or none; another takes its place only when it was verified and brought to now."""
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class Following:
         """Why the newest release named is not in service; empty where it is, or is being verified."""
         self.refused: RefusalReason | None = None
         self._source, self._events, self._telemetry = source, events, telemetry
-        self._verification, self._pace = verification, pace
+        self._verification, self.pace = verification, pace
         self._bounded = Bounded()
         self._retry_at, self._reopen, self._catching_up = 0.0, False, False
 
@@ -87,7 +89,7 @@ class Following:
         """Look now, and again whenever there may be something new."""
         await self.look()
         while True:
-            await asyncio.sleep(self._pace.pointer)
+            await asyncio.sleep(self.pace.pointer)
             refused_long_ago = self.refusal and time.monotonic() >= self._retry_at
             if self._reopen or refused_long_ago or await self._may_differ():
                 await self.look()
@@ -96,8 +98,10 @@ class Following:
         """Ask the source, and swap when it names another release that passes verification."""
         try:
             named = await self._named()
-            if self.serving and self._serves(named.digest):
-                self._take_over(replace(self.serving, epoch=named.epoch))
+            if named is None:
+                self.serving, self.refusal, self.refused = None, "", None
+            elif self.serving and self._serves(named.digest):
+                self._take_over(replace(self.serving, epoch=named.epoch, share=named.share))
             else:
                 self._take_over(await self._opened(named))
         except (SluiceError, OSError) as error:
@@ -107,8 +111,8 @@ class Following:
             _LOG.exception("the look at the release named broke down")
             self._refuse(f"{type(error).__name__}: {error}", RefusalReason.OTHER)
 
-    async def _named(self) -> Assignment:
-        """The release to serve, where what names it can be read in time and did not go back."""
+    async def _named(self) -> Assignment | None:
+        """The release to serve, if any, where what names it can be read in time and did not go back."""
         try:
             named = await self._bounded.run(
                 self._source.assignment, LOOK_SECONDS, "the pointer"
@@ -116,8 +120,9 @@ class Following:
         except IntegrityError as error:
             raise Unreadable(str(error)) from error
         since = self.serving.epoch if self.serving else None
-        if since is not None and named.epoch is not None and named.epoch < since:
-            raise Unreadable(f"the pointer went back from epoch {since} to {named.epoch}")
+        epoch = named.epoch if named else None
+        if since is not None and epoch is not None and epoch < since:
+            raise Unreadable(f"the pointer went back from epoch {since} to {epoch}")
         return named
 
     async def _opened(self, named: Assignment) -> Serving:
@@ -140,7 +145,7 @@ class Following:
         live = LiveState(release, self._events)
         self._catching_up = True
         live.catch_up()
-        return Serving(release, live, named.epoch)
+        return Serving(release, live, named.epoch, named.share)
 
     def _take_over(self, serving: Serving) -> None:
         if self.serving is None or self.serving.release is not serving.release:
@@ -152,7 +157,7 @@ class Following:
 
     def _refuse(self, why: str, reason: RefusalReason) -> None:
         self.refusal, self.refused, self._catching_up = why, reason, False
-        self._retry_at = time.monotonic() + self._pace.retry
+        self._retry_at = time.monotonic() + self.pace.retry
         self._telemetry.refusals += 1
         still = f"{self.serving.release.digest[:12]} stays" if self.serving else "none is"
         _LOG.error("release refused, %s in service: %s", still, why)

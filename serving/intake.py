@@ -24,7 +24,7 @@ from sluice.errors import SluiceError
 
 _LOG = logging.getLogger(__name__)
 
-NEIGHBOUR_SECONDS = 0.3
+NEIGHBOUR_SECONDS = 0.15
 """How long an id that nobody answered is waited for: a neighbour's prediction log writes within this."""
 _FLUSH_SECONDS = 0.1
 _MAX_WAITING = 20_000

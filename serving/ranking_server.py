@@ -6,22 +6,28 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from serving.answering import Asked, answer, degradation, state_age
+from serving.arms import Arm, Arms
 from serving.following import Following, Pace, Serving, Verification
-from serving.intake import EventIntake
+from serving.intake import NEIGHBOUR_SECONDS, EventIntake
 from serving.port import Answer, EventRows, Intake, Readiness, Status
-from serving.prediction import CHAMPION
+from serving.prediction import CHAMPION, Prediction
 from serving.prediction_log import LogCounts, LogLimits, PredictionLog
 from serving.problem import Code, Rejected
 from serving.request import RankRequest
 from serving.served_requests import ServedRequests
+from serving.shadow import Shadow
 from serving.source import Source
 from serving.telemetry import Telemetry
 from sluice.data.batch import Superseded
 from sluice.data.event_log import EventLog
-from sluice.errors import SluiceError
+from sluice.errors import IntegrityError, SluiceError
+from sluice.features.state import Request
 from sluice.serving_spec import ServingSpec
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +51,8 @@ class RankingServer:
         events: EventLog | None = None,
         workers: int = 1,
         declared: ServingSpec | None = None,
+        canary: Source | None = None,
+        shadow: Shadow | None = None,
         verification: Verification | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -58,15 +66,22 @@ class RankingServer:
                 the state stays at its snapshot.
             workers: processes that answer for the surface.
             declared: what the surface declares of its service.
+            canary: names the release that serves a share of the people, where one does.
+            shadow: scores what was answered with another release, off the way of the answers.
             verification: what a release must stand before it is loaded.
             pace: how often it looks.
         """
         self.telemetry = Telemetry()
         self.pace = pace or Pace()
-        self.following = Following(
-            source, events, self.telemetry,
-            verification=verification or Verification(), pace=self.pace,
+        champion, beside = (
+            Following(
+                each, events, self.telemetry,
+                verification=verification or Verification(), pace=self.pace,
+            ) if each else None
+            for each in (source, canary)
         )  # fmt: skip
+        assert champion  # noqa: S101 - a source is always given
+        self.arms, self.shadow = Arms(champion, beside), shadow
         self._predictions, self._clock = predictions, clock
         self._events, self._workers = events, workers
         self._declared = declared or ServingSpec()
@@ -78,23 +93,23 @@ class RankingServer:
     @property
     def serving(self) -> Serving | None:
         """The release in service, where one is."""
-        return self.following.serving
+        return self.arms.champion.serving
 
     @property
     def refusal(self) -> str:
         """Why the newest release named is not in service; empty where it is, or is being verified."""
-        return self.following.refusal
+        return self.arms.champion.refusal
 
     def start(self) -> None:
         """Begin to look for a release and for events, in the running event loop."""
-        self._tasks = [
-            asyncio.create_task(self.following.watch()),
-            asyncio.create_task(self._follow_feed()),
-        ]
+        works = [*self.arms.watches(), self._follow_feed]
+        self._tasks = [asyncio.ensure_future(work()) for work in works]
+        if self.shadow:
+            self.shadow.start()
 
     async def look(self) -> None:
         """Look for a release once."""
-        await self.following.look()
+        await self.arms.champion.look()
 
     async def stop(self) -> None:
         """Stop looking, and write what the prediction log holds."""
@@ -102,8 +117,9 @@ class RankingServer:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if self._intake:
-            await asyncio.to_thread(self._intake.close)
+        for part in (self._intake, self.shadow):
+            if part:
+                await asyncio.to_thread(part.close)
         if self._log:
             await asyncio.to_thread(self._log.close)
 
@@ -118,20 +134,46 @@ class RankingServer:
                 does not fit the release.
         """
         with self._entered:
-            serving = self.serving
-            if serving is None:
+            arm = self.arms.of(asked.user_id)
+            if arm is None:
                 raise Rejected(
                     503, "no release is in service yet; /readyz says when one is"
                 )
-            self._refresh(serving)
-            one = Asked(asked, request_id, self._clock(), CHAMPION, serving.epoch)
-            response, prediction = answer(serving.live, one, self._declared)
+            response, prediction = self._answered(arm, asked, request_id)
         self.telemetry.candidates += len(asked.candidates)
-        log, intake = self._logs(serving)
+        if self.shadow:
+            self._shadowed(self.shadow, asked, prediction)
+        log, intake = self._logs(arm.serving)
         log.append(prediction)
         if intake:
             intake.answered(prediction)
         return response
+
+    def _answered(
+        self, arm: Arm, asked: RankRequest, request_id: str
+    ) -> tuple[Answer, Prediction]:
+        """The arm's answer; the champion's where the canary breaks down."""
+        self._keep_up()
+        one = Asked(asked, request_id, self._clock(), arm.name, arm.serving.epoch)
+        try:
+            return answer(arm.serving.live, one, self._declared)
+        except IntegrityError:
+            champion = self.serving
+            if arm.name == CHAMPION or champion is None:
+                raise
+            _LOG.exception("the canary cannot answer, so the champion does")
+            self.telemetry.canary_errors += 1
+            one = replace(one, arm=CHAMPION, epoch=champion.epoch)
+            return answer(champion.live, one, self._declared)
+
+    def _shadowed(self, shadow: Shadow, asked: RankRequest, prediction: Prediction) -> None:
+        request = Request(
+            prediction.user_id, prediction.candidates, prediction.ts, prediction.context
+        )
+        order = np.array(prediction.order, np.int64)
+        shadow.offer(
+            request, order, prediction.request_id, prediction.release, asked.revenue
+        )
 
     def take(self, rows: EventRows) -> Intake:
         """Take events; on return they are durable, and in the state that answers next.
@@ -148,14 +190,15 @@ class RankingServer:
             raise Rejected(503, message, code=Code.NO_EVENT_LOG)
         result = intake.take(rows)
         with self._entered:
-            self._refresh(self.serving or serving)
+            self._keep_up()
         return result
 
     def readiness(self) -> Readiness:
         """How it stands now; ready only where a release is in service that repeated its golden requests."""
         serving = self.serving
         if serving is None:
-            return Readiness(self.following.waiting, refused=self.following.refused)
+            champion = self.arms.champion
+            return Readiness(champion.waiting, refused=champion.refused)
         provenance = serving.release.manifest.provenance
         age = state_age(serving.live.state, self._clock())
         reasons = degradation(age, self._declared)
@@ -169,7 +212,7 @@ class RankingServer:
             position=serving.live.progress.position,
             behind=serving.live.behind,
             late=serving.live.progress.late,
-            refused=self.following.refused,
+            refused=self.arms.champion.refused,
             reasons=reasons,
         )
 
@@ -177,20 +220,23 @@ class RankingServer:
         """Take in what comes while nobody asks, so that the next request need not wait for it."""
         while True:
             await asyncio.sleep(self.pace.feed)
-            serving = self.serving
-            if serving and serving.live.waits:
-                await asyncio.to_thread(self._keep_up, serving)
+            if any(serving.live.waits for _, serving in self.arms.in_service()):
+                await asyncio.to_thread(self._enter_and_keep_up)
 
-    def _keep_up(self, serving: Serving) -> None:
+    def _enter_and_keep_up(self) -> None:
         with self._entered:
-            self._refresh(serving)
+            self._keep_up()
 
-    def _refresh(self, serving: Serving) -> None:
-        """Bring the state up to the feed; an old state answers where the feed cannot be read."""
+    def _keep_up(self) -> None:
+        """Bring every state up to the feed; an old state answers where the feed cannot be read."""
+        for following, serving in self.arms.in_service():
+            self._refresh(following, serving)
+
+    def _refresh(self, following: Following, serving: Serving) -> None:
         try:
             serving.live.refresh()
         except Superseded:
-            self.following.begin_anew()
+            following.begin_anew()
         except (SluiceError, OSError, sqlite3.Error):
             _LOG.exception("the feed cannot be taken in; the state stays behind it")
             self.telemetry.feed_errors += 1
@@ -206,7 +252,9 @@ class RankingServer:
 
     def _open_logs(self, surface: str) -> None:
         kept, folder = self._declared.predictions, self._predictions / surface
-        log = PredictionLog(folder, LogLimits(max_mb=kept.max_mb, keep=kept.keep))
+        flush = NEIGHBOUR_SECONDS / 3 if self._workers > 1 else LogLimits.flush_seconds
+        limits = LogLimits(max_mb=kept.max_mb, keep=kept.keep, flush_seconds=flush)
+        log = PredictionLog(folder, limits)
         if self._events:
             self._intake = EventIntake(
                 self._events,

@@ -17,7 +17,9 @@ class Assignment:
     folder: Path
     digest: str
     epoch: int | None = None
-    """Of the champion pointer; None for a server bound to one release."""
+    """Of the pointer; None for a server bound to one release."""
+    share: float = 1.0
+    """Of the people whom it serves."""
 
 
 class Source(Protocol):
@@ -31,11 +33,11 @@ class Source(Protocol):
         """Whether `assignment` may differ from what it last returned."""
         ...
 
-    def assignment(self) -> Assignment:
-        """The release to serve now.
+    def assignment(self) -> Assignment | None:
+        """The release to serve now; None where none ought to be.
 
         Raises:
-            NotFound: none is named yet.
+            NotFound: one ought to be, and is not named yet.
             IntegrityError: what names it cannot be read.
         """
         ...
@@ -86,12 +88,17 @@ class PointerSource:
         return Assignment(self._releases / pointer.release, pointer.release, pointer.epoch)
 
     def _stamp(self) -> tuple[int, int] | None:
-        # The inode too: pointers are replaced whole, maybe twice within the clock's resolution.
-        try:
-            status = (self._pointers / f"{self._surface}.json").lstat()
-        except OSError:
-            return None  # nothing that could be read; `assignment` says why
-        return status.st_mtime_ns, status.st_ino
+        return file_stamp(self._pointers / f"{self._surface}.json")
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """What differs once a file was replaced; None where there is none that could be read."""
+    # The inode too: pointers are replaced whole, maybe twice within the clock's resolution.
+    try:
+        status = path.lstat()
+    except OSError:
+        return None  # `assignment` says why
+    return status.st_mtime_ns, status.st_ino
 
 
 def source_from(

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from registry.keys import KeyRing
+from serving.canary_source import CanarySource
 from serving.following import Verification
 from serving.ranking_server import RankingServer
+from serving.shadow import Shadow
+from serving.shadow_process import shadow_from
 from serving.source import source_from
 from serving.supervisor import WORKERS
 from serving.times import now_micros
 from serving.trust import Trust
 from sluice.data.event_log import EventLog
 from sluice.serving_spec import ServingSpec
-from sluice.settings import load_settings
+from sluice.settings import Settings, load_settings
 from sluice.surface import load_surface, surface_path
 
 PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
@@ -46,8 +49,25 @@ def ranking_server(environ: Mapping[str, str] | None = None) -> RankingServer:
         events=EventLog(settings.log),
         workers=int(environ.get(WORKERS, "1")),
         declared=declared_service(settings.surfaces, environ),
+        canary=_canary(environ, settings, keys),
+        shadow=_shadow(environ, settings),
         verification=Verification(trust=trust),
     )
+
+
+def _canary(
+    environ: Mapping[str, str], settings: Settings, keys: KeyRing
+) -> CanarySource | None:
+    """A canary runs beside a champion that is followed; a server bound to one release has none."""
+    surface = environ.get("SLUICE_SURFACE")
+    if surface is None or environ.get("SLUICE_RELEASE"):
+        return None
+    return CanarySource(settings.pointers, surface, settings.releases, keys)
+
+
+def _shadow(environ: Mapping[str, str], settings: Settings) -> Shadow | None:
+    surface = environ.get("SLUICE_SURFACE")
+    return shadow_from(environ, surface, settings) if surface else None
 
 
 def declared_service(surfaces: Path, environ: Mapping[str, str]) -> ServingSpec:

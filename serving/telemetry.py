@@ -47,6 +47,8 @@ class Telemetry:
     """Candidates of which nothing was known."""
     unknown_users: int = 0
     """Answers to people of whom nothing was known."""
+    canary_errors: int = 0
+    """Requests of the canary's people that the champion answered, for the canary broke down."""
     feed_errors: int = 0
     """Times that the event log could not be taken into the state."""
     events_accepted: int = 0
@@ -132,6 +134,11 @@ class Exposition:
             ("unknown_users", "Answers to people nothing is known of.", seen.unknown_users),
             ("events_accepted", "Rows of events taken.", seen.events_accepted),
             ("events_repeated", "Rows that were there already.", seen.events_repeated),
+            (
+                "canary_errors",
+                "Canary breakdowns answered by the champion.",
+                seen.canary_errors,
+            ),
             ("feed_errors", "Failures to take in the event log.", seen.feed_errors),
             ("swaps", "Releases taken into service.", seen.swaps),
             ("release_refusals", "Releases refused by verification.", seen.refusals),

@@ -23,13 +23,16 @@ _LOOK_SECONDS = 1.0
 @click.command()
 @click.argument("surface")
 @with_home
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
+              help="Port to listen on.")  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True,
               help="IP address to listen on; beyond loopback only with --tokens.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
               help="Processes, each with the whole release.")  # fmt: skip
 @click.option("--tokens", type=click.Path(path_type=Path),
               help="File of mode 0600 with one name:token a line; then nobody asks without one.")  # fmt: skip
+@click.option("--shadow", type=click.IntRange(min=1), metavar="VERSION",
+              help="Version that scores what was answered, seen by `sluice shadow` alone.")  # fmt: skip
 def serve(
     surface: str,
     home: Path | None,
@@ -38,15 +41,21 @@ def serve(
     host: str,
     workers: int,
     tokens: Path | None,
+    shadow: int | None,
 ) -> None:
     """Serve the champion of SURFACE; a promotion or a rollback is picked up while it runs.
+
+    What POST /events takes, or `sluice ingest` adds, is known to the next answer; /docs has the
+    whole interface.
 
     \b
     Example, after `sluice demo`:
       sluice serve for_you --home .sluice/demo/feed &
       curl -sfo /dev/null --retry 60 --retry-connrefused --retry-delay 1 127.0.0.1:3000/readyz
       curl -s 127.0.0.1:3000/rank -H 'content-type: application/json' \\
-        -d '{"user_id": "u1", "candidates": ["i1", "i2"]}'
+        -d '{"user_id": "u1", "candidates": ["i1", "i2"], "request_id": "r1"}'
+      curl -s 127.0.0.1:3000/events -H 'content-type: application/json' \\
+        -d '{"exposures": [{"request_id": "r1", "item_id": "i1"}]}'
     """
     from serving.address import Address
     from serving.processes import tree
@@ -55,7 +64,7 @@ def serve(
 
     settings, address = settings_at(home), Address(host, port)
     environ = {**settings.own_variables(), "SLUICE_SURFACE": surface}
-    environ |= _guard(address, tokens)
+    environ |= _guard(address, tokens) | _shadowed(settings, surface, shadow)
     _ensure_champion(settings, surface)
     log = settings.home / "logs" / "serve.log"
     choose_port("the service", port, port)
@@ -71,7 +80,9 @@ def serve(
             click.echo(
                 f"{surface} at {address.url}, release {server.release[:12]}; log {log}"
             )
-            click.echo("POST /rank · GET /livez /readyz /metrics · Ctrl-C stops it")
+            click.echo(
+                "POST /rank /rank/batch /events · GET /livez /readyz /metrics /docs · Ctrl-C stops it"
+            )
         _watch(tree(server.pid)[:1], log)
     if not as_json:
         click.echo("stopped")
@@ -97,6 +108,16 @@ def _guard(address: "Address", tokens: Path | None) -> dict[str, str]:
 
     read_tokens(tokens)
     return {TOKENS: str(tokens.resolve())}
+
+
+def _shadowed(settings: "Settings", surface: str, version: int | None) -> dict[str, str]:
+    """The variable that names the shadow's release to the workers."""
+    if version is None:
+        return {}
+    from serving.shadow_process import SHADOW
+    from sluice.cli.shadow import release_of
+
+    return {SHADOW: release_of(existing_store(settings), surface, version)}
 
 
 def _ensure_champion(settings: "Settings", surface: str) -> None:
