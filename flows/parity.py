@@ -27,8 +27,9 @@ _SERVING = Path(__file__).parents[1] / "serving"
 _CODE = tuple(
     _SERVING / name
     for name in (
-        "delays.py", "parity.py", "parity_feed.py", "parity_quality.py", "recomputation.py",
-        "release_tally.py",
+        "delays.py", "live_state.py", "parity.py", "parity_feed.py", "parity_log.py",
+        "parity_quality.py", "recomputation.py", "release_tally.py", "scorer.py",
+        "served_answers.py",
     )
 )  # fmt: skip
 _SECONDS = 6 * 3_600
