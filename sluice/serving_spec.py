@@ -63,7 +63,7 @@ class FeedSpec(_Declared):
     """Of the topic; Kafka only."""
     compact_after: PositiveDuration = "10m"
     """Live rows older than this are put into Parquet parts."""
-    keep: PositiveDuration = "2d"
+    keep: PositiveDuration = "4d"
     """How long the order of their arrival is kept, which parity needs."""
 
     @model_validator(mode="after")
