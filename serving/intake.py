@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 
 NEIGHBOUR_SECONDS = 0.15
 """How long an id that nobody answered is waited for: a neighbour's prediction log writes within this."""
+COMPLETION_SECONDS = 2.0
+"""The same for a row that says neither who nor where nor when, and so must have been answered."""
 _FLUSH_SECONDS = 0.1
 _MAX_WAITING = 20_000
 
@@ -98,14 +100,25 @@ class EventIntake:
             self._writer.join(timeout=10.0)
 
     def _completed(self, exposures: pl.DataFrame) -> CompletedExposures:
-        return complete_exposures(exposures, self._lookup(exposures["request_id"].unique()))
+        return complete_exposures(exposures, self._lookup(exposures))
 
-    def _lookup(self, ids: Iterable[str]) -> Mapping[str, Sequence[ServedRequest]]:
-        wanted = list(ids)
+    def _lookup(self, exposures: pl.DataFrame) -> Mapping[str, Sequence[ServedRequest]]:
+        """What was answered under the requests' ids, here or by a neighbour that may be about to write it.
+
+        A row without what only an answer can complete is worth a longer wait: it would be refused.
+        """
+        wanted = set(exposures["request_id"].drop_nulls())
         answers = self._served.lookup(wanted) if wanted else {}
-        if self._neighbours and len(answers) < len(wanted):
-            # A neighbour may have answered a moment ago, and not have written it yet.
-            time.sleep(NEIGHBOUR_SECONDS)
+        if not self._neighbours or len(answers) == len(wanted):
+            return answers
+        incomplete = pl.any_horizontal(pl.col("user_id", "surface", "ts").is_null())
+        urgent = set(exposures.filter(incomplete)["request_id"].drop_nulls())
+        begun = time.monotonic()
+        while (waited := time.monotonic() - begun) < COMPLETION_SECONDS:
+            missing = wanted - answers.keys()
+            if not missing & urgent and (not missing or waited >= NEIGHBOUR_SECONDS):
+                break
+            time.sleep(NEIGHBOUR_SECONDS / 3)
             answers = self._served.lookup(wanted)
         return answers
 
