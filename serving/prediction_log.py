@@ -158,6 +158,9 @@ class PredictionLog:
             except OSError as error:
                 self._note(f"cannot be written: {error}")
                 stored = False
+            except Exception as error:  # noqa: BLE001 - a dead writer would let all others wait for ever
+                _LOG.error("prediction log: a batch cannot be written", exc_info=error)
+                stored = False
             self._settle(len(batch), stored=stored)
         if self._segment:
             self._segment.close()

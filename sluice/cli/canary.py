@@ -159,13 +159,15 @@ def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None
     Example:
       sluice canary judge for_you
     """
-    from flows.canary import canary as judged
     from flows.prefect_api import prefect_api
 
     settings = settings_at(home)
     moment = until.replace(tzinfo=UTC) if until else None
     with prefect_api(settings) as await_api:
         await_api()
+        # Prefect reads where its API is when it is imported.
+        from flows.canary import canary as judged
+
         found = judged(surface, moment, home=str(settings.home))
     if as_json:
         print_json(found)

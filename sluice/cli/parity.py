@@ -55,8 +55,6 @@ def parity(
     """
     settings = settings_at(home)
     existing_store(settings)
-    # After the settings, which quieten Prefect before it is imported.
-    from flows.parity import parity as measure
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
     from sluice.metrics.parity_report import ParityReport
@@ -64,6 +62,9 @@ def parity(
     window = [each and each.replace(tzinfo=UTC) for each in (start, end)]
     with reported_to(Quiet() if as_json else Steps(_STEPS)), prefect_api(settings) as ready:
         ready()
+        # Prefect reads where its API is when it is imported.
+        from flows.parity import parity as measure
+
         found = measure(surface, *window, home=str(settings.home))
     if as_json:
         print_json(found)

@@ -512,3 +512,31 @@ def test_the_share_that_is_sampled_is_the_share_that_was_declared():
     assert {each for each in ids if sampled(each, 0.1)} <= {
         each for each in ids if sampled(each, 0.2)
     }
+
+
+def test_predictions_are_written_where_pandas_is_out_of_reach(tmp_path):
+    """As in a serving process, which imports less; there a writer that dies takes every prediction with it."""
+    script = f"""
+from pathlib import Path
+from serving.light_imports import hide_unasked
+hide_unasked()
+from serving.prediction_log import PredictionLog
+from serving.served_requests import ServedRequests
+from tests.lib.predictions import prediction
+folder = Path({str(tmp_path)!r})
+log = PredictionLog(folder)
+log.append(prediction())
+counts = log.close()
+assert (counts.stored, counts.dropped) == (1, 0), counts
+served = ServedRequests(folder, "for_you", "another")
+assert served.lookup([prediction().request_id])
+"""
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
