@@ -1,5 +1,6 @@
 """How a surface is served: how old its state may be, what counts as shown, what is kept of answers."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -37,7 +38,7 @@ class ServingSpec(_Declared):
     """Whether the client confirms what was shown, or every answer is shown down to this slot."""
     predictions: PredictionsSpec = PredictionsSpec()
 
-    @property
+    @cached_property
     def max_state_age_us(self) -> int:
         """µs."""
         return microseconds(self.max_state_age)
