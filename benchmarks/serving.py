@@ -196,13 +196,16 @@ def run(swaps: int = SWAPS) -> dict[str, Any]:
         world = World.make(Path(home))
         bodies, digest = world.bodies(), world.release()
         world.point_to(digest, 1)
-        figures = _lean(world, bodies) | _disturbed(world, bodies)
+        figures = _lean(world, bodies)
+        report(json.dumps(figures))
+        figures |= _disturbed(world, bodies)
         report("the same app under `bentoml serve`")
         with world.bento(digest) as server:
             figures["bentoml"] = cost(server, bodies)
         report("the naive service")
         with world.naive() as server:
             figures["naive"] = cost(server, bodies)
+        report(json.dumps(figures))
         report(f"{swaps} swaps")
         (Path(home) / "serving" / "for_you.json").unlink()
         figures["swaps"] = swapped(world, bodies, swaps)

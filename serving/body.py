@@ -50,7 +50,7 @@ def media_type(headers: Mapping[bytes, bytes], allowed: frozenset[MediaType]) ->
         Rejected: 415, none of them.
     """
     declared = _PLAIN.get(headers.get(b"content-type", b""))  # nearly always
-    if declared in allowed:
+    if declared is not None and declared in allowed:
         return declared
     kind, _, parameters = headers.get(b"content-type", b"").decode("latin-1").partition(";")
     charset = parameters.strip().lower().replace('"', "")

@@ -90,7 +90,7 @@ class Codes:
 
     def names(self, codes: NDArray[np.int32]) -> list[str | None]:
         """As `decode`, for a few codes again and again: by a table of all ids, which is kept."""
-        table = self.ids
+        table: Any = self.ids
         return [None if code == UNKNOWN else table[code] for code in codes.tolist()]
 
     def code(self, name: str) -> int:
