@@ -34,8 +34,8 @@ class NaiveRanking:
             self.rows = {item: row for row, item in enumerate(held["items"].tolist())}
 
     @bentoml.api(route="/rank")
-    def rank(self, user_id: str, candidates: list[str], ts: int) -> RankingAnswer:
-        del user_id, ts
+    def rank(self, user_id: str, candidates: list[str]) -> RankingAnswer:
+        del user_id
         features = self.features[[self.rows[item] for item in candidates]]
         scores = np.asarray(self.booster.predict(features))
         order = np.argsort(-scores, kind="stable")

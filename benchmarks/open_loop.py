@@ -23,6 +23,8 @@ class Outcome:
     """Seconds, of answers with 200."""
     failed: int = 0
     """Answered otherwise, or not at all."""
+    why: str = ""
+    """Of the last that failed."""
 
     @property
     def asked(self) -> int:
@@ -145,10 +147,10 @@ async def closed_loop(
 async def _timed(client: Client, request: bytes, due: float, outcome: Outcome) -> None:
     try:
         status = await client.ask(request)
-    except (OSError, TimeoutError):
-        outcome.failed += 1
+    except (OSError, TimeoutError) as error:
+        outcome.failed, outcome.why = outcome.failed + 1, repr(error)
         return
     if status == 200:
         outcome.latencies.append(time.perf_counter() - due)
     else:
-        outcome.failed += 1
+        outcome.failed, outcome.why = outcome.failed + 1, f"status {status}"

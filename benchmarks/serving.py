@@ -9,6 +9,7 @@ The load comes from the same machine, so its latencies hold the generator's shar
 import argparse
 import asyncio
 import json
+import os
 import resource
 import signal
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 import httpx
 
 from benchmarks.open_loop import Outcome, closed_loop, open_loop
+from benchmarks.serving_events import EventSource
 from benchmarks.serving_world import World
 from benchmarks.timing import report
 from serving.processes import cpu_seconds, resident_mb, tree
@@ -52,7 +54,9 @@ def cost(server: RunningServer, bodies: list[bytes]) -> dict[str, float]:
         before = cpu_seconds(server.pid)
         outcome, took = await closed_loop(*place(server), bodies, CONNECTIONS, COUNTED)
         if outcome.failed:
-            raise RuntimeError(f"{outcome.failed} of {outcome.asked} requests failed")
+            raise RuntimeError(
+                f"{outcome.failed} of {outcome.asked} requests failed, the last: {outcome.why}"
+            )
         return cpu_seconds(server.pid) - before, took
 
     async def asking() -> list[tuple[float, float]]:
@@ -188,40 +192,60 @@ def beside_endless_heads(server: RunningServer, bodies: list[bytes]) -> dict[str
 def run(swaps: int = SWAPS) -> dict[str, Any]:
     """All of it; within about four minutes on two cores."""
     with tempfile.TemporaryDirectory(prefix="sluice-serving-") as home:
-        world, figures = World.make(Path(home)), dict[str, Any]()
+        report("a release")
+        world = World.make(Path(home))
         bodies, digest = world.bodies(), world.release()
         world.point_to(digest, 1)
-        report("the lean server")
-        began = time.perf_counter()
-        with world.lean() as server:
-            figures["ready_s"] = time.perf_counter() - began
-            figures["lean"] = cost(server, bodies)
-            figures["half"] = half_of_capacity(
-                server, bodies, figures["lean"]["per_second"]
-            )
-        with world.lean(workers=2) as server:
-            report("a worker killed, idle connections, endless heads")
-            figures["alone"] = figures_of(
-                asyncio.run(loaded(server, bodies, FAULT_RATE, FAULT_SECONDS / 2))
-            )
-            figures["killed"] = worker_killed(server, bodies)
-            figures["endless"] = beside_endless_heads(server, bodies)
-            figures["idle"] = beside_idle(server, bodies)
+        figures = _lean(world, bodies)
+        report(json.dumps(figures))
+        figures |= _disturbed(world, bodies)
         report("the same app under `bentoml serve`")
         with world.bento(digest) as server:
             figures["bentoml"] = cost(server, bodies)
         report("the naive service")
         with world.naive() as server:
             figures["naive"] = cost(server, bodies)
+        report(json.dumps(figures))
         report(f"{swaps} swaps")
         (Path(home) / "serving" / "for_you.json").unlink()
         figures["swaps"] = swapped(world, bodies, swaps)
+    figures["load"] = os.getloadavg()[0]
     figures["naive_over_lean"] = figures["naive"]["cpu_ms"] / figures["lean"]["cpu_ms"]
     return figures
 
 
+def _lean(world: World, bodies: list[bytes]) -> dict[str, Any]:
+    """One worker: what a request costs, and latencies at half of capacity, with events and without."""
+    report("the lean server")
+    began = time.perf_counter()
+    with world.lean() as server:
+        ready = time.perf_counter() - began
+        lean = cost(server, bodies)
+        report("half of capacity, alone and while events come in")
+        half = half_of_capacity(server, bodies, lean["per_second"])
+        events = EventSource.of(world)
+        beside = half_of_capacity(server, bodies, lean["per_second"], events)
+    return {"ready_s": ready, "lean": lean, "half": half, "events": beside}
+
+
+def _disturbed(world: World, bodies: list[bytes]) -> dict[str, Any]:
+    """Two workers, of which one is killed, and clients that do no good."""
+    with world.lean(workers=2) as server:
+        report("a worker killed, endless heads, idle connections")
+        alone = asyncio.run(loaded(server, bodies, FAULT_RATE, FAULT_SECONDS / 2))
+        return {
+            "alone": figures_of(alone),
+            "killed": worker_killed(server, bodies),
+            "endless": beside_endless_heads(server, bodies),
+            "idle": beside_idle(server, bodies),
+        }
+
+
 def show(figures: dict[str, Any]) -> str:
-    lines = [f"ready {figures['ready_s']:.1f} s after the start of the lean server"]
+    lines = [
+        f"ready {figures['ready_s']:.1f} s after the start of the lean server; load of the machine "
+        f"{figures['load']:.1f}"
+    ]
     for name in ("lean", "bentoml", "naive"):
         one = figures[name]
         lines.append(
@@ -231,7 +255,7 @@ def show(figures: dict[str, Any]) -> str:
     lines.append(
         f"the naive service takes {figures['naive_over_lean']:.1f} x the lean one's CPU"
     )
-    for name in ("half", "alone", "killed", "endless", "idle", "swaps"):
+    for name in ("half", "events", "alone", "killed", "endless", "idle", "swaps"):
         one = figures[name]
         lines.append(
             f"  {name:<10}p50 {one['p50_ms']:6.1f} ms  p99 {one['p99_ms']:6.1f} ms  "

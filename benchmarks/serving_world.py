@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -27,13 +28,19 @@ from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.state import Request
+from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker, save_ranker
 from sluice.surface import load_surface
 
 ROOT = Path(__file__).parents[1]
 SURFACE = "for_you"
 CANDIDATES, FEATURES, TREES = 100, 61, 300
-FEED = FeedConfig(days=3, requests_per_day=600)
+DAYS = 3
+_MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+FEED = FeedConfig(
+    start=_MIDNIGHT - timedelta(days=DAYS + 1), days=DAYS, requests_per_day=600
+)
+"""Its last feedback comes within a day, so that a request of now is asked after all of it."""
 REQUESTS = 200
 """Different ones, asked in turn."""
 GOLDEN = 20
@@ -51,14 +58,15 @@ class World:
 
     @classmethod
     def make(cls, home: Path) -> "World":
-        """Generate a feed, fit the surface's ranker over its features."""
+        """Generate a feed, fit the surface's ranker over its features, and take its mechanisms."""
         surface, tables = load_surface(ROOT / "surfaces" / f"{SURFACE}.toml"), _tables()
         replayed = replay(surface.features, FeedbackKind.CLICK, tables)
         ranker = make_ranker("lambdamart", {"trees": TREES, "num_threads": 1})
         fitted = ranker.fit(replayed.frame, np.random.default_rng(1))
         if len(replayed.state.names) != FEATURES:
             raise RuntimeError(f"{len(replayed.state.names)} features, not {FEATURES}")
-        return cls(home, Scorer(fitted, replayed.state), tables)
+        arrangement = Arrangement(declared=surface.mechanisms)
+        return cls(home, Scorer(fitted, replayed.state, arrangement), tables)
 
     @cached_property
     def after(self) -> int:
@@ -96,9 +104,10 @@ class World:
             for nth in range(REQUESTS)
         ]
 
-    def bodies(self) -> list[bytes]:
-        """The same as whole HTTP requests to /rank."""
-        return [_http(request) for request in self.asked()]
+    def bodies(self, *, http: bool = True) -> list[bytes]:
+        """The same as whole HTTP requests to /rank, or their bodies alone; asked for when they arrive."""
+        bodies = [_body(request) for request in self.asked()]
+        return [as_http("/rank", body) for body in bodies] if http else bodies
 
     def point_to(self, release: str, epoch: int) -> None:
         write_pointer(self.home / "serving", Pointer(SURFACE, epoch, release, epoch))
@@ -137,16 +146,15 @@ def _tables() -> LogTables:
     return LogTables(tables.exposures.drop(context), tables.feedback, tables.items)
 
 
-def _http(request: Request) -> bytes:
-    body = json.dumps(
-        {
-            "user_id": request.user_id,
-            "candidates": list(request.item_ids),
-            "ts": request.ts,
-        }
-    ).encode()
+def _body(request: Request) -> bytes:
+    asked = {"user_id": request.user_id, "candidates": list(request.item_ids)}
+    return json.dumps(asked).encode()
+
+
+def as_http(path: str, body: bytes) -> bytes:
+    """A whole HTTP request with a JSON body."""
     head = (
-        "POST /rank HTTP/1.1\r\nhost: sluice\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -5,8 +5,8 @@ no framework between the server and the routes: it would cost more than reading 
 """
 
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -144,7 +144,7 @@ class RankingApp:
 
     async def _answer(self, request: RankRequest) -> Answer:
         server = self._server()
-        request_id = request.request_id or uuid.uuid4().hex
+        request_id = request.request_id or secrets.token_hex(16)
         answer = await self.lanes.rank(
             partial(server.rank, request, request_id), len(request.candidates)
         )

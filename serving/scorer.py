@@ -82,17 +82,31 @@ class Scorer:
             raise IntegrityError(
                 f"{unfit} scores of {len(scores)} are not finite, so there is no order"
             )
-        order, is_ad = self._order(request, scores, revenue)
+        order, is_ad = self.order(request, answer.items, scores, revenue)
         shown = self._explored(order, scores, is_ad, explore)
         return Ranking(
             scores, shown.order, shown.propensities, features, answer.unknown,
             matrix_digest(features),
         )  # fmt: skip
 
-    def _order(
-        self, request: Request, scores: NDArray[np.float64], revenue: Revenue | None
+    def order(
+        self,
+        request: Request,
+        codes: NDArray[np.int32],
+        scores: NDArray[np.float64],
+        revenue: Revenue | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
-        """What is shown without chance, [shown], and which candidates are ads; None: none is."""
+        """What is shown without chance, [shown], and which candidates are ads; None: none is.
+
+        Args:
+            request: what is asked.
+            codes: [candidates]; what the state calls them, as `FeatureState.answer` says.
+            scores: [candidates]; of the ranker, finite.
+            revenue: of its ads.
+
+        Raises:
+            DataError: it has ads, and no mechanism places ads; or it names an item twice.
+        """
         wanted = self.arrangement.columns
         if "is_ad" not in wanted and any(each is not None for each in revenue or ()):
             raise DataError(
@@ -103,8 +117,8 @@ class Scorer:
             if len(set(request.item_ids)) != len(request.item_ids):
                 raise DataError(f"an item stands twice among {len(request.item_ids)}")
             return rank_by(scores, request.item_ids), None
-        columns = live_columns(self.state, request, wanted, revenue)
-        slate = Slate(np.array(request.item_ids, np.str_), scores, **columns)
+        columns = live_columns(self.state, request, wanted, revenue, codes)
+        slate = Slate(request.item_ids, scores, **columns)
         order = self.arrangement.order(slate)
         if slate.is_ad is None:
             return order, None
@@ -130,4 +144,5 @@ def _shown(order: NDArray[np.int64], is_ad: NDArray[np.bool_]) -> NDArray[np.int
 
 
 def matrix_digest(features: NDArray[np.float32]) -> str:
+    """SHA-256 of the float32 matrix in C order."""
     return hashlib.sha256(np.ascontiguousarray(features).data).hexdigest()

@@ -1,5 +1,6 @@
 """How a surface is served: how old its state may be, what counts as shown, what is kept of answers."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,7 +40,7 @@ class ServingSpec(_Declared):
     predictions: PredictionsSpec = PredictionsSpec()
     canary: CanarySpec = CanarySpec()
 
-    @property
+    @cached_property
     def max_state_age_us(self) -> int:
         """µs."""
         return microseconds(self.max_state_age)

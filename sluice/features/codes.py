@@ -88,9 +88,17 @@ class Codes:
         absent = (codes == UNKNOWN) | (numbers == 0)
         return self._arrow().take(pa.array(numbers - 1, mask=absent)).to_pylist()
 
+    def names(self, codes: NDArray[np.int32]) -> list[str | None]:
+        """As `decode`, for a few codes again and again: by a table of all ids, which is kept."""
+        table: Any = self.ids
+        return [None if code == UNKNOWN else table[code] for code in codes.tolist()]
+
     def code(self, name: str) -> int:
         """Code of one id, or UNKNOWN."""
-        return int(self.encode_all([name])[0])
+        text, numbers = np.frombuffer(name.encode(), np.uint8), np.empty(1, np.int32)
+        bounds = np.array([0, len(text)], np.int64)
+        find_strings(self._strings, text, bounds, hashes_of(text, bounds), numbers)
+        return int(self._codes[numbers[0]])
 
     def forget(self, idle: NDArray[np.bool_]) -> None:
         """Let go of the ids that have some codes, [codes]; new ids will have these."""

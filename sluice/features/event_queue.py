@@ -40,18 +40,19 @@ def empty_queue(kinds: int, windows: int, room: NDArray[np.int64] | None = None)
 
 def clock_of(queue: Queue) -> int:
     """µs of the newest event that is counted, or NEVER."""
-    places = zip(queue.first.tolist(), queue.applied.tolist(), strict=True)
-    return max(
-        (int(queue.at[end - 1]) for first, end in places if end > first), default=NEVER
-    )
+    return _last_of(queue, queue.applied)
 
 
 def newest_of(queue: Queue) -> int:
     """µs since when the newest event may be counted, whether or not it is; NEVER without any."""
-    places = zip(queue.first.tolist(), queue.end.tolist(), strict=True)
-    return max(
-        (int(queue.at[end - 1]) for first, end in places if end > first), default=NEVER
-    )
+    return _last_of(queue, queue.end)
+
+
+def _last_of(queue: Queue, ends: NDArray[np.int64]) -> int:
+    """µs of the newest event before these ends, by kind; asked several times by every request."""
+    at, first = queue.at, queue.first.tolist()
+    last = [at.item(end - 1) for nth, end in enumerate(ends.tolist()) if end > first[nth]]
+    return max(last, default=NEVER)
 
 
 def oldest_needed(queue: Queue, plan: Plan, clock: int) -> list[int]:

@@ -67,14 +67,18 @@ def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
     )  # fmt: skip
 
 
-def providers_of(state: "FeatureState", item_ids: Sequence[str]) -> list[str | None]:
+Items = Sequence[str] | NDArray[np.int32]
+"""Ids, or the codes that the state has of them now (`Answer.items`), which need no look-up."""
+
+
+def providers_of(state: "FeatureState", items: Items) -> list[str | None]:
     """Provider of each item as believed now, None where it is not known."""
-    return _groups_of(state, item_ids, _PROVIDER, state.ids.providers)
+    return _groups_of(state, items, _PROVIDER, state.ids.providers)
 
 
-def categories_of(state: "FeatureState", item_ids: Sequence[str]) -> list[str | None]:
+def categories_of(state: "FeatureState", items: Items) -> list[str | None]:
     """Category of each item as believed now, None where it is not known."""
-    return _groups_of(state, item_ids, _CATEGORY, state.ids.categories)
+    return _groups_of(state, items, _CATEGORY, state.ids.categories)
 
 
 def births_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.int64]:
@@ -87,25 +91,25 @@ def births_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.int6
 
 
 def _groups_of(
-    state: "FeatureState", item_ids: Sequence[str], cell: int, groups: Codes
+    state: "FeatureState", items: Items, cell: int, groups: Codes
 ) -> list[str | None]:
     memory = state.known.memory
-    items = _believed(state, item_ids)
-    rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (items + 1)
-    codes = memory.cells[2 * rows + cell] - 1
-    return groups.decode(codes)
+    codes = _believed(state, items)
+    rows = memory.tables[0, BASE] + memory.tables[0, STRIDE] * (codes + 1)
+    return groups.names(memory.cells[2 * rows + cell] - 1)
 
 
-def _believed(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.int32]:
+def _believed(state: "FeatureState", items: Items) -> NDArray[np.int32]:
     """Codes of items, UNKNOWN where one was never told of, or is forgotten by the state's clock."""
-    items, horizon = state.ids.items.encode_all(item_ids), state.plan.program.item_horizon
+    codes = items if isinstance(items, np.ndarray) else state.ids.items.encode_all(items)
+    horizon = state.plan.program.item_horizon
     if horizon and state.clock != NEVER:
-        noted = table_rows(state.known.memory, 0)[items, NOTED]
-        items[noted + horizon < state.clock] = UNKNOWN
-    return items
+        noted = table_rows(state.known.memory, 0)[codes, NOTED]
+        codes = np.where(noted + horizon < state.clock, np.int32(UNKNOWN), codes)
+    return codes
 
 
-def embeddings_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.float32]:
+def embeddings_of(state: "FeatureState", items: Items) -> NDArray[np.float32]:
     """Newest vector of each item as believed now, [items, dimensions]; zeros where it has none.
 
     A fact without a vector leaves the one before it, as for the feature `user_item.similarity`.
@@ -114,11 +118,11 @@ def embeddings_of(state: "FeatureState", item_ids: Sequence[str]) -> NDArray[np.
         ConfigError: the state keeps no vectors.
     """
     _need(state, "embeddings")
-    vectors, items = state.known.vectors, _believed(state, item_ids)
-    found = np.zeros((len(items), vectors.values.shape[1]), np.float32)
-    rows = np.full(len(items), UNKNOWN, np.int32)
-    met = items != UNKNOWN
-    rows[met] = vectors.of_item[items[met]]
+    vectors, codes = state.known.vectors, _believed(state, items)
+    found = np.zeros((len(codes), vectors.values.shape[1]), np.float32)
+    rows = np.full(len(codes), UNKNOWN, np.int32)
+    met = codes != UNKNOWN
+    rows[met] = vectors.of_item[codes[met]]
     has = rows != UNKNOWN
     found[has] = vectors.values[rows[has]]
     return found

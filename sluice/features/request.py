@@ -28,3 +28,5 @@ class Answer:
     features: NDArray[np.float32]
     """[candidates, features]."""
     unknown: Unknown
+    items: NDArray[np.int32]
+    """[candidates]; codes of the state as it is now, UNKNOWN where it never met one."""

@@ -162,7 +162,8 @@ class FeatureState:
         """
         features, items, user = self._asked(request)
         program = self.plan.program
-        return Answer(features, unknown_in(self.known, program, (request.ts, user), items))
+        unknown = unknown_in(self.known, program, (request.ts, user), items)
+        return Answer(features, unknown, items)
 
     def unknown(self, request: Request) -> Unknown:
         """How much of a request is unknown, by what is counted so far; `answer` says it beside features."""

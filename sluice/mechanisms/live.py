@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sluice.features.readings import categories_of, embeddings_of, interest_of, providers_of
 
@@ -23,6 +24,7 @@ def live_columns(
     request: "Request",
     wanted: Collection[str],
     revenue: Revenue | None = None,
+    codes: NDArray[np.int32] | None = None,
 ) -> dict[str, Any]:
     """The wanted columns of the request's `Slate`, beside its items and scores.
 
@@ -31,17 +33,19 @@ def live_columns(
         request: what is asked.
         wanted: names of columns.
         revenue: what the request says of ads; all are organic where it is left out.
+        codes: of its candidates, where the state was asked for its features just before.
 
     Raises:
         ConfigError: the state does not keep what is wanted.
     """
     found: dict[str, Any] = {}
+    items = request.item_ids if codes is None else codes
     if "providers" in wanted:
-        found["providers"] = providers_of(state, request.item_ids)
+        found["providers"] = providers_of(state, items)
     if "categories" in wanted:
-        found["categories"] = categories_of(state, request.item_ids)
+        found["categories"] = categories_of(state, items)
     if "embeddings" in wanted:
-        found["embeddings"] = embeddings_of(state, request.item_ids)
+        found["embeddings"] = embeddings_of(state, items)
     if "interest" in wanted:
         found["interest"] = interest_of(state, request.user_id, request.ts)
     offered = [None] * len(request.item_ids) if revenue is None else revenue

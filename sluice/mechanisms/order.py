@@ -44,7 +44,10 @@ def _by_id_where_tied(
     `tied` [rows - 1] says whether a row's score is that of the one above.
     """
     ids = item_ids.tolist() if isinstance(item_ids, np.ndarray) else item_ids
-    edges = np.flatnonzero(np.diff(tied, prepend=False, append=False)).tolist()
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        run = slice(first, last + 1)
-        order[run] = sorted(order[run].tolist(), key=ids.__getitem__)
+    rows, places = order.tolist(), tied.nonzero()[0].tolist()
+    first = places[0]
+    for place, following in zip(places, [*places[1:], len(rows)], strict=True):
+        if following != place + 1:  # the run ends with the row below this place
+            rows[first : place + 2] = sorted(rows[first : place + 2], key=ids.__getitem__)
+            first = following
+    order[:] = rows

@@ -25,7 +25,7 @@ class Slate:
     the order in which candidates were sent nor a tie is ever decided by chance.
     """
 
-    item_ids: NDArray[np.str_]
+    item_ids: NDArray[np.str_] | Sequence[str]
     """[rows]; each item once."""
     scores: NDArray[np.float64]
     """[rows]; higher is better for the person who asked."""
@@ -53,7 +53,8 @@ class Slate:
             column = getattr(self, name)
             if column is not None and len(column) != rows:
                 raise DataError(f"a slate of {rows} items has {len(column)} {name}")
-        if len(set(self.item_ids.tolist())) != rows:
+        ids = self.item_ids
+        if len(set(ids.tolist() if isinstance(ids, np.ndarray) else ids)) != rows:
             raise DataError(f"a slate names an item twice among its {rows}")
         for name in ("scores", "embeddings", "revenue"):
             _refuse_not_finite(name, getattr(self, name))
@@ -94,12 +95,13 @@ class Slate:
                 f"a mechanism goes by {of}, and the slate came without; one each of "
                 f"{' or '.join(get_args(Group))} is needed"
             )
-        codes: dict[str, int] = {}
-        along = [
-            UNKNOWN if names[row] is None else codes.setdefault(str(names[row]), len(codes))
-            for row in self.order.tolist()
-        ]
-        return np.array(along, np.int64), list(codes)
+        along = [names[row] for row in self.order.tolist()]
+        different = [name for name in dict.fromkeys(along) if name is not None]
+        codes: dict[str | None, int] = {name: code for code, name in enumerate(different)}
+        codes[None] = UNKNOWN
+        return np.array([codes[name] for name in along], np.int64), list(
+            map(str, different)
+        )
 
     def after(self, order: NDArray[np.int64]) -> "Slate":
         """The slate as the next mechanism meets it: in that order, slot by slot with the old scores.

@@ -220,6 +220,8 @@ def arrange(
     Raises:
         DataError: the slate lacks a column that is needed, or `prices` are needed and not given.
     """
+    order = None
     for each in declared:
-        slate = slate.after(each.order(slate, prices))
-    return slate.order
+        slate = slate if order is None else slate.after(order)
+        order = each.order(slate, prices)
+    return slate.order if order is None else order
