@@ -70,8 +70,12 @@ class EventIntake:
         if self._writer is not None:
             self._shown.append(prediction)
 
-    def take(self, rows: EventRows) -> Intake:
+    def take(self, rows: EventRows, offset: tuple[str, str] | None = None) -> Intake:
         """Make the rows durable that may be taken, and say which may not.
+
+        Args:
+            rows: as they came.
+            offset: a feed's name and how far it is read with these rows, kept in one transaction with them.
 
         Raises:
             OSError: the log cannot be written; nothing was taken.
@@ -82,7 +86,7 @@ class EventIntake:
             feedback=rows.tables["feedback"],
             items=rows.tables["items"],
         )
-        taken = self._log.take(tables, at=self._clock())
+        taken = self._log.take(tables, at=self._clock(), offset=offset)
         numbers = {
             **rows.rows,
             "exposures": [rows.rows["exposures"][row] for row in exposures.rows],

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,14 @@ from sluice.serving_spec import ServingSpec
 _LOG = logging.getLogger(__name__)
 
 NO_LOG = LogCounts(accepted=0, stored=0, dropped=0, in_queue=0)
+
+
+class Beside(Protocol):
+    """Work beside the rankings: the reading of a feed, housekeeping."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class RankingServer:
@@ -89,6 +98,7 @@ class RankingServer:
         self._log: PredictionLog | None = None
         self._intake: EventIntake | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._beside: list[Beside] = []
 
     @property
     def serving(self) -> Serving | None:
@@ -100,12 +110,18 @@ class RankingServer:
         """Why the newest release named is not in service; empty where it is, or is being verified."""
         return self.arms.champion.refusal
 
+    def run_beside(self, work: Beside) -> None:
+        """Have work in a thread of its own started and stopped with this server."""
+        self._beside.append(work)
+
     def start(self) -> None:
         """Begin to look for a release and for events, in the running event loop."""
         works = [*self.arms.watches(), self._follow_feed]
         self._tasks = [asyncio.ensure_future(work()) for work in works]
         if self.shadow:
             self.shadow.start()
+        for work in self._beside:
+            work.start()
 
     async def look(self) -> None:
         """Look for a release once."""
@@ -113,6 +129,7 @@ class RankingServer:
 
     async def stop(self) -> None:
         """Stop looking, and write what the prediction log holds."""
+        await asyncio.gather(*(asyncio.to_thread(work.stop) for work in self._beside))
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -175,8 +192,12 @@ class RankingServer:
             request, order, prediction.request_id, prediction.release, asked.revenue
         )
 
-    def take(self, rows: EventRows) -> Intake:
+    def take(self, rows: EventRows, offset: tuple[str, str] | None = None) -> Intake:
         """Take events; on return they are durable, and in the state that answers next.
+
+        Args:
+            rows: as they came.
+            offset: a feed's name and how far it is read with these rows, kept in one transaction with them.
 
         Raises:
             Rejected: 503 while no release is in service, or where this server has no event log.
@@ -188,7 +209,7 @@ class RankingServer:
         if intake is None:
             message = "this server has no event log; start it with `sluice serve`"
             raise Rejected(503, message, code=Code.NO_EVENT_LOG)
-        result = intake.take(rows)
+        result = intake.take(rows, offset)
         with self._entered:
             self._keep_up()
         return result

@@ -1,14 +1,18 @@
 """How a server process comes by its ranking server, whichever program the process runs in."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from registry.keys import KeyRing
 from serving.canary_source import CanarySource
+from serving.feeding import Feed, Feeding
 from serving.following import Verification
+from serving.housekeeping import Ages, Housekeeping
 from serving.ranking_server import RankingServer
 from serving.shadow import Shadow
 from serving.shadow_process import shadow_from
@@ -16,10 +20,13 @@ from serving.source import source_from
 from serving.supervisor import WORKERS
 from serving.times import now_micros
 from serving.trust import Trust
+from sluice.data.durations import parse_duration
 from sluice.data.event_log import EventLog
-from sluice.serving_spec import ServingSpec
+from sluice.data.feeds import feed_credentials, open_source
+from sluice.errors import ConfigError
+from sluice.serving_spec import FeedSpec, ServingSpec
 from sluice.settings import Settings, load_settings
-from sluice.surface import load_surface, surface_path
+from sluice.surface import Surface, load_surface, surface_path
 
 PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
 """Where `serving.bento` puts the release, beside the code."""
@@ -27,6 +34,7 @@ SETTLE_SECONDS = 60.0
 """After which a worker takes connections and says itself that it is not ready."""
 
 _LOOK_SECONDS = 0.005
+_LOG = logging.getLogger(__name__)
 
 
 def ranking_server(environ: Mapping[str, str] | None = None) -> RankingServer:
@@ -42,17 +50,24 @@ def ranking_server(environ: Mapping[str, str] | None = None) -> RankingServer:
         environ, settings.pointers, settings.releases, PACKAGED_RELEASES, keys
     )
     trust = Trust(keys, settings.signatures, settings.require_signature)
-    return RankingServer(
+    surface = declared_surface(settings.surfaces, environ)
+    log = EventLog(settings.log)
+    server = RankingServer(
         source,
         settings.predictions,
         now_micros,
-        events=EventLog(settings.log),
+        events=log,
         workers=int(environ.get(WORKERS, "1")),
-        declared=declared_service(settings.surfaces, environ),
+        declared=surface.serving if surface else ServingSpec(),
         canary=_canary(environ, settings, keys),
         shadow=_shadow(environ, settings),
         verification=Verification(trust=trust),
     )
+    ages = log_ages(settings.surfaces)
+    server.run_beside(Housekeeping(log, ages, server.telemetry))
+    if surface and surface.feed.kind != "log":
+        server.run_beside(_feeding(surface, log, server, environ))
+    return server
 
 
 def _canary(
@@ -70,8 +85,42 @@ def _shadow(environ: Mapping[str, str], settings: Settings) -> Shadow | None:
     return shadow_from(environ, surface, settings) if surface else None
 
 
-def declared_service(surfaces: Path, environ: Mapping[str, str]) -> ServingSpec:
-    """What the surface's file declares of its service; the defaults where the server has no such file.
+def log_ages(surfaces: Path) -> Ages:
+    """What suits every surface of the installation, for they share one log.
+
+    Compaction follows the most eager surface, and batches are kept as long as the most patient one asks.
+    """
+    declared = [FeedSpec()]
+    for path in sorted(surfaces.glob("*.toml")):
+        try:
+            declared.append(load_surface(path).feed)
+        except ConfigError as error:
+            _LOG.warning("the ages of the log do not heed a surface's file: %s", error)
+    return Ages(
+        compact_after=min(parse_duration(feed.compact_after) for feed in declared),
+        keep=max(parse_duration(feed.keep) for feed in declared),
+    )
+
+
+def _feeding(
+    surface: Surface, log: EventLog, server: RankingServer, environ: Mapping[str, str]
+) -> Feeding:
+    """The reader of the surface's feed; what it is declared to be is checked at once."""
+    spec = surface.feed
+    opened = partial(open_source, spec, feed_credentials(environ))
+    opened().close()
+    feed = Feed(
+        surface.name,
+        # The address is left out: a server may move, and the offset stays.
+        name=f"{surface.name}/{spec.kind}/{spec.name}/{spec.partition}",
+        open=opened,
+        go_on_after_gap=spec.after_gap == "go_on",
+    )
+    return Feeding(log, feed, server.take, server.telemetry)
+
+
+def declared_surface(surfaces: Path, environ: Mapping[str, str]) -> Surface | None:
+    """What the surface's file declares; None where the server has no such file.
 
     A packaged release may be served anywhere, so without `SLUICE_SURFACE` no file is looked for.
 
@@ -80,9 +129,9 @@ def declared_service(surfaces: Path, environ: Mapping[str, str]) -> ServingSpec:
     """
     name = environ.get("SLUICE_SURFACE")
     if name is None:
-        return ServingSpec()
+        return None
     path = surface_path(surfaces, name)
-    return load_surface(path).serving if path.is_file() else ServingSpec()
+    return load_surface(path) if path.is_file() else None
 
 
 async def settled(server: RankingServer, seconds: float = SETTLE_SECONDS) -> bool:

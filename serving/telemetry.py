@@ -51,6 +51,16 @@ class Telemetry:
     """Requests of the canary's people that the champion answered, for the canary broke down."""
     feed_errors: int = 0
     """Times that the event log could not be taken into the state."""
+    feed_source_messages: int = 0
+    """Messages read from Redis or Kafka into the event log, by this process."""
+    feed_source_errors: int = 0
+    """Times that the source could not be read, or its messages not be taken."""
+    feed_source_gaps: int = 0
+    """Times that messages were gone before they were read."""
+    feed_source_refused: Counter[str] = field(default_factory=Counter)
+    """Messages that cannot be read, and rows refused in others, by code."""
+    housekeeping_errors: int = 0
+    """Times that the event log could not be compacted."""
     events_accepted: int = 0
     events_repeated: int = 0
     events_refused: Counter[str] = field(default_factory=Counter)
@@ -125,6 +135,12 @@ class Exposition:
             "code",
             seen.events_refused,
         )
+        yield _by_label(
+            "feed_source_refused",
+            "Messages and rows of the feed refused, by code.",
+            "code",
+            seen.feed_source_refused,
+        )
         for name, meaning, value in (
             ("candidates", "Items ranked.", seen.candidates),
             ("batches", "Answers of POST /rank/batch.", seen.batches),
@@ -140,6 +156,14 @@ class Exposition:
                 seen.canary_errors,
             ),
             ("feed_errors", "Failures to take in the event log.", seen.feed_errors),
+            (
+                "feed_source_messages",
+                "Messages read from the feed.",
+                seen.feed_source_messages,
+            ),
+            ("feed_source_errors", "Failures to read the feed.", seen.feed_source_errors),
+            ("feed_source_gaps", "Messages gone unread, times.", seen.feed_source_gaps),
+            ("housekeeping_errors", "Failed compactions.", seen.housekeeping_errors),
             ("swaps", "Releases taken into service.", seen.swaps),
             ("release_refusals", "Releases refused by verification.", seen.refusals),
             ("predictions_accepted", "Predictions accepted.", log.accepted),

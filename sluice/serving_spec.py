@@ -62,6 +62,9 @@ class FeedSpec(_Declared):
     """Of the stream or topic."""
     partition: int = Field(default=0, ge=0)
     """Of the topic; Kafka only."""
+    after_gap: Literal["stop", "go_on"] = "stop"
+    """What to do when messages are gone that were never read: read nothing more, or count it and read on
+    from the oldest message that is left."""
     compact_after: PositiveDuration = "10m"
     """Live rows older than this are put into Parquet parts."""
     keep: PositiveDuration = "4d"

@@ -15,7 +15,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
+
+from serving.feeding import Feed, Feeding
+from serving.port import EventRows, Intake
+from serving.telemetry import Telemetry
 from sluice.data.event_log import EventLog
+from sluice.data.feeds import Messages
+from sluice.data.frames import conform
+from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
 from tests.lib.logs import AT, tiny_log
 
@@ -57,8 +65,37 @@ def take_thirty(log: EventLog, say: Say) -> None:
         say(log.take(hours(number, number + 1), AT).accepted)
 
 
+class OneByOne:
+    """A source of three messages, each with the tiny log's rows of one hour, one message a read."""
+
+    def read(self, after: str | None, max_wait_s: float) -> Messages:
+        number = int(after or 0)
+        if number == 3:
+            return Messages((), "3")
+        rows = {name: getattr(hours(number, number + 1), name) for name in TABLES}
+        body = {name: frame.to_dicts() for name, frame in rows.items()}
+        return Messages((orjson.dumps(body),), str(number + 1))
+
+    def close(self) -> None:
+        pass
+
+
+def feed(log: EventLog, say: Say) -> None:
+    """Read the three messages into the log; says how many rows of each were there already."""
+
+    def take(rows: EventRows, offset: tuple[str, str] | None) -> Intake:
+        tables = {name: conform(name, rows.tables[name]) for name in TABLES}
+        taken = log.take(LogTables(**tables), AT, offset=offset)
+        say(taken.repeated)
+        return Intake(taken.accepted, taken.repeated, taken.refused)
+
+    feeding = Feeding(log, Feed("for_you", "hours", OneByOne), take, Telemetry())
+    while feeding.read_once(OneByOne()):
+        pass
+
+
 WORKS: dict[str, Callable[[EventLog, Say], None]] = {
-    work.__name__: work for work in (take, append, compact, take_thirty)
+    work.__name__: work for work in (take, append, compact, take_thirty, feed)
 }
 
 

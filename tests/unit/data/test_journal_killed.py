@@ -8,7 +8,7 @@ import pytest
 from sluice.data.event_log import EventLog
 from sluice.data.schema import TABLES
 from sluice.data.tables import Window
-from tests.lib.killed_log import HOUR, Workers, append, compact, hours, take
+from tests.lib.killed_log import HOUR, Workers, append, compact, feed, hours, take
 from tests.lib.logs import AT, START, tiny_log
 
 pytestmark = pytest.mark.faults
@@ -73,6 +73,19 @@ def test_an_ingest_is_there_whole_or_not_at_all_and_is_announced_once(workers, t
 
         assert_same(log.read(EVER), tiny_log())
         assert tailed(log) == tiny_log().exposures.rows()
+
+
+def test_a_feed_is_read_on_exactly_where_its_rows_end(workers, tmp_path):
+    for log, _ in killed_everywhere(workers, tmp_path, feed):
+        read = int(log.offset("hours") or 0)
+        assert_same(log.read(EVER), hours(0, read))
+
+        repeated = []
+        feed(log, repeated.append)
+
+        assert repeated == [0] * (3 - read)
+        assert_same(log.read(EVER), hours(0, 3))
+        assert tailed(log) == hours(0, 3).exposures.rows()
 
 
 def a_log_to_compact(log):
