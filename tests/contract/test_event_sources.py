@@ -2,22 +2,21 @@
 
 import itertools
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
 from sluice.data.feeds import FeedGap, Messages, SourceAway
 from sluice.data.feeds.source import MAX_BYTES, MAX_MESSAGES
-from tests.lib.feeds import SERVERS, KafkaServer, RedisServer
+from tests.lib.feeds import SERVERS, KafkaServer, MemoryServer, RedisServer
 
 SECONDS = 5.0
 
 
 @pytest.fixture(params=SERVERS)
 def server(request, tmp_path):
-    server = SERVERS[request.param](tmp_path)
-    yield server
-    server.end()
+    with running(SERVERS[request.param], tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
@@ -26,11 +25,20 @@ def source(server):
         yield source
 
 
+@contextmanager
+def running(kind, folder):
+    folder.mkdir(exist_ok=True)
+    server = kind(folder)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
 @pytest.fixture
 def redis_server(tmp_path):
-    server = RedisServer(tmp_path)
-    yield server
-    server.end()
+    with running(RedisServer, tmp_path) as server:
+        yield server
 
 
 def numbered(first: int, last: int) -> list[bytes]:
@@ -139,8 +147,7 @@ def test_messages_that_were_never_read_and_are_gone_stop_the_reader(server, sour
 
 
 def test_a_reader_that_is_overtaken_by_the_retention_stops(tmp_path):
-    server = KafkaServer(tmp_path)
-    with closing(server.source()) as source:
+    with running(KafkaServer, tmp_path) as server, closing(server.source()) as source:
         server.publish(*numbered(0, 1))
         _, after = read_all(source, None, 1)
         for _ in range(8):  # more than it fetches ahead, and than the broker keeps
@@ -148,23 +155,18 @@ def test_a_reader_that_is_overtaken_by_the_retention_stops(tmp_path):
 
         with pytest.raises(FeedGap, match="gone"):
             read_all(source, after, 1000)
-    server.end()
 
 
-def test_an_offset_from_before_the_source_began_anew_stops_the_reader(tmp_path):
-    for kind in (SERVERS["memory"], RedisServer):
-        folder = tmp_path / kind.__name__
-        folder.mkdir()
-        server = kind(folder)
-        with closing(server.source()) as source:
-            server.publish(*numbered(0, 3))
-            _, after = read_all(source, None, 3)
-            server.begin_anew()
-            server.publish(*numbered(3, 4))
+@pytest.mark.parametrize("kind", [MemoryServer, RedisServer])
+def test_an_offset_from_before_the_source_began_anew_stops_the_reader(kind, tmp_path):
+    with running(kind, tmp_path) as server, closing(server.source()) as source:
+        server.publish(*numbered(0, 3))
+        _, after = read_all(source, None, 3)
+        server.begin_anew()
+        server.publish(*numbered(3, 4))
 
-            with pytest.raises(FeedGap):
-                source.read(after, 0.1)
-        server.end()
+        with pytest.raises(FeedGap):
+            source.read(after, 0.1)
 
 
 def test_a_reader_may_begin_with_the_oldest_message_that_is_left(server, source):
@@ -196,8 +198,7 @@ def test_a_server_that_was_away_is_read_on_from_where_it_was(server, source):
 
 @pytest.mark.parametrize("kind", [RedisServer, KafkaServer])
 def test_a_server_that_is_dead_is_said_to_be_away(tmp_path, kind):
-    server = kind(tmp_path)
-    with closing(server.source()) as source:
+    with running(kind, tmp_path) as server, closing(server.source()) as source:
         server.publish(*numbered(0, 1))
         _, after = read_all(source, None, 1)
         server.end()

@@ -276,21 +276,21 @@ with feeding._turn() as is_mine:
 
 @pytest.mark.faults
 def test_another_worker_takes_over_from_one_that_was_killed(world):
-    worker = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(world.log.root)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout.readline() == "True\n"
-    world.published.publish(shown(1))
-    reader = world.reader()
-    with running(reader):
-        time.sleep(0.3)
-        assert world.log.position() == 0
+    holder = [sys.executable, "-c", HOLDER, str(world.log.root)]
+    with subprocess.Popen(holder, stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            assert worker.stdout.readline() == "True\n"
+            world.published.publish(shown(1))
+            reader = world.reader()
+            with running(reader):
+                time.sleep(0.3)
+                assert world.log.position() == 0
 
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.communicate()
-        wait_until(lambda: world.log.position() == 1)
+                os.kill(worker.pid, signal.SIGKILL)
+                worker.wait()
+                wait_until(lambda: world.log.position() == 1)
+        finally:
+            worker.kill()
 
 
 def test_a_confirmation_through_the_feed_is_completed_by_what_was_answered(
