@@ -150,6 +150,7 @@ ANSWER_SCHEMAS: Json = {
             "state_age_s": _SECONDS,
             "position": _COUNT | {"description": "last batch of the log in the state"},
             "behind": _COUNT | {"description": "batches of the log not in it yet"},
+            "late": _COUNT | {"description": "events that came too late to count in time"},
             "refused": _object(
                 {
                     "code": {
@@ -170,6 +171,7 @@ ANSWER_SCHEMAS: Json = {
             "state_age_s",
             "position",
             "behind",
+            "late",
             "refused",
             "reasons",
         ),

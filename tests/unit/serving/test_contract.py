@@ -82,7 +82,7 @@ def test_answers_are_as_the_contract_says(service):
 @pytest.mark.parametrize("refused", [None, *RefusalReason])
 @pytest.mark.parametrize("stranger", [True, False])
 def test_every_readiness_is_as_the_contract_says(status, refused, stranger):
-    whole = Readiness(status, "a" * 64, "for_you", 1, 2, 3.5, 4, 5, refused, ("old",))
+    whole = Readiness(status, "a" * 64, "for_you", 1, 2, 3.5, 4, 5, 6, refused, ("old",))
 
     for readiness in (whole, Readiness(status, refused=refused)):
         content = readiness_json(readiness, stranger=stranger)

@@ -162,26 +162,25 @@ def test_neither_small_nor_large_work_starves_the_other():
     async def mixed():
         lanes = Lanes()
         async with asyncio.TaskGroup() as group:
-            group.create_task(lanes.take(lambda: time.sleep(0.02), 1))
+            group.create_task(lanes.rank(lambda: time.sleep(0.02), 10_000))
             await asyncio.sleep(0)
             for _ in range(2):
                 group.create_task(lanes.rank(lambda: order.append("large"), 10_000))
-                group.create_task(lanes.take(lambda: order.append("events"), 10))
             for _ in range(40):
                 group.create_task(lanes.rank(lambda: order.append("small"), 10))
 
     asyncio.run(mixed())
 
     assert order[:16] == ["small"] * 16
-    assert sorted(order[16:34:17]) == ["events", "large"]
+    assert order[16] == "large"
     assert order.count("small") == 40
-    assert len(order) == 44
+    assert len(order) == 42
 
 
-def test_only_one_piece_is_in_hand_at_a_time_and_errors_reach_who_asked():
-    inside = threading.Semaphore(1)
+def test_one_ranking_and_one_intake_are_in_hand_at_a_time_and_errors_reach_who_asked():
+    ranking, taking = threading.Semaphore(1), threading.Semaphore(1)
 
-    def alone():
+    def alone(inside):
         assert inside.acquire(blocking=False), "two at a time"
         time.sleep(0.002)
         inside.release()
@@ -191,9 +190,12 @@ def test_only_one_piece_is_in_hand_at_a_time_and_errors_reach_who_asked():
 
     async def many():
         lanes = Lanes()
-        ranks = [lanes.rank(alone, 10 if nth % 2 else 5_000) for nth in range(20)]
-        takes = [lanes.take(alone, 1) for _ in range(20)]
-        await asyncio.gather(*ranks, *takes, lanes.always(alone))
+        ranks = [
+            lanes.rank(lambda: alone(ranking), 10 if nth % 2 else 5_000)
+            for nth in range(20)
+        ]
+        takes = [lanes.take(lambda: alone(taking), 1) for _ in range(20)]
+        await asyncio.gather(*ranks, *takes)
         with pytest.raises(ValueError, match="broken"):
             await lanes.take(broken, 1)
         assert set(lanes.waiting().values()) == {0}
@@ -203,7 +205,7 @@ def test_only_one_piece_is_in_hand_at_a_time_and_errors_reach_who_asked():
 
 def test_after_its_end_the_thread_is_gone_and_work_goes_on_in_another():
     def threads():
-        return [thread for thread in threading.enumerate() if thread.name == "ranking"]
+        return [thread for thread in threading.enumerate() if thread.name == "events"]
 
     async def twice():
         lanes = Lanes()
@@ -235,6 +237,20 @@ def test_work_of_a_client_that_went_away_is_left_out():
 
     assert set(asyncio.run(leave()).values()) == {0}
     assert done == [3]
+
+
+def test_rankings_go_on_while_events_wait_for_the_disk():
+    disk = threading.Event()
+
+    async def both():
+        lanes = Lanes()
+        taking = asyncio.create_task(lanes.take(lambda: disk.wait(5), 1))
+        await asyncio.sleep(0)
+        answers = [await lanes.rank(lambda: "ranked", size) for size in (10, 5_000)]
+        disk.set()
+        return answers, await taking
+
+    assert asyncio.run(both()) == (["ranked", "ranked"], True)
 
 
 def test_a_batch_answers_each_of_its_requests_in_its_place():

@@ -15,6 +15,7 @@ from serving.processes import tree, wait_gone
 from serving.sandbox import DEFAULT_LIMITS, Limits, environment, score_in_child
 from serving.trials import TRIALS, shared_trials, try_once
 from serving.waiting_child import WAITING, WaitingChild
+from sluice.data.files import Files
 from sluice.errors import ConfigError, IntegrityError
 
 DIGEST = "a" * 64
@@ -129,9 +130,9 @@ def waiting(monkeypatch):
 
 def test_the_waiting_child_gives_the_scores_that_a_child_of_its_own_gives(release, waiting):
     family = {process.pid for process in tree(os.getpid())}
-    first = score_in_child(release, DEFAULT_LIMITS)
+    first = score_in_child(Files.of(release), DEFAULT_LIMITS)
     taken = waiting.take()
-    second = score_in_child(release, DEFAULT_LIMITS)
+    second = score_in_child(Files.of(release), DEFAULT_LIMITS)
 
     assert first == second
     assert taken is None  # by the first
@@ -141,15 +142,15 @@ def test_the_waiting_child_gives_the_scores_that_a_child_of_its_own_gives(releas
 def test_a_waiting_child_that_dies_costs_only_another_child(release, waiting):
     os.kill(waiting.pid, 9)
 
-    assert score_in_child(release, DEFAULT_LIMITS)
+    assert score_in_child(Files.of(release), DEFAULT_LIMITS)
 
 
 def test_the_waiting_child_refuses_with_the_same_words(release, waiting):
     (release / "state" / "state.json").write_text("{}")
     with pytest.raises(IntegrityError) as first:
-        score_in_child(release, DEFAULT_LIMITS)
+        score_in_child(Files.of(release), DEFAULT_LIMITS)
     with pytest.raises(IntegrityError) as second:
-        score_in_child(release, DEFAULT_LIMITS)
+        score_in_child(Files.of(release), DEFAULT_LIMITS)
 
     assert str(first.value) == str(second.value)
     assert waiting.take() is None
@@ -157,7 +158,7 @@ def test_the_waiting_child_refuses_with_the_same_words(release, waiting):
 
 def test_the_waiting_child_is_held_to_its_time(release, waiting):
     with pytest.raises(IntegrityError, match=r"did not end in 0\.01 s"):
-        score_in_child(release, Limits(wall_seconds=0.01))
+        score_in_child(Files.of(release), Limits(wall_seconds=0.01))
 
 
 def test_nobody_else_finds_the_waiting_child(monkeypatch):
