@@ -231,18 +231,25 @@ class RankingServer:
             epoch=serving.epoch,
             state_age_s=None if age is None else age / 1e6,
             position=serving.live.progress.position,
-            behind=serving.live.behind,
+            behind=self._behind(serving),
             late=serving.live.progress.late,
             refused=self.arms.champion.refused,
             reasons=reasons,
         )
 
+    def _behind(self, serving: Serving) -> int | None:
+        """Batches that the state does not hold yet; None where the log cannot be asked."""
+        try:
+            return serving.live.behind
+        except (SluiceError, OSError, sqlite3.Error) as error:
+            _LOG.error("the feed cannot be asked how far it is: %s", error)
+            return None
+
     async def _follow_feed(self) -> None:
         """Take in what comes while nobody asks, so that the next request need not wait for it."""
         while True:
             await asyncio.sleep(self.pace.feed)
-            if any(serving.live.waits for _, serving in self.arms.in_service()):
-                await asyncio.to_thread(self._enter_and_keep_up)
+            await asyncio.to_thread(self._enter_and_keep_up)
 
     def _enter_and_keep_up(self) -> None:
         with self._entered:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 
 import httpx
 import pytest
@@ -209,3 +210,20 @@ def test_unknown_items_and_people_are_counted_and_said(service):
     assert answer["unknown_items"] == 1
     assert answer["unknown_user"]
     assert service.server.telemetry.unknown_items == 1
+
+
+def test_a_log_that_cannot_be_read_leaves_the_old_state_answering(service, monkeypatch):
+    """Neither an answer nor /readyz may fall with it, and whoever follows the log goes on."""
+
+    def broken(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    service.rank("r1")
+    with monkeypatch.context() as patched:
+        for name in ("changed", "position"):
+            patched.setattr(EventLog, name, broken)
+        assert service.rank("r2")["items"]
+        assert service.server.readiness().behind is None
+        assert service.server.telemetry.feed_errors
+
+    assert service.server.readiness().behind == 0
