@@ -15,7 +15,7 @@ BODY = json.dumps(
 ).encode()
 """A request that the small releases answer."""
 LINE = b"POST /rank HTTP/1.1\r\n"
-FIELDS = b"host: sluice\r\ncontent-type: application/json\r\n"
+FIELDS = b"host: localhost\r\ncontent-type: application/json\r\n"
 
 
 def whole(body: bytes = BODY, fields: bytes = b"") -> bytes:
