@@ -355,7 +355,9 @@ async def _follow(yard: Yard, asked: Sequence[tuple[str, int]], say: Say) -> Non
 
 
 def _answers(server: RankingServer) -> list[list[float]]:
-    return [server.rank(each, "r")[1].scores.tolist() for each in ASKED]
+    return [
+        [score for _, score, _ in sorted(server.rank(each, "r").items)] for each in ASKED
+    ]
 
 
 def _differs(found: list[list[float]], expected: list[list[float]]) -> str:
