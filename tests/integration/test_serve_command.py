@@ -105,7 +105,7 @@ def test_a_running_server_keeps_the_old_release_where_the_new_one_is_damaged(ins
     process.communicate(timeout=60)
 
     assert answer["release"] == ready["release"] == old
-    assert ready["refused"]["code"] == "other"
+    assert ready["refused"]["code"] == "pointer"
     assert damaged not in str(ready["refused"])
     assert "stays in service" in (installation.home / "logs" / "serve.log").read_text()
 
