@@ -103,14 +103,14 @@ class Trap:
         from mlflow.tracking import MlflowClient
 
         from registry import attestation
-        from serving.ranking_server import RankingServer
+        from serving.following import Following
 
         self.around(attestation, "_listed", before=Point.RELEASE)
         self.around(attestation.PointerReceiver, "deliver", before=Point.SIGNED)
         self.around(MlflowClient, "create_model_version", before=Point.COPY)
         alias = "set_registered_model_alias"
         self.around(MlflowClient, alias, before=Point.ALIAS, after=Point.ALIASED)
-        self.around(RankingServer, "_take", before=Point.SWITCH, after=Point.SWITCHED)
+        self.around(Following, "_take_over", before=Point.SWITCH, after=Point.SWITCHED)
 
     def around(
         self,

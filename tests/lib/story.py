@@ -105,7 +105,7 @@ def left_in(installation: Installation) -> Left:
         dashboards=list(files(installation, "evidently")),
         # How long the replay took is evidence too, and never the same; nor need the commit be.
         steps={
-            each.key_digest: each.step in {"replay", "commit"} or each.outcome
+            each.key_digest: each.step in {"replay and example", "commit"} or each.outcome
             for each in stored["Step"]
         },
         verdicts=[

@@ -192,4 +192,4 @@ def test_a_log_that_surfaces_share_is_kept_as_long_as_the_most_patient_asks(tmp_
         )
 
     assert log_ages(tmp_path) == Ages(5 * MINUTE, timedelta(days=9))
-    assert log_ages(tmp_path / "none") == Ages(10 * MINUTE, timedelta(days=2))
+    assert log_ages(tmp_path / "none") == Ages(10 * MINUTE, timedelta(days=4))
