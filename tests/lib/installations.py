@@ -18,6 +18,7 @@ from typing import Any
 from sluice.data.digest import file_digest
 from sluice.data.event_log import EventLog
 from sluice.data.generated import FeedConfig, generate
+from sluice.data.journal import FILE, Journal
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.content import KINDS
@@ -159,14 +160,25 @@ def records(installation: Installation) -> dict[str, tuple[Record, ...]]:
 def files(installation: Installation, *parts: str) -> dict[str, str]:
     """Digest of every file below those parts of the home, by its path.
 
-    What is hidden was being built when its builder was killed, or is a lock.
+    What is hidden was being built when its builder was killed, or is a lock. The event log's journal
+    says when each batch came, so its bytes are never the same; `arrivals` compares what it says else.
     """
     return {
         path.relative_to(installation.home).as_posix(): file_digest(path)
         for part in parts
         for path in sorted((installation.home / part).rglob("*"))
-        if path.is_file() and "/." not in str(path.relative_to(installation.home))
+        if path.is_file()
+        and not path.name.startswith(FILE)
+        and "/." not in str(path.relative_to(installation.home))
     }
+
+
+def arrivals(installation: Installation) -> tuple[int, frozenset[str], tuple[str, ...]]:
+    """What the event log's journal says but for times: batches, hidden parts, and the parts they name."""
+    journal = Journal(installation.home / "log")
+    cut = journal.cut()
+    named = tuple(name for batch in journal.batches(0, -1) for name in batch.parts)
+    return cut.position, cut.hidden, named
 
 
 def mlflow_rows(installation: Installation) -> dict[str, int]:

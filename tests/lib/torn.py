@@ -1,13 +1,15 @@
 """`python -m tests.lib.torn SEEN EVERY ARGUMENT...`: the mutant of `doomed` that writes in place.
 
 Parts of the event log get their final name at once, and their second half after the point at which
-`doomed` kills.
+`doomed` kills; nor does the journal say which parts are pending, which alone would be enough for the
+next ingest to delete a torn one.
 """
 
 import sys
 from pathlib import Path
 
 from sluice.data import part
+from sluice.data.journal import JournalWriter
 from tests.lib.doomed import main
 
 
@@ -20,6 +22,11 @@ def write_in_place(path: Path, content: bytes) -> None:
         file.write(content[half:])
 
 
+def announce_nothing(*_) -> None:
+    """Stand in for `JournalWriter.set_state`."""
+
+
 if __name__ == "__main__":
+    JournalWriter.set_state = announce_nothing
     part.write_atomically = write_in_place
     main(*sys.argv[1:])
