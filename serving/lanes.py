@@ -1,10 +1,12 @@
 """Who works when: one ranking at a time, the short before the long, and never too much.
 
-Small work is done at once in the event loop while the service is calm, for handing it over costs
-20 µs. Everything else goes to a worker thread, so that the event loop stays free to refuse what is
-too much: work that blocks the loop itself cannot be counted, and queues where nobody sees it. Events
-have a thread of their own, for they wait for the disk; the server keeps them and rankings apart
-where both enter its state.
+Small rankings are done in the event loop: at once while the service is calm, else one in each turn of
+the loop, so that in every turn the loop first meets what has come, and refuses what is too much. Work
+that is begun where it comes in cannot be counted, and queues where nobody sees it. Another thread for
+small work would cost as much again as the work: on another core it finds nothing of the state in its
+caches. Large rankings go to a worker thread, for they would hold the loop too long. Events have a
+thread of their own, for they wait for the disk; the server keeps them and rankings apart where both
+enter its state.
 """
 
 import asyncio
@@ -62,7 +64,7 @@ class LaneRules:
     small: int = 500
     """Candidates up to which a ranking counts as small."""
     calm: float = 0.5
-    """Share of the time spent in small work up to which it is done in the event loop."""
+    """Share of the time spent in small work up to which it is begun where it comes in."""
     turn: int = 16
     """Small pieces after which a piece of another lane has its turn."""
 
@@ -93,11 +95,20 @@ class _Load:
 
 
 class _Track:
-    """A worker thread and the lanes that share it: one piece of work at a time."""
+    """The lanes that share one piece of work at a time, and the thread for what the loop does not do."""
 
-    def __init__(self, name: str, lanes: tuple[Lane, ...], turn: int) -> None:
-        """The first lane goes before the others, but for every `turn`-th piece."""
-        self._name, self._turn = name, turn
+    def __init__(
+        self, name: str, lanes: tuple[Lane, ...], turn: int, load: _Load | None = None
+    ) -> None:
+        """The first lane goes before the others, but for every `turn`-th piece.
+
+        Args:
+            name: of the thread.
+            lanes: in the order in which they go.
+            turn: pieces of the first lane after which another has its turn.
+            load: given where the first lane's work is done in the event loop; it is added there.
+        """
+        self._name, self._turn, self._load = name, turn, load
         self._first, self._others = lanes[0], deque(lanes[1:])
         self._queues: dict[Lane, deque[_Job]] = {lane: deque() for lane in lanes}
         self.pieces, self.sizes = dict.fromkeys(lanes, 0), dict.fromkeys(lanes, 0)
@@ -128,7 +139,10 @@ class _Track:
                 job.future.set_exception(_overloaded("the turn did not come in time"))
             else:
                 self.busy = True
-                self._hand_over(job)
+                if self._load is not None and job.lane is self._first:
+                    job.future.get_loop().call_soon(self._work_here, self._load, job)
+                else:
+                    self._hand_over(job)
 
     def _next(self) -> _Job | None:
         """The first lane's, yet another's after so many pieces: none may starve the others."""
@@ -144,6 +158,12 @@ class _Track:
         self._others.append(other)
         return self._queues[other].popleft()
 
+    def _work_here(self, load: _Load, job: _Job) -> None:
+        begun = time.perf_counter()
+        result, error = _outcome(job.work)
+        load.add(begun, time.perf_counter())
+        self._done(job, result, error)
+
     def _hand_over(self, job: _Job) -> None:
         """A bare queue: an executor's futures and locks would cost as much again as the hand-over."""
         if self._thread is None:
@@ -155,11 +175,7 @@ class _Track:
 
     def _work(self, handed: SimpleQueue[_Job | None]) -> None:
         while (job := handed.get()) is not None:
-            result, error = None, None
-            try:
-                result = job.work()
-            except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
-                error = raised
+            result, error = _outcome(job.work)
             loop = job.future.get_loop()
             with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
                 loop.call_soon_threadsafe(self._done, job, result, error)
@@ -179,14 +195,24 @@ class _Track:
         self.sizes[job.lane] -= job.size
 
 
+def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """What a piece of work came to: its result, or the error to raise where it is awaited."""
+    try:
+        return work(), None
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever awaits it
+        return None, error
+
+
 class Lanes:
     """Who ranks when, and who takes events beside it; use it from one event loop's thread."""
 
     def __init__(self, rules: LaneRules | None = None) -> None:
         self.rules = rules or LaneRules()
-        self._ranking = _Track("ranking", (Lane.SMALL, Lane.LARGE), self.rules.turn)
-        self._events = _Track("events", (Lane.EVENTS,), self.rules.turn)
         self._load = _Load()
+        self._ranking = _Track(
+            "ranking", (Lane.SMALL, Lane.LARGE), self.rules.turn, self._load
+        )
+        self._events = _Track("events", (Lane.EVENTS,), self.rules.turn)
 
     async def rank(self, work: Callable[[], T], candidates: int) -> T:
         """Do a ranking when its turn comes.

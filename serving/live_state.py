@@ -93,12 +93,17 @@ class LiveState:
 
     def _since_the_snapshot(self, tables: LogTables) -> LogTables:
         until = pl.lit(_EPOCH + timedelta(microseconds=self._until))
+        available = {
+            "exposures": pl.col("ts"),
+            "feedback": pl.max_horizontal("ts", "received_ts"),
+            "items": pl.col("valid_from"),
+        }
+        frames = {table: getattr(tables, table) for table in available}
         return LogTables(
-            exposures=tables.exposures.filter(pl.col("ts") >= until),
-            feedback=tables.feedback.filter(
-                pl.max_horizontal("ts", "received_ts") >= until
-            ),
-            items=tables.items.filter(pl.col("valid_from") >= until),
+            **{
+                table: frame.filter(available[table] >= until) if frame.height else frame
+                for table, frame in frames.items()
+            }
         )
 
 
