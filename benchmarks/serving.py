@@ -24,6 +24,7 @@ import httpx
 
 from benchmarks.open_loop import Outcome, closed_loop, open_loop
 from benchmarks.serving_events import EventSource
+from benchmarks.serving_overload import overloaded, small_beside_large
 from benchmarks.serving_world import World
 from benchmarks.timing import report
 from serving.processes import cpu_seconds, resident_mb, tree
@@ -225,7 +226,12 @@ def _lean(world: World, bodies: list[bytes]) -> dict[str, Any]:
         half = half_of_capacity(server, bodies, lean["per_second"])
         events = EventSource.of(world)
         beside = half_of_capacity(server, bodies, lean["per_second"], events)
-    return {"ready_s": ready, "lean": lean, "half": half, "events": beside}
+        report("five times the capacity, and one small request beside large ones")
+        figures = {
+            "overload": overloaded(server, bodies, lean["per_second"]),
+            "small": small_beside_large(server, bodies[0]),
+        }
+    return {"ready_s": ready, "lean": lean, "half": half, "events": beside} | figures
 
 
 def _disturbed(world: World, bodies: list[bytes]) -> dict[str, Any]:
@@ -261,6 +267,13 @@ def show(figures: dict[str, Any]) -> str:
             f"  {name:<10}p50 {one['p50_ms']:6.1f} ms  p99 {one['p99_ms']:6.1f} ms  "
             f"max {one['max_ms']:7.1f} ms  {one['failed']:.0f} of {one['asked']:.0f} failed"
         )
+    over, small = figures["overload"], figures["small"]
+    lines.append(
+        f"  five times the capacity: {over['share_of_capacity']:.0%} of it answered within a second, "
+        f"{over['added_mb']:+.0f} MB\n"
+        f"  a small request beside {small['large_answered'] + small['large_refused']} large ones: "
+        f"{small['seconds']:.2f} s, {small['large_answered']} of them answered"
+    )
     return "\n".join(lines)
 
 

@@ -26,6 +26,8 @@ pytestmark = [
 ]
 AT = datetime(2026, 5, 2, tzinfo=UTC)
 FIRST, SECOND = "1a" * 32, "2b" * 32
+EVERY = int(os.environ.get("FAULTS_EVERY", "3"))
+"""Every so-many-th call kills; 1 takes them all."""
 _surfaces = count()
 
 
@@ -147,7 +149,7 @@ def killed_after(mirror, calls):
 
 @pytest.mark.faults
 def test_a_mirroring_killed_before_any_call_is_completed_by_the_next(mirror, ranker):
-    for calls in range(60):
+    for calls in range(0, 60, EVERY):
         surface = f"killed_after_{calls}"
         candidate = a_candidate(ranker, surface=surface)
         try:
@@ -170,7 +172,7 @@ def test_a_mirroring_killed_before_any_call_is_completed_by_the_next(mirror, ran
 
 @pytest.mark.faults
 def test_a_delivery_killed_before_any_call_is_completed_by_the_next(mirror, ranker):
-    for calls in range(60):
+    for calls in range(0, 60, EVERY):
         surface = f"delivery_killed_after_{calls}"
         mirror.candidate(a_candidate(ranker, surface=surface))
         row = OutboxRow(1, surface, 2, FIRST, 1)

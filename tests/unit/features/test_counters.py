@@ -54,7 +54,7 @@ def _asked(tables: LogTables):
     return [(micros(ts), user, item) for ts, user, item in rows]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(eventful_logs(), st.sampled_from(("0s", "5m")))
 def test_every_counter_is_what_a_plain_reading_counts(tables, embargo):
     spec = SPEC.model_copy(update={"embargo": embargo})
@@ -73,7 +73,7 @@ def test_every_counter_is_what_a_plain_reading_counts(tables, embargo):
                 assert found == pytest.approx(expected, rel=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(eventful_logs())
 def test_similarity_is_the_cosine_with_the_mean_of_the_last_clicked(tables):
     frame, oracle = _frame(tables), Oracle(tables, SPEC)
@@ -84,7 +84,7 @@ def test_similarity_is_the_cosine_with_the_mean_of_the_last_clicked(tables):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6, nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(eventful_logs(), st.lists(st.integers(0, 4 * 86_400), max_size=3))
 def test_any_batches_of_events_give_the_same_bits(tables, cuts):
     offline = _frame(tables)
@@ -122,7 +122,7 @@ def _batches(tables: LogTables, cuts):
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(eventful_logs(), st.integers(0, 4 * 86_400), st.integers(1, 86_400))
 def test_a_loaded_state_goes_on_as_the_saved_one(tmp_path_factory, tables, cut, later):
     (_, past), (_, coming) = _batches(tables, [at(cut)])
@@ -140,7 +140,7 @@ def test_a_loaded_state_goes_on_as_the_saved_one(tmp_path_factory, tables, cut, 
     assert np.array_equal(again.features(asked), state.features(asked), equal_nan=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(eventful_logs())
 def test_requests_asked_in_between_do_not_change_an_answer(tables):
     quiet = replay(SPEC, FeedbackKind.CLICK, tables).state
@@ -153,7 +153,7 @@ def test_requests_asked_in_between_do_not_change_an_answer(tables):
     assert np.array_equal(busy.features(asked), quiet.features(asked), equal_nan=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(eventful_logs())
 def test_a_horizon_that_nothing_outlives_changes_nothing(tables):
     forgetful = SPEC.model_copy(update={"horizon": "5d"})

@@ -65,7 +65,7 @@ def _asked(state: FeatureState, user: str) -> np.ndarray:
 
 
 @SPECS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(tables=eventful_logs())
 def test_deltas_of_days_are_one_pass_bit_for_bit(spec, tables, tmp_path_factory):
     folder = tmp_path_factory.mktemp("states")
@@ -81,7 +81,7 @@ def test_deltas_of_days_are_one_pass_bit_for_bit(spec, tables, tmp_path_factory)
 
 
 @SPECS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     tables=eventful_logs(),
     cuts=st.lists(st.integers(-7200, 4 * 86_400), min_size=3, max_size=3),

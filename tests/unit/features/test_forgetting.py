@@ -60,7 +60,7 @@ def _between(tables: LogTables, start: float, end: float) -> LogTables:
 
 
 @SPECS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     tables=eventful_logs(),
     cuts=st.lists(st.integers(0, 4 * DAY), min_size=1, max_size=4),
