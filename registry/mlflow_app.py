@@ -12,10 +12,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from registry.approvals import Panel
 from registry.mirror import ALIAS, MOVED_BY
 from registry.mlflow_accounts import Accounts
 from registry.mlflow_candidate import candidates_model
 from registry.moves import version_of
+from registry.review_keys import ReviewKeys, Signatory
 from registry.review_rules import (
     Request,
     Who,
@@ -46,6 +48,8 @@ class Desk:
     store_url: str
     surfaces: Path
     """Folder of the surface files; a decision reads the reviewers there."""
+    keys: ReviewKeys
+    """The app signs decisions with its own."""
 
 
 def create_app(desk: Desk) -> "FastAPI":
@@ -56,6 +60,7 @@ def create_app(desk: Desk) -> "FastAPI":
     """
     os.environ.update(desk.accounts.environment())
     desk.accounts.grant()
+    desk.keys.app_ring.signing_or_new()  # now, and not at somebody's decision
     from fastapi import FastAPI
     from mlflow.server import app as pages
     from mlflow.server.auth import create_app as with_accounts
@@ -171,16 +176,16 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
     registry: Any = _get_model_registry_store()
     there = registry.get_model_version(message.name, message.version)
     needs = declared.at_least.approvers
+    panel = Panel(declared.review.reviewers, desk.keys, needs)
     with open_store(desk.store_url) as store:
         row = decide(
             store,
             surface,
             there.tags,
             decided,
-            reviewer=user,
-            reviewers=declared.review.reviewers,
+            by=Signatory(user, desk.keys.app_ring.signing()),
+            panel=panel,
             at=datetime.now(UTC),
-            approvers=needs,
         )
         told = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.

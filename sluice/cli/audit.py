@@ -72,6 +72,7 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
     from registry.audit import audit as check
     from registry.heads import read_heads
     from registry.keys import KeyRing
+    from registry.review_keys import ReviewKeys
     from sluice.store.records import LedgerRow
 
     settings = settings_at(home)
@@ -81,7 +82,11 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
     expected = [each.head for each in exported]
     noted = [_head(head)] if head else []
     disagreeing = check(
-        store, pointers=settings.pointers, heads=expected + noted, keys=keys
+        store,
+        pointers=settings.pointers,
+        heads=expected + noted,
+        keys=keys,
+        reviews=ReviewKeys(settings.review_keys, with_revoked=True),
     )
     problems = [*unread, *disagreeing]
     rows = store.find(LedgerRow)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from sluice.errors import NotFound, UserError
@@ -22,6 +22,7 @@ from sluice.store.content import (
 )
 from sluice.store.engine import WRITES, connect, parse_url, shown
 from sluice.store.migrate import migrate
+from sluice.store.os_user import os_user
 from sluice.store.records import (
     Draft,
     LedgerRow,
@@ -100,6 +101,10 @@ class SqlStore:
         with self._transaction(self._engine) as rows:
             return rows.find(kind, **equals)
 
+    def session(self) -> str:
+        with self._transaction(self._engine) as rows:
+            return rows.session()
+
     def register(self, draft: Draft, *, actor: str, role: str, at: datetime) -> Version:
         with self._transaction(self._writing_engine) as rows:
             known = change.registered(draft, rows, at)
@@ -167,6 +172,12 @@ class Rows:
         )
         row = self._connection.execute(newest).one_or_none()
         return LedgerRow(*row) if row else None
+
+    def session(self) -> str:
+        """Who is running this."""
+        if self._connection.dialect.name == "sqlite":
+            return os_user()
+        return str(self._connection.scalar(text("SELECT session_user")))
 
     def add(self, record: Record) -> None:
         """Insert a row."""
