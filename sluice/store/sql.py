@@ -7,9 +7,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 
-from sluice.errors import NotFound, UserError
+from sluice.errors import NotFound, Refused, UserError
 from sluice.store import change
 from sluice.store.content import (
     ensure_findable,
@@ -36,6 +41,8 @@ from sluice.store.records import (
 from sluice.store.tables import TABLES, LedgerTable
 
 R = TypeVar("R", bound=Record)
+_NO_RIGHT = "42501"
+"""PostgreSQL's code for a right that is missing, a row's as well as a table's."""
 
 
 class SqlStore:
@@ -146,6 +153,14 @@ class SqlStore:
                 yield Rows(connection)
         except (OperationalError, InterfaceError) as error:
             raise _unanswered(self._engine, error) from error
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _NO_RIGHT:
+                raise
+            words = str(error.orig).strip().splitlines()[0]
+            raise Refused(
+                f"the database keeps this from the account {self._engine.url.username!r}: {words}; connect "
+                "as one with the role for it, see `sluice audit protect`"
+            ) from error
 
 
 class Rows:

@@ -314,7 +314,7 @@ def every_role(postgres: Postgres) -> Iterator[Survived]:
         wrong = list(sql_roles.overstepped(lambda: postgres, Path(one)))
         again = sql_roles.overstepped(lambda: postgres, Path(other), mutant=True)
         red = {"all_rights": any(again)}
-    what = "tampering by the application's role: refused; a champion it moved by SQL: found"
+    what = "five roles at every table, verb, action and state: as the declared matrix says"
     yield _survived("G30", what, "postgresql", wrong, red, began)
 
 
