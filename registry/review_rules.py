@@ -5,13 +5,13 @@ promoter's; a review is decided by `registry.review` for everybody, the promoter
 itself knows one right to write for all of these.
 """
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from registry.approvals import Panel
+from registry.lookalikes import passes_for
 from registry.mirror import ALIAS
 from registry.mlflow_candidate import candidates_model
 from registry.moves import version_of
@@ -131,19 +131,11 @@ def ensure_allowed(
 def _of_tag(kind: str, key: str) -> Who:
     if key == REVIEW and kind == _SET_TAG:
         return Who.REVIEWER
-    looks = _as_read(key)
-    return Who.PROMOTER if looks == REVIEW or looks.startswith(_OURS) else Who.ANYBODY
+    return Who.PROMOTER if passes_for(key, (REVIEW,), _OURS) else Who.ANYBODY
 
 
 def _of_alias(alias: str) -> Who:
-    looks = _as_read(alias)
-    ours = looks == ALIAS or looks.startswith(_OUR_ALIAS)
-    return Who.PROMOTER if ours else Who.ANYBODY
-
-
-def _as_read(text: str) -> str:
-    """As a person reads it: no tag `Review` may pass for the tag `review`."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+    return Who.PROMOTER if passes_for(alias, (ALIAS,), (_OUR_ALIAS,)) else Who.ANYBODY
 
 
 @dataclass(frozen=True)
