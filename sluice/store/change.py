@@ -189,7 +189,9 @@ def _moved(transition: Transition, read: Reader) -> Iterator[Position]:
             )
         moved = replace(position, state=after)
         own = version == transition.version and transition.release
-        yield replace(moved, release=transition.release) if own else moved
+        moved = replace(moved, release=transition.release) if own else moved
+        if moved != position:
+            yield moved
 
 
 def _pointed(surface: str, move: PointerMove, read: Reader) -> Champion:
