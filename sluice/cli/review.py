@@ -17,6 +17,7 @@ from sluice.cli.installation import (
 )
 from sluice.cli.output import NONE, print_json, print_table, with_home
 from sluice.cli.review_keys import OWN_KEYS, keygen, listed, revoke, trust
+from sluice.cli.review_rules import rules
 
 
 @click.group()
@@ -24,7 +25,7 @@ def review() -> None:
     """List, read, approve or reject candidates."""
 
 
-for _command in (account, keygen, listed, trust, revoke):
+for _command in (account, keygen, listed, trust, revoke, rules):
     review.add_command(_command)
 
 
