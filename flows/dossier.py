@@ -14,6 +14,7 @@ from registry.moves import version_of
 from registry.page import page
 from registry.plots import draw
 from registry.proof import verdict_of
+from registry.rules import laxer_rules
 from registry.tracking import TrackedCandidate
 from registry.waivers import waivers_of
 from sluice.data.atomic import write_atomically
@@ -64,6 +65,7 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
         parity=_parity(workplace, version),
         approvers=surface.at_least.approvers,
         waivers=_waivers(workplace, version),
+        laxer=laxer_rules(store, version, workplace.panel, surface.at_least.bake_time),
         release=position.release,
     )
 

@@ -18,6 +18,7 @@ from registry.bake import has_baked
 from registry.moves import position_of, version_of
 from registry.promotion import champion_of
 from registry.review import approve
+from registry.review_keys import ReviewKeys
 from sluice.errors import TooLittleData
 from sluice.store.records import Outcome, State, Version
 
@@ -108,9 +109,8 @@ def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> N
     approve(
         workplace.store,
         version,
-        reviewer=reviewer,
-        reviewers=workplace.surface.review.reviewers,
-        approvers=workplace.surface.at_least.approvers,
+        by=ReviewKeys(workplace.settings.review_keys).signatory(reviewer),
+        panel=workplace.panel,
         release=position.release or "",
         reason="demonstration",
         at=now(),

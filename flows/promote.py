@@ -54,7 +54,7 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
         workplace.store,
         version,
         mandatory=workplace.surface.gates.mandatory,
-        approvers=workplace.surface.at_least.approvers,
+        panel=workplace.panel,
         bake=workplace.surface.at_least.bake_time,
         judged_against=judged["release"] if judged else None,
         actor=workplace.actor,

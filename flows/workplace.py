@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from registry.approvals import Panel
+from registry.review_keys import ReviewKeys
 from sluice.data.event_log import EventLog
 from sluice.data.tables import Window
 from sluice.errors import NotFound, TooLittleData
@@ -31,6 +33,15 @@ class Workplace:
     def actor(self) -> str:
         """Who acts: the person who is named, or else the surface's owner."""
         return self.settings.actor or self.surface.owner
+
+    @property
+    def panel(self) -> Panel:
+        """Who decides on its versions, and whose signatures count."""
+        return Panel(
+            self.surface.review.reviewers,
+            ReviewKeys(self.settings.review_keys),
+            self.surface.at_least.approvers,
+        )
 
     def window(self, until: datetime | None) -> Window:
         """The log's whole time, cut off at `until` where that is given.

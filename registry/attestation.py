@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from registry.approvals import approvals
 from registry.canary_pointer import CanaryReceiver
 from registry.keys import KeyRing
 from registry.moves import version_of
 from registry.pointer import PointerReceiver
-from registry.proof import approvals
 from registry.signature import Files, check_signature, signature_path, signed_statement
 from registry.waivers import Waiver, waivers_of
 from sluice.data.atomic import write_atomically

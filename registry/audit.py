@@ -8,6 +8,8 @@ from registry.canary_audit import audit_canary
 from registry.keys import KeyRing
 from registry.pointer import read_pointer
 from registry.promotion import history
+from registry.review_audit import audit_reviews
+from registry.review_keys import ReviewTrust
 from registry.states import SERVING
 from sluice.errors import IntegrityError
 from sluice.store.canary import Canary
@@ -22,6 +24,7 @@ def audit(
     pointers: Path | None = None,
     heads: Sequence[Head] = (),
     keys: KeyRing | None = None,
+    reviews: ReviewTrust | None = None,
 ) -> list[str]:
     """What does not agree, one sentence each; empty where everything does.
 
@@ -31,9 +34,11 @@ def audit(
         heads: ledger heads that were exported earlier; without them a ledger that was truncated,
             rewritten whole or put back from a backup cannot be told from an untouched one.
         keys: whose signature the pointers need, where any was ever trusted.
+        reviews: whose signatures count for people's decisions, where these are to be checked.
     """
     rows = store.find(LedgerRow)
     problems = verify(rows, *heads)
+    problems += audit_reviews(store, rows, reviews) if reviews else ()
     for surface in sorted({row.surface for row in rows if row.epoch is not None}):
         champion = store.get(Champion, surface=surface)
         if champion is None:

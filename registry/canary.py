@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from registry.approvals import Panel
 from registry.moves import named, position_of, version_of
 from registry.promotion import champion_of
 from registry.proof import ensure_promotable, evidence_of
@@ -46,7 +47,7 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
     actor: str,
     reason: str,
     at: datetime,
-    approvers: int = 1,
+    panel: Panel,
 ) -> LedgerRow:
     """Let an approved version serve a share of the people beside the champion.
 
@@ -62,7 +63,7 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
         actor: who starts it.
         reason: why.
         at: when.
-        approvers: different people who must have approved it.
+        panel: who must have approved it, and whose signatures count.
 
     Raises:
         Held: evidence is missing; the message says which.
@@ -78,7 +79,7 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
     if current and current.runs:
         return _started_before(store, current, version, share)
     position = position_of(store, version)
-    ensure_promotable(store, version, mandatory, approvers=approvers, at=at)
+    ensure_promotable(store, version, mandatory, panel=panel, at=at)
     if position.state is not State.APPROVED:
         raise Refused(
             f"{named(version)} is {position.state}; a canary needs {State.APPROVED}"

@@ -73,6 +73,8 @@ class Evidence:
     """By gate that did not pass, who lets the version on all the same, why and until when."""
     approvers: int = 1
     """Different people who have to approve it."""
+    laxer: tuple[str, ...] = ()
+    """In what it was judged by laxer rules than the champion; somebody has to approve them by name."""
     release: str | None = None
     """Digest that an approval binds to; None until the candidate is packaged."""
 
@@ -102,7 +104,14 @@ class Evidence:
 
 
 def headline(evidence: Evidence) -> str:
-    """The verdict in one line."""
+    """The verdict in one line, after what it was judged by where that is laxer than before."""
+    if not evidence.laxer:
+        return _verdict(evidence)
+    laxer = "; ".join(evidence.laxer)
+    return f"Judged by laxer rules than the champion ({laxer}). {_verdict(evidence)}"
+
+
+def _verdict(evidence: Evidence) -> str:
     failed, undecided = _gates(evidence, Outcome.FAIL), _undecided(evidence)
     if failed:
         return f"Held: failed at {', '.join(failed)}"

@@ -72,11 +72,11 @@ class SigningKey:
         self.public = PublicKey(_public_pem(key.public_key()))
 
     def sign(self, content: bytes) -> bytes:
-        """An ECDSA signature in DER, over the content's SHA-256."""
+        """An ECDSA signature in DER, over the content's SHA-256; of one content always the same."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        return self._key.sign(content, ECDSA(SHA256()))
+        return self._key.sign(content, ECDSA(SHA256(), deterministic_signing=True))
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,9 @@ class KeyRing:
     """The keys in one folder; each question reads them anew, so a revocation counts at once."""
 
     folder: Path
+
+    command: str = "sluice release keygen"
+    """Makes the private key, for messages."""
 
     @property
     def private(self) -> Path:
@@ -141,7 +144,7 @@ class KeyRing:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         if not self.private.exists():
-            raise NotFound(f"no key in {self.folder}; `sluice release keygen` makes one")
+            raise NotFound(f"no key in {self.folder}; `{self.command}` makes one")
         if self.private.stat().st_mode & _OTHERS:
             raise ConfigError(
                 f"{self.private}: others may read it; chmod 600, or rotate it"
@@ -155,7 +158,7 @@ class KeyRing:
         key = SigningKey(loaded)
         if key.public.id in self.revoked():
             raise IntegrityError(
-                f"{self.private}: is revoked; `sluice release keygen --rotate` makes another"
+                f"{self.private}: is revoked; `{self.command} --rotate` makes another"
             )
         return key
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.account_holds import mark_of
 from registry.mlflow_candidate import candidates_model
 from registry.mlflow_database import ensure_database
 from sluice.data.atomic import write_atomically
@@ -57,6 +58,13 @@ class Accounts:
             "MLFLOW_AUTH_ADMIN_PASSWORD": _secret(self.admin_password),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": _secret(self.folder / "session.key"),
         }
+
+    def mark(self, name: str) -> str | None:
+        """Tells the account's password from another one; None where there is no such account."""
+        with self._opened() as store:
+            if not store.has_user(name):
+                return None
+            return mark_of(store.get_user(name).password_hash)
 
     def make(self, name: str) -> str:
         """Make an account, or give the one there is a new password; returns the password.

@@ -12,10 +12,14 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from registry.account_holds import ensure_free
+from registry.approvals import Panel
 from registry.mirror import ALIAS, MOVED_BY
 from registry.mlflow_accounts import Accounts
 from registry.mlflow_candidate import candidates_model
+from registry.mlflow_resets import account_of, watch_resets
 from registry.moves import version_of
+from registry.review_keys import ReviewKeys, Signatory
 from registry.review_rules import (
     Request,
     Who,
@@ -25,6 +29,7 @@ from registry.review_rules import (
     needed,
 )
 from registry.review_tags import REVIEWED, review_tags
+from sluice.data.durations import parse_duration
 from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
 from sluice.store import open_store
 from sluice.surface import load_surface, surface_path
@@ -46,6 +51,16 @@ class Desk:
     store_url: str
     surfaces: Path
     """Folder of the surface files; a decision reads the reviewers there."""
+    keys: ReviewKeys
+    """The app signs decisions with its own."""
+
+    def reviewed_by(self, name: str) -> list[str]:
+        """Surfaces that the person reviews, as they are declared now."""
+        declared = (
+            load_surface(surface_path(self.surfaces, each))
+            for each in self.accounts.surfaces
+        )
+        return [each.name for each in declared if name in each.review.reviewers]
 
 
 def create_app(desk: Desk) -> "FastAPI":
@@ -56,6 +71,7 @@ def create_app(desk: Desk) -> "FastAPI":
     """
     os.environ.update(desk.accounts.environment())
     desk.accounts.grant()
+    desk.keys.app_ring.signing_or_new()  # now, and not at somebody's decision
     from fastapi import FastAPI
     from mlflow.server import app as pages
     from mlflow.server.auth import create_app as with_accounts
@@ -68,6 +84,7 @@ def create_app(desk: Desk) -> "FastAPI":
         )
     # After MLflow's own hook: whoever comes here is signed in.
     pages.before_request(_guard(desk))
+    pages.after_request(watch_resets(desk.store_url, desk.reviewed_by))
     application.add_middleware(_WithoutAssistant)
     return application
 
@@ -171,16 +188,19 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
     registry: Any = _get_model_registry_store()
     there = registry.get_model_version(message.name, message.version)
     needs = declared.at_least.approvers
+    panel, at = Panel(declared.review.reviewers, desk.keys, needs), datetime.now(UTC)
+    hold = parse_duration(declared.review.hold_after_reset)
     with open_store(desk.store_url) as store:
+        if user in declared.review.reviewers:
+            ensure_free(store, surface, account_of(user), hold=hold, at=at)
         row = decide(
             store,
             surface,
             there.tags,
             decided,
-            reviewer=user,
-            reviewers=declared.review.reviewers,
-            at=datetime.now(UTC),
-            approvers=needs,
+            by=Signatory(user, desk.keys.app_ring.signing()),
+            panel=panel,
+            at=at,
         )
         told = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.

@@ -8,11 +8,13 @@ as arguments, from the surface's declaration.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from registry.approvals import Panel
 from registry.bake import NO_BAKE, ensure_baked, ensure_may_follow
 from registry.candidacy import gate, package, register, submit
 from registry.moves import made, move_once, named, position_of, version_of
 from registry.proof import ensure_promotable, evidence_of
 from registry.review import approve, reject, review_queue
+from registry.rules import ensure_rules, rules_document
 from registry.waiving import waive
 from sluice.errors import Held, NotFound, Refused
 from sluice.store.port import Store
@@ -52,7 +54,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     actor: str,
     at: datetime,
     idempotency_key: str,
-    approvers: int = 1,
+    panel: Panel,
     bake: timedelta = NO_BAKE,
 ) -> LedgerRow:
     """Make an approved version the provisional champion.
@@ -69,7 +71,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
         actor: who promotes.
         at: when.
         idempotency_key: of this promotion.
-        approvers: different people who must have approved it.
+        panel: who must have approved it, and whose signatures count.
         bake: how long the champion so far must have served, if it is still provisional.
 
     Raises:
@@ -80,11 +82,13 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
     """
     champion = champion_of(store, version.surface)
     if not made(store, idempotency_key):
-        ensure_promotable(store, version, mandatory, approvers=approvers, at=at)
+        ensure_promotable(store, version, mandatory, panel=panel, at=at)
+        ensure_rules(store, version, panel, bake)
         _ensure_judged_against(version, champion, judged_against)
         ensure_may_follow(store, champion, bake, at)
     before = _serving(store, champion)
     release = position_of(store, version).release or ""
+    rules = store.put(rules_document(panel, bake, at))
     return move_once(
         store,
         Transition(
@@ -98,7 +102,7 @@ def promote(  # noqa: PLR0913 - a promotion has that many parts, and each is nam
             reason=f"after version {champion.version}" if champion else "first champion",
             idempotency_key=idempotency_key,
             at=at,
-            evidence=(release, *evidence_of(store, version)),
+            evidence=(release, *evidence_of(store, version), rules.digest),
             pointer=_succession(champion, before, version.number, release),
             also=((before.version, before.state, State.RETIRED),) if before else (),
         ),

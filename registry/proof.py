@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from registry.approvals import Panel, authors, counted_approvals
 from registry.gates.judgement import Judgement
 from registry.moves import named, position_of
+from registry.people import person
+from registry.review_keys import ReviewTrust
+from registry.review_signature import check_review
 from registry.waivers import lasts, waived, waivers_of
 from sluice.data.digest import json_digest
-from sluice.errors import Held
+from sluice.errors import Held, IntegrityError
 from sluice.gate_spec import UNWAIVABLE
 from sluice.store.port import Store
 from sluice.store.records import (
@@ -22,6 +26,8 @@ from sluice.store.records import (
 
 ON_RELEASE = frozenset({"replay"})
 """Gates that judge the packaged release, not the candidate."""
+JUDGED = "verdict"
+"""Of the evidence: what the verdict's row says too, so that a row changed behind its back is seen."""
 
 
 def record(store: Store, version: Version, judgement: Judgement, at: datetime) -> Verdict:
@@ -33,7 +39,9 @@ def record(store: Store, version: Version, judgement: Judgement, at: datetime) -
     first = verdict_of(store, version, judgement.gate)
     if first:
         return first
-    evidence = store.put(Document.of(f"gate.{judgement.gate}", judgement.evidence, at))
+    said = _judged(judgement.gate, judgement.outcome, judgement.reason)
+    body = {**judgement.evidence, JUDGED: said}
+    evidence = store.put(Document.of(f"gate.{judgement.gate}", body, at))
     verdict = Verdict(
         surface=version.surface,
         version=version.number,
@@ -58,16 +66,21 @@ def evidence_of(store: Store, version: Version) -> tuple[str, ...]:
 
 
 def unproven(
-    store: Store, version: Version, mandatory: Sequence[str], at: datetime
+    store: Store,
+    version: Version,
+    mandatory: Sequence[str],
+    at: datetime,
+    trust: ReviewTrust | None = None,
 ) -> tuple[str, ...]:
     """Why the mandatory gates hold the version, one sentence a gate; empty where none does.
 
     No gate at all proves nothing, a missing verdict is inconclusive, and a verdict whose evidence
-    is gone or altered is worth none. One that did not pass holds, unless a waiver lasts `at` now.
+    is gone or altered, or says another outcome, is worth none. One that did not pass holds, unless a
+    waiver lasts `at` now; with `trust`, which a promotion has, only one whose signature counts.
     """
     if not mandatory:
         return ("no gate is mandatory at this step, so nothing is proven",)
-    reasons = (_why_held(store, version, gate, at) for gate in mandatory)
+    reasons = (_why_held(store, version, gate, at, trust) for gate in mandatory)
     return tuple(reason for reason in reasons if reason)
 
 
@@ -76,7 +89,7 @@ def ensure_promotable(
     version: Version,
     mandatory: Sequence[str],
     *,
-    approvers: int,
+    panel: Panel,
     at: datetime,
 ) -> None:
     """Read all evidence again before the version may serve.
@@ -85,7 +98,7 @@ def ensure_promotable(
         store: where it is kept.
         version: what is to serve.
         mandatory: gates that must have passed, or be waived.
-        approvers: different people who must have approved it.
+        panel: who must have approved it, and whose signatures count.
         at: when the waivers must hold.
 
     Raises:
@@ -93,76 +106,89 @@ def ensure_promotable(
     """
     position = position_of(store, version)
     missing = (
-        *unproven(store, version, mandatory, at),
-        *_unreviewed(store, version, position, approvers),
+        *unproven(store, version, mandatory, at, panel.trust),
+        *_unreviewed(store, version, position, panel),
     )
     if missing:
         raise Held(f"{named(version)} cannot serve: {'; '.join(missing)}")
 
 
-def _why_held(store: Store, version: Version, gate: str, at: datetime) -> str | None:
+def _why_held(
+    store: Store, version: Version, gate: str, at: datetime, trust: ReviewTrust | None
+) -> str | None:
     verdict = verdict_of(store, version, gate)
     if verdict is None:
         return f"{gate}: inconclusive: there is no verdict"
-    if verdict.outcome is not Outcome.PASS:
-        waiver = None if gate in UNWAIVABLE else waived(store, version, verdict, at)
-        if waiver is None or person(waiver.actor) in authors(store, version):
-            return f"{gate}: {verdict.outcome}: {verdict.reason}"
-        if not lasts(store, version, waiver, at):
-            return (
-                f"{gate}: {verdict.outcome}: its waiver by {waiver.actor} ended "
-                f"{waiver.until.isoformat()}: {verdict.reason}"
-            )
-    document = store.get(Document, digest=verdict.evidence)
-    if document is None or json_digest(document.body) != verdict.evidence:
-        return (
-            f"{gate}: inconclusive: its evidence {verdict.evidence[:12]} is gone or altered"
-        )
+    not_passed = verdict.outcome is not Outcome.PASS
+    why = _unwaived(store, version, verdict, at, trust) if not_passed else None
+    if why is not None:
+        return f"{gate}: {verdict.outcome}: {why}{verdict.reason}"
+    groundless = unfounded(store, verdict)
+    return f"{gate}: inconclusive: {groundless}" if groundless else None
+
+
+def _unwaived(
+    store: Store,
+    version: Version,
+    verdict: Verdict,
+    at: datetime,
+    trust: ReviewTrust | None,
+) -> str | None:
+    """What to say of the waiver that does not let it on, nothing where there is none; else None."""
+    waiver = None if verdict.gate in UNWAIVABLE else waived(store, version, verdict, at)
+    if waiver is None or person(waiver.actor) in authors(store, version):
+        return ""
+    if not lasts(store, version, waiver, at):
+        return f"its waiver by {waiver.actor} ended {waiver.until.isoformat()}: "
+    row = store.get(LedgerRow, sequence=waiver.sequence)
+    if trust is None or row is None:
+        return None if row else "its waiver is gone: "
+    try:
+        check_review(row, trust)
+    except IntegrityError as error:
+        return f"{error}: "
     return None
 
 
+def unfounded(store: Store, verdict: Verdict) -> str | None:
+    """What is wrong with a verdict's evidence: its document says the same as the verdict's row."""
+    short = verdict.evidence[:12]
+    document = store.get(Document, digest=verdict.evidence)
+    if document is None or json_digest(document.body) != verdict.evidence:
+        return f"its evidence {short} is gone or altered"
+    judged = document.body.get(JUDGED)
+    if judged is None:
+        return (
+            f"its evidence {short} does not say what was judged, as an older Sluice wrote it; "
+            "a version of a newer snapshot is judged anew"
+        )
+    if judged != _judged(verdict.gate, verdict.outcome, verdict.reason):
+        return f"its evidence {short} says another outcome: {judged['outcome']}"
+    return None
+
+
+def _judged(gate: str, outcome: Outcome, reason: str) -> dict[str, str]:
+    return {"gate": gate, "outcome": outcome.value, "reason": reason}
+
+
 def _unreviewed(
-    store: Store, version: Version, position: Position, approvers: int
+    store: Store, version: Version, position: Position, panel: Panel
 ) -> Iterator[str]:
     if position.release is None:
         yield "it has no release"
         return
+    short = position.release[:12]
     release = store.get(Release, surface=version.surface, digest=position.release)
     if release is None or release.version != version.number:
-        yield f"release {position.release[:12]} is not registered as its own"
-    people = {person(row.actor) for row in approvals(store, version, position.release)}
-    if not people:
-        yield f"nobody but its author approved release {position.release[:12]}"
-    elif len(people) < approvers:
+        yield f"release {short} is not registered as its own"
+    given = counted_approvals(store, version, position.release, panel)
+    if len(given.people) >= panel.approvers:
+        return  # what does not count beside them holds nothing; an audit names it
+    yield from given.refused
+    if not given.people:
+        yield f"nobody but its author approved release {short}"
+    else:
         yield (
-            f"{len(people)} of {approvers} people approved release {position.release[:12]}: "
-            f"{', '.join(sorted(people))}"
+            f"{len(given.people)} of {panel.approvers} people approved release {short}: "
+            f"{', '.join(sorted(given.people))}"
         )
-
-
-def approvals(store: Store, version: Version, release: str) -> tuple[LedgerRow, ...]:
-    """Approvals of exactly this release by people who have no part in the version, in order."""
-    rows = store.find(
-        LedgerRow, surface=version.surface, version=version.number, action="approve"
-    )
-    involved = authors(store, version)
-    return tuple(
-        row
-        for row in rows
-        if person(row.actor) not in involved and row.evidence[:1] == (release,)
-    )
-
-
-def authors(store: Store, version: Version) -> frozenset[str]:
-    """Who may never approve the version: its author, and whoever registered it."""
-    rows = store.find(
-        LedgerRow, surface=version.surface, version=version.number, action="register"
-    )
-    return frozenset(
-        person(name) for name in (version.author, *(row.actor for row in rows))
-    )
-
-
-def person(name: str) -> str:
-    """The name as it is compared: "Ann " and "ann" are one person."""
-    return name.strip().casefold()

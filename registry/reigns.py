@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry.approvals import approvals
 from registry.moves import version_of
 from registry.promotion import history
-from registry.proof import approvals
 from registry.waivers import waivers_of
 from sluice.errors import IntegrityError, NotFound
 from sluice.store.port import Store

@@ -3,11 +3,14 @@
 What is approved is a digest of bytes: a release that was built again is another one.
 """
 
-from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from registry.approvals import Panel, approvals, authors, counted_approvals, same_hands
 from registry.moves import move_once, named, position_of, version_of
-from registry.proof import approvals, authors, evidence_of, person
+from registry.people import person
+from registry.proof import evidence_of
+from registry.review_keys import Signatory
+from registry.review_signature import signed
 from sluice.errors import Conflict, Refused
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, State, Transition, Version
@@ -23,60 +26,60 @@ def approve(  # noqa: PLR0913 - a decision has that many parts, and each is name
     store: Store,
     version: Version,
     *,
-    reviewer: str,
-    reviewers: Collection[str],
+    by: Signatory,
+    panel: Panel,
     release: str,
     reason: str,
     at: datetime,
-    approvers: int = 1,
 ) -> LedgerRow:
     """Approve the bytes of one release; it is approved once enough different people have.
 
     Args:
         store: where the decision is kept.
         version: what is decided on.
-        reviewer: who decides.
-        reviewers: who may, as the surface declares.
+        by: who decides, and signs.
+        panel: who may, how many people that takes, and whose signatures count.
         release: digest that the reviewer has seen.
         reason: why, in the reviewer's words.
         at: when.
-        approvers: how many people that takes.
 
     Raises:
         Refused: the reviewer is the author or none of the reviewers, the release is not the
             version's, or the version is not in review.
         Conflict: somebody else approved it at the same moment; ask again.
     """
-    ensure_may_review(store, version, reviewer, reviewers)
+    ensure_may_review(store, version, by, panel)
     packaged = position_of(store, version).release
     if packaged is None or release != packaged:
         raise Refused(
             f"{named(version)} is packaged as release {packaged or 'none'}, "
             f"but {release} was to be approved; look at the evidence again"
         )
-    given = approvals(store, version, release)
-    own = next((row for row in given if person(row.actor) == person(reviewer)), None)
+    given = counted_approvals(store, version, release, panel).counted
+    own = next((row for row in given if person(row.actor) == person(by.name)), None)
     return own or _approve(
-        store, version, given, reviewer=reviewer, reason=reason, at=at, approvers=approvers
+        store, version, len(given), by=by, panel=panel, reason=reason, at=at
     )
 
 
 def _approve(  # noqa: PLR0913 - the parts of one approval
     store: Store,
     version: Version,
-    given: Sequence[LedgerRow],
+    given: int,
     *,
-    reviewer: str,
+    by: Signatory,
+    panel: Panel,
     reason: str,
     at: datetime,
-    approvers: int,
 ) -> LedgerRow:
     position = position_of(store, version)
-    nth, release = len(given) + 1, position.release or ""
+    count, release = given + 1, position.release or ""
+    nth = len(approvals(store, version, release)) + 1
     # A tier that asks for more people now than when it was approved lets more of them approve.
-    more = position.state is State.APPROVED and nth <= approvers
-    enough = more or nth >= approvers
-    row = move_once(
+    # So do approvals that no longer count, for they are given again.
+    more = position.state is State.APPROVED and count <= panel.approvers
+    enough = more or count >= panel.approvers
+    row = _decide(
         store,
         Transition(
             surface=version.surface,
@@ -84,7 +87,7 @@ def _approve(  # noqa: PLR0913 - the parts of one approval
             action="approve",
             expected=State.APPROVED if more else State.IN_REVIEW,
             after=State.APPROVED if enough else State.IN_REVIEW,
-            actor=reviewer,
+            actor=by.name,
             role="reviewer",
             reason=reason,
             # Numbered: of two who approve at once, one is told to ask again, and both are counted.
@@ -92,8 +95,10 @@ def _approve(  # noqa: PLR0913 - the parts of one approval
             at=at,
             evidence=(release, *evidence_of(store, version)),
         ),
+        by,
+        panel,
     )
-    if person(row.actor) != person(reviewer):
+    if person(row.actor) != person(by.name):
         raise Conflict(
             f"{row.actor} approved {named(version)} at the same moment; approve it again"
         )
@@ -104,8 +109,8 @@ def reject(
     store: Store,
     version: Version,
     *,
-    reviewer: str,
-    reviewers: Collection[str],
+    by: Signatory,
+    panel: Panel,
     reason: str,
     at: datetime,
 ) -> LedgerRow:
@@ -115,10 +120,10 @@ def reject(
         Refused: the reviewer is the author or none of the reviewers, gives no reason, or the
             version is not in review.
     """
-    ensure_may_review(store, version, reviewer, reviewers)
+    ensure_may_review(store, version, by, panel)
     if not reason.strip():
         raise Refused(f"rejecting {named(version)} needs a reason for its author")
-    return move_once(
+    return _decide(
         store,
         Transition(
             surface=version.surface,
@@ -126,28 +131,48 @@ def reject(
             action="reject",
             expected=State.IN_REVIEW,
             after=State.REJECTED,
-            actor=reviewer,
+            actor=by.name,
             role="reviewer",
             reason=reason,
-            idempotency_key=f"reject:{version.surface}:{version.number}:{reviewer}",
+            idempotency_key=f"reject:{version.surface}:{version.number}:{by.name}",
             at=at,
             evidence=evidence_of(store, version),
         ),
+        by,
+        panel,
     )
 
 
-def ensure_may_review(
-    store: Store, version: Version, reviewer: str, reviewers: Collection[str]
-) -> None:
-    """Let a reviewer pass who is declared and has no part in the version.
+def _decide(store: Store, transition: Transition, by: Signatory, panel: Panel) -> LedgerRow:
+    return move_once(store, signed(store, transition, panel.reviewers, by.key))
+
+
+def ensure_may_review(store: Store, version: Version, by: Signatory, panel: Panel) -> None:
+    """Let a reviewer pass who is declared, has no part in the version, and signs with a key that counts.
 
     Raises:
-        Refused: the reviewer is the author, registered the version, or is not declared.
+        Refused: the reviewer is the author, registered the version, or is not declared; or the
+            account that signs is the author's; or the key counts neither for the reviewer nor for
+            everybody.
     """
+    reviewer, key = by.name, by.key
     if person(reviewer) in authors(store, version):
         raise Refused(f"{reviewer!r} made {named(version)} and cannot review it")
-    if reviewer not in reviewers:
-        allowed = ", ".join(sorted(reviewers)) or "nobody"
+    if reviewer not in panel.reviewers:
+        allowed = ", ".join(sorted(panel.reviewers)) or "nobody"
         raise Refused(
             f"{reviewer!r} is no reviewer of {version.surface}; reviewers: {allowed}"
+        )
+    if key.public in panel.trust.app():
+        return
+    session = store.session()
+    if same_hands(store, version, session, panel.reviewers):
+        raise Refused(
+            f"the account {session!r} made {named(version)} and cannot sign a review of it, "
+            f"in the name of {reviewer!r} either; let {reviewer!r} decide from an own account"
+        )
+    if key.public not in panel.trust.own(reviewer):
+        raise Refused(
+            f"the key {key.public.id[:16]} does not count for {reviewer!r}: it is revoked or was "
+            f"never trusted; see `sluice review keys`"
         )

@@ -5,16 +5,18 @@ promoter's; a review is decided by `registry.review` for everybody, the promoter
 itself knows one right to write for all of these.
 """
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from registry.approvals import Panel
+from registry.lookalikes import passes_for
 from registry.mirror import ALIAS
 from registry.mlflow_candidate import candidates_model
 from registry.moves import version_of
 from registry.review import approve, ensure_may_review, reject
+from registry.review_keys import Signatory
 from registry.review_tags import REVIEW
 from registry.tracking import RELEASE, VERSION
 from sluice.errors import Conflict, Refused, UserError
@@ -129,19 +131,11 @@ def ensure_allowed(
 def _of_tag(kind: str, key: str) -> Who:
     if key == REVIEW and kind == _SET_TAG:
         return Who.REVIEWER
-    looks = _as_read(key)
-    return Who.PROMOTER if looks == REVIEW or looks.startswith(_OURS) else Who.ANYBODY
+    return Who.PROMOTER if passes_for(key, (REVIEW,), _OURS) else Who.ANYBODY
 
 
 def _of_alias(alias: str) -> Who:
-    looks = _as_read(alias)
-    ours = looks == ALIAS or looks.startswith(_OUR_ALIAS)
-    return Who.PROMOTER if ours else Who.ANYBODY
-
-
-def _as_read(text: str) -> str:
-    """As a person reads it: no tag `Review` may pass for the tag `review`."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+    return Who.PROMOTER if passes_for(alias, (ALIAS,), (_OUR_ALIAS,)) else Who.ANYBODY
 
 
 @dataclass(frozen=True)
@@ -172,10 +166,9 @@ def decide(  # noqa: PLR0913 - a decision has that many parts, and each is named
     tags: Mapping[str, str],
     decided: Decision,
     *,
-    reviewer: str,
-    reviewers: Collection[str],
+    by: Signatory,
+    panel: Panel,
     at: datetime,
-    approvers: int = 1,
 ) -> LedgerRow:
     """Write a reviewer's decision to the ledger; the same decision again is the same row.
 
@@ -184,10 +177,9 @@ def decide(  # noqa: PLR0913 - a decision has that many parts, and each is named
         surface: whose candidate it is.
         tags: of the version in MLflow, which name ours and the release that its evidence is about.
         decided: what the reviewer wrote.
-        reviewer: who is signed in.
-        reviewers: who may decide, as the surface declares.
+        by: who is signed in, with the key that signs the decision.
+        panel: who may decide, how many people have to approve, and whose signatures count.
         at: when.
-        approvers: how many different people have to approve.
 
     Raises:
         Refused: the reviewer is the author or no reviewer of the surface.
@@ -199,19 +191,19 @@ def decide(  # noqa: PLR0913 - a decision has that many parts, and each is named
             f"this version of {candidates_model(surface)} was not made by Sluice, so there is no evidence to review"
         )
     version = version_of(store, surface, int(tags[VERSION]))
-    ensure_may_review(store, version, reviewer, reviewers)
-    who = {"reviewer": reviewer, "reviewers": reviewers, "reason": decided.reason, "at": at}
+    ensure_may_review(store, version, by, panel)
+    who = {"by": by, "panel": panel, "reason": decided.reason, "at": at}
     try:
         if decided.approved:
             release = tags.get(RELEASE, "none")
-            row = approve(store, version, release=release, approvers=approvers, **who)
+            row = approve(store, version, release=release, **who)
         else:
             row = reject(store, version, **who)
     except Refused as error:
         raise Conflict(str(error)) from error
     if decided.reason not in {"", row.reason}:
         raise Conflict(
-            f"{reviewer!r} decided this in ledger row {row.sequence} already, "
+            f"{by.name!r} decided this in ledger row {row.sequence} already, "
             f"for the reason {row.reason!r}; the first word stands"
         )
     return row

@@ -1,13 +1,15 @@
 """Waiving a gate: who may, for how long, and the row that it leaves in the ledger."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from registry.approvals import Panel
 from registry.moves import made, move_once, named, position_of
 from registry.proof import verdict_of
 from registry.review import ensure_may_review
+from registry.review_keys import Signatory
+from registry.review_signature import check_review, signed
 from registry.waivers import KIND
-from sluice.errors import NotFound, Refused
+from sluice.errors import IntegrityError, NotFound, Refused
 from sluice.gate_spec import UNWAIVABLE
 from sluice.store.port import Store
 from sluice.store.records import (
@@ -30,8 +32,8 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
     version: Version,
     gate: str,
     *,
-    actor: str,
-    reviewers: Collection[str],
+    by: Signatory,
+    panel: Panel,
     reason: str,
     until: datetime,
     at: datetime,
@@ -45,8 +47,8 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
         store: where the ledger is.
         version: what the gate held.
         gate: which one; never data, leakage or replay.
-        actor: the person who answers for it: a declared reviewer with no part in the version.
-        reviewers: who may, as the surface declares.
+        by: the person who answers for it: a declared reviewer with no part in the version.
+        panel: who may, and whose signatures count.
         reason: why, for the ledger.
         until: when it ends; promotion reads it again.
         at: now.
@@ -57,7 +59,7 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
         NotFound: the gate has not judged the version.
     """
     verdict = _waivable(store, version, gate)
-    ensure_may_review(store, version, actor, reviewers)
+    ensure_may_review(store, version, by, panel)
     if not reason.strip():
         raise Refused(f"waiving {gate} for {named(version)} needs a reason")
     if not at < until <= at + LONGEST:
@@ -71,16 +73,18 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
         "gate": gate,
         "until": until.isoformat(),
         "verdict": verdict.evidence,
-        "by": actor,
+        "by": by.name,
         "reason": reason,
     }
     document = Document.of(KIND, terms, at)
-    key = f"waive:{version.surface}:{version.number}:{document.digest}"
-    if row := made(store, key):
-        return row
+    name = f"waive:{version.surface}:{version.number}:{document.digest}"
+    while row := made(store, name):
+        if _counts(row, panel):
+            return row
+        name = f"{name}:again"  # of before reviews were signed, or forged: this one counts
     position = position_of(store, version)
     after = _after(version, position)
-    return move_once(
+    decision = signed(
         store,
         Transition(
             surface=version.surface,
@@ -88,14 +92,25 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
             action="waive",
             expected=position.state,
             after=after,
-            actor=actor,
+            actor=by.name,
             role="reviewer",
             reason=reason,
-            idempotency_key=key,
+            idempotency_key=name,
             at=at,
             evidence=(store.put(document).digest, verdict.evidence),
         ),
+        panel.reviewers,
+        by.key,
     )
+    return move_once(store, decision)
+
+
+def _counts(row: LedgerRow, panel: Panel) -> bool:
+    try:
+        check_review(row, panel.trust)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _waivable(store: Store, version: Version, gate: str) -> Verdict:

@@ -40,6 +40,8 @@ class Settings:
     """Who acts, for the ledger; where it is not said, a flow acts for the surface's owner."""
     promoter: str = "sluice-promoter"
     """Account that alone may write the champions through MLflow's pages and its API."""
+    review_keys_at: Path | None = None
+    """Where the reviewers' keys lie; HOME/keys/review where not said."""
     require_signature: bool = False
     """Serve no unsigned release even where no key is trusted yet; with a trusted key, always so."""
 
@@ -80,6 +82,11 @@ class Settings:
     @property
     def keys(self) -> Path:
         return self.home / "keys"
+
+    @property
+    def review_keys(self) -> Path:
+        """Whose signatures count for a review; trainers and flows only need its public part."""
+        return self.review_keys_at or self.keys / "review"
 
     @property
     def signatures(self) -> Path:
@@ -143,6 +150,7 @@ class Settings:
             "SLUICE_SURFACES": str(self.surfaces),
             "SLUICE_PROMOTER": self.promoter,
             "SLUICE_REQUIRE_SIGNATURE": str(int(self.require_signature)),
+            "SLUICE_REVIEW_KEYS": str(self.review_keys_at or ""),
         }
 
 
@@ -155,12 +163,14 @@ def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
     root = (home or Path(environ.get("SLUICE_HOME", ".sluice"))).resolve()
     if root.exists() and not root.is_dir():
         raise ConfigError(f"SLUICE_HOME {root}: is a file, must be a folder")
+    keys = environ.get("SLUICE_REVIEW_KEYS")
     return Settings(
         home=root,
         database_url=environ.get("SLUICE_DATABASE_URL") or _sqlite_url(root / "sluice.db"),
         surfaces=_surfaces(environ.get("SLUICE_SURFACES")),
         actor=environ.get("SLUICE_ACTOR") or None,
         promoter=environ.get("SLUICE_PROMOTER") or Settings.promoter,
+        review_keys_at=Path(keys).resolve() if keys else None,
         require_signature=_flag("SLUICE_REQUIRE_SIGNATURE", environ),
     )
 

@@ -127,6 +127,8 @@ class ReviewSpec(_Declared):
     """Who may approve; the author never may, listed or not."""
 
     reviewers: tuple[Person, ...] = Field(min_length=1, strict=False)
+    hold_after_reset: PositiveDuration = "24h"
+    """How long an account of MLflow's pages decides nothing once somebody else set its password."""
 
 
 class MonitorSpec(_Declared):

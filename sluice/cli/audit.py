@@ -72,6 +72,7 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
     from registry.audit import audit as check
     from registry.heads import read_heads
     from registry.keys import KeyRing
+    from registry.review_keys import ReviewKeys
     from sluice.store.records import LedgerRow
 
     settings = settings_at(home)
@@ -81,7 +82,11 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
     expected = [each.head for each in exported]
     noted = [_head(head)] if head else []
     disagreeing = check(
-        store, pointers=settings.pointers, heads=expected + noted, keys=keys
+        store,
+        pointers=settings.pointers,
+        heads=expected + noted,
+        keys=keys,
+        reviews=ReviewKeys(settings.review_keys, with_revoked=True),
     )
     problems = [*unread, *disagreeing]
     rows = store.find(LedgerRow)
@@ -103,28 +108,30 @@ def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | Non
 
 @audit.command()
 @with_home
-@click.argument("role")
-def protect(home: Path | None, as_json: bool, role: str) -> None:
-    """Make ROLE on PostgreSQL, which may promote and cannot change or delete the ledger.
+@click.argument("prefix", default="sluice")
+def protect(home: Path | None, as_json: bool, prefix: str) -> None:
+    """Make five roles on PostgreSQL: PREFIX_trainer, _reviewer, _promoter, _reader and _migrator.
 
-    Run it as the database's owner, and again after an upgrade; let everybody else connect as ROLE.
+    Only the reviewer's may write what people decide, only the promoter's moves the champion, and
+    none but the migrator's, which owns the tables, changes or deletes what happened. Other rights to the
+    tables are taken back. Run it as the tables' owner, and again after an upgrade.
 
     \b
     Example:
-      SLUICE_DATABASE_URL=postgresql://owner@db/sluice sluice audit protect sluice_app
+      SLUICE_DATABASE_URL=postgresql://owner@db/sluice sluice audit protect
     """
-    from sluice.store.roles import protect_ledger
+    from sluice.store.roles import protect as make_roles
 
-    granted = protect_ledger(settings_at(home).database_url, role)
+    granted = make_roles(settings_at(home).database_url, prefix)
     if as_json:
-        print_json({"role": role, "granted": granted})
+        print_json({"roles": granted})
         return
-    print_facts(
-        f"Rights of {role}",
-        [(table, ", ".join(rights)) for table, rights in granted.items()],
-    )
+    for role, rights in granted.items():
+        print_facts(f"Rights of {role}", rights.items())
     click.echo(
-        f"next: ALTER ROLE {role} LOGIN PASSWORD '…', and name it in SLUICE_DATABASE_URL"
+        f"next: an account for each service, e.g. CREATE ROLE anna LOGIN PASSWORD '…' IN ROLE {prefix}_trainer, "
+        "named in its SLUICE_DATABASE_URL; one that trained and promoted until now needs both roles, "
+        f"MLflow's app {prefix}_reviewer alone"
     )
 
 

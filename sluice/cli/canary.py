@@ -9,6 +9,7 @@ import click
 from sluice.cli.champion import TIMES
 from sluice.cli.installation import (
     existing_store,
+    panel_of,
     settings_at,
     signed_canary,
     surface_of,
@@ -64,7 +65,7 @@ def start(
         share=share,
         declared=rules.model_dump(mode="json"),
         mandatory=declared.gates.mandatory,
-        approvers=declared.at_least.approvers,
+        panel=panel_of(settings, declared),
         actor=actor,
         reason=reason,
         at=datetime.now(UTC),

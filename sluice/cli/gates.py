@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.installation import (
+    existing_store,
+    panel_of,
+    settings_at,
+    signatory,
+    surface_of,
+)
 from sluice.cli.output import print_json, print_line, with_home
+from sluice.cli.review_keys import OWN_KEYS
 
 if TYPE_CHECKING:
     from registry.explanation import Explanation
@@ -119,10 +126,11 @@ def _as_json(
 @click.option("--reason", required=True, help="Why, for the ledger.")
 @click.option("--until", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]),
               help="UTC end, at most 30 days away; promotion reads it again.")  # fmt: skip
+@OWN_KEYS
 @with_home
 def waive(
     surface: str, version: int, gate: str, home: Path | None, as_json: bool,
-    actor: str, reason: str, until: datetime,
+    actor: str, reason: str, until: datetime, keys: Path | None,
 ) -> None:  # fmt: skip
     """Let VERSION of SURFACE on though GATE did not pass; never for data, leakage or replay.
 
@@ -140,8 +148,8 @@ def waive(
         store,
         found,
         gate,
-        actor=actor,
-        reviewers=declared.review.reviewers,
+        by=signatory(settings, actor, keys),
+        panel=panel_of(settings, declared),
         reason=reason,
         until=until.replace(tzinfo=UTC),
         at=datetime.now(UTC),

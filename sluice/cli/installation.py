@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
+    from registry.approvals import Panel
     from registry.attestation import SignedPointer, Signer
     from registry.mlflow_accounts import Accounts
+    from registry.review_keys import Signatory
     from sluice.settings import Settings
     from sluice.store.port import Store
     from sluice.surface import Surface
@@ -70,6 +72,26 @@ def surface_of(settings: "Settings", name: str) -> "Surface":
     from sluice.surface import load_surface, surface_path
 
     return load_surface(surface_path(settings.surfaces, name))
+
+
+def panel_of(settings: "Settings", declared: "Surface") -> "Panel":
+    """Who decides on the surface's versions, and whose signatures count."""
+    from registry.approvals import Panel
+    from registry.review_keys import ReviewKeys
+
+    trust = ReviewKeys(settings.review_keys)
+    return Panel(declared.review.reviewers, trust, declared.at_least.approvers)
+
+
+def signatory(settings: "Settings", reviewer: str, keys: Path | None) -> "Signatory":
+    """The reviewer with the key in the named folder, or the own one among the installation's."""
+    from registry.keys import KeyRing
+    from registry.review_keys import ReviewKeys, Signatory
+
+    if keys:
+        ring = KeyRing(keys, f"sluice review keygen --keys {keys}")
+        return Signatory(reviewer, ring.signing())
+    return ReviewKeys(settings.review_keys).signatory(reviewer)
 
 
 def tell_reviews(settings: "Settings", store: "Store", declared: "Surface") -> str | None:

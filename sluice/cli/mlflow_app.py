@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 def create() -> "FastAPI":
     """The app of the installation that the environment names."""
     from registry.mlflow_app import Desk, create_app
+    from registry.review_keys import ReviewKeys
     from sluice.settings import apply_environment, load_settings
 
     settings = load_settings(os.environ)
     apply_environment(settings)
-    return create_app(Desk(accounts_of(settings), settings.database_url, settings.surfaces))
+    keys = ReviewKeys(settings.review_keys)
+    accounts, surfaces = accounts_of(settings), settings.surfaces
+    return create_app(Desk(accounts, settings.database_url, surfaces, keys))

@@ -7,8 +7,17 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
-from sluice.cli.installation import existing_store, settings_at, surface_of, tell_reviews
+from sluice.cli.installation import (
+    existing_store,
+    panel_of,
+    settings_at,
+    signatory,
+    surface_of,
+    tell_reviews,
+)
 from sluice.cli.output import NONE, print_json, print_table, with_home
+from sluice.cli.review_keys import OWN_KEYS, keygen, listed, revoke, trust
+from sluice.cli.review_rules import rules
 
 
 @click.group()
@@ -16,7 +25,8 @@ def review() -> None:
     """List, read, approve or reject candidates."""
 
 
-review.add_command(account)
+for _command in (account, keygen, listed, trust, revoke, rules):
+    review.add_command(_command)
 
 
 @review.command("list")
@@ -128,9 +138,10 @@ def _as_json(evidence: Any, page: Path) -> dict[str, Any]:
 @click.option("--reviewer", required=True, envvar="SLUICE_ACTOR", help="Who decides.")
 @click.option("--digest", required=True, help="Of the release that the reviewer has seen.")
 @click.option("--reason", default="", help="Why, for the ledger.")
+@OWN_KEYS
 def approve(
     surface: str, version: int, home: Path | None, as_json: bool,
-    reviewer: str, digest: str, reason: str,
+    reviewer: str, digest: str, reason: str, keys: Path | None,
 ) -> None:  # fmt: skip
     """Approve the release of VERSION of SURFACE; never by its author.
 
@@ -139,24 +150,24 @@ def approve(
       sluice review approve for_you 1 --reviewer demo-reviewer --digest 3f2a...
     """
     from registry import review as decisions
+    from registry.approvals import counted_approvals
     from registry.moves import version_of
-    from registry.proof import approvals
     from sluice.store.records import State
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
-    found = version_of(store, surface, version)
+    found, panel = version_of(store, surface, version), panel_of(settings, declared)
     row = decisions.approve(
         store,
         found,
-        reviewer=reviewer,
-        reviewers=declared.review.reviewers,
-        approvers=declared.at_least.approvers,
+        by=signatory(settings, reviewer, keys),
+        panel=panel,
         release=digest,
         reason=reason,
         at=datetime.now(UTC),
     )
-    given = [each.actor for each in approvals(store, found, digest)]
+    counted = counted_approvals(store, found, digest, panel).counted
+    given = [each.actor for each in counted]
     untold = tell_reviews(settings, store, declared)
     _said(row, untold, as_json=as_json, approved_by=given)
     if as_json:
@@ -177,9 +188,10 @@ def approve(
 @with_home
 @click.option("--reviewer", required=True, envvar="SLUICE_ACTOR", help="Who decides.")
 @click.option("--reason", required=True, help="Why, for the author and the ledger.")
+@OWN_KEYS
 def reject(
     surface: str, version: int, home: Path | None, as_json: bool,
-    reviewer: str, reason: str,
+    reviewer: str, reason: str, keys: Path | None,
 ) -> None:  # fmt: skip
     """Reject VERSION of SURFACE.
 
@@ -195,8 +207,8 @@ def reject(
     row = decisions.reject(
         store,
         version_of(store, surface, version),
-        reviewer=reviewer,
-        reviewers=declared.review.reviewers,
+        by=signatory(settings, reviewer, keys),
+        panel=panel_of(settings, declared),
         reason=reason,
         at=datetime.now(UTC),
     )

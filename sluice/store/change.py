@@ -37,6 +37,10 @@ class Reader(Protocol):
         """The newest ledger row."""
         ...
 
+    def session(self) -> str:
+        """Who is running this, as `Store.session` says it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Change:
@@ -85,6 +89,7 @@ def of_registration(
         at=at,
         previous_hash="",
         hash="",
+        ran_by=read.session(),
     )
     position = Position(draft.surface, version.number, State.CANDIDATE, None)
     return Change(seal(stored_form(row), read.tail()), version, (position,))
@@ -120,7 +125,8 @@ def of_transition(transition: Transition, read: Reader) -> Change:
             f"{transition.action}: moves champion and canary at once; end the canary first"
         )
     epoch = transition.pointer.expected_epoch + 1 if transition.pointer else None
-    row = seal(stored_form(_row(transition, epoch)), read.tail())
+    row = replace(_row(transition, epoch), ran_by=read.session())
+    row = seal(stored_form(row), read.tail())
     positions = tuple(_moved(transition, read))
     if transition.canary:
         canary = stored_form(_canary(transition, transition.canary, read))
@@ -138,7 +144,7 @@ def of_transition(transition: Transition, read: Reader) -> Change:
 def request_digest(transition: Transition) -> str:
     """Digest of what is asked; a retry asks the same at another time."""
     asked = asdict(transition)
-    del asked["at"]
+    del asked["at"], asked["signature"]
     if transition.canary is None:
         del asked["canary"]  # as before there were canaries, so that a retry of then is one
     return json_digest(asked)
@@ -166,6 +172,7 @@ def _row(transition: Transition, epoch: int | None) -> LedgerRow:
         at=transition.at,
         previous_hash="",
         hash="",
+        signature=transition.signature,
     )
 
 
@@ -182,7 +189,9 @@ def _moved(transition: Transition, read: Reader) -> Iterator[Position]:
             )
         moved = replace(position, state=after)
         own = version == transition.version and transition.release
-        yield replace(moved, release=transition.release) if own else moved
+        moved = replace(moved, release=transition.release) if own else moved
+        if moved != position:
+            yield moved
 
 
 def _pointed(surface: str, move: PointerMove, read: Reader) -> Champion:

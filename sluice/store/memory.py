@@ -19,6 +19,7 @@ from sluice.store.content import (
     named,
     stored_form,
 )
+from sluice.store.os_user import os_user
 from sluice.store.records import (
     Draft,
     LedgerRow,
@@ -74,6 +75,9 @@ class MemoryStore:
     def tail(self) -> LedgerRow | None:
         rows = self._records[LedgerRow]
         return rows[(len(rows),)] if rows else None
+
+    def session(self) -> str:
+        return os_user()
 
     def register(self, draft: Draft, *, actor: str, role: str, at: datetime) -> Version:
         with self._lock:

@@ -70,6 +70,13 @@ class Store(Protocol):
         """
         ...
 
+    def session(self) -> str:
+        """Who is running this: on PostgreSQL the session's user, else the operating system's.
+
+        Every ledger row notes it, beside the actor that was declared.
+        """
+        ...
+
     def acknowledge(self, sequence: int) -> None:
         """Mark an outbox row as delivered; a second time changes nothing.
 

@@ -207,7 +207,12 @@ class LedgerRow(Record):
     at: datetime
     previous_hash: str
     hash: str
-    """SHA-256 over the canonical JSON of all other fields."""
+    """SHA-256 over the canonical JSON of all other fields, without those that are None below."""
+    ran_by: str | None = None
+    """Who ran it, as operating system or database know the person; None in a row of before that
+    was noted."""
+    signature: str | None = None
+    """Of a person's decision: the bundle that `registry.review_signature` makes and checks."""
 
 
 @dataclass(frozen=True)
@@ -283,3 +288,5 @@ class Transition:
     """Never beside `pointer`: one transition has one outbox row."""
     also: tuple[tuple[int, State, State], ...] = field(default=())
     """Other versions moved with it: (version, expected, after), e.g. the retiring champion."""
+    signature: str | None = None
+    """Of a person's decision."""

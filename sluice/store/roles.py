@@ -1,57 +1,52 @@
-"""The application's role on PostgreSQL: it may promote, and it cannot rewrite what happened."""
+"""The five roles on PostgreSQL: nobody approves but the reviewer, and nobody rewrites what happened."""
 
 import re
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sluice.errors import ConfigError, Refused, UserError
-from sluice.store.canary import Canary
 from sluice.store.engine import connect, parse_url, shown
 from sluice.store.migrate import migrate
-from sluice.store.records import Champion, LedgerRow, OutboxRow, Position
-from sluice.store.tables import TABLES, VERSION_TABLE
+from sluice.store.record import State
+from sluice.store.role_matrix import ACTIONS, MOVES, RIGHTS, TABLE_NAMES, Actions, Role
 
-RIGHTS: dict[str, tuple[str, ...]] = {
-    **{table.__tablename__: ("SELECT", "INSERT") for table in TABLES.values()},
-    **{
-        TABLES[kind].__tablename__: ("SELECT", "INSERT", "UPDATE")
-        for kind in (Position, Champion, Canary)
-    },
-    TABLES[OutboxRow].__tablename__: ("SELECT", "INSERT", "UPDATE (delivered)"),
-    VERSION_TABLE: ("SELECT",),
-}
-"""By table. All the rest is written once; nothing is ever deleted."""
-
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_KEPT = {
-    "UPDATE": "has_any_column_privilege",
-    "DELETE": "has_table_privilege",
-    "TRUNCATE": "has_table_privilege",
-}
-"""What the role must not be able to do to the ledger, and PostgreSQL's function that tells."""
-
+_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 _MEMBER_OF_OWNER = (
     "SELECT rolsuper OR pg_has_role({role}, tableowner, 'MEMBER') "
     "FROM pg_roles, pg_tables WHERE rolname = {role} "
     "AND tablename = 'ledger' AND schemaname = current_schema()"
 )
+_OTHERS = (
+    "SELECT DISTINCT grantee FROM information_schema.{view} "
+    "WHERE table_schema = current_schema() AND table_name = ANY(:tables) "
+    "AND grantee <> ALL(:ours)"
+)
+_VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
-def protect_ledger(url: str, role: str) -> dict[str, tuple[str, ...]]:
-    """Make the role, or bring the rights of one that is there to exactly `RIGHTS`.
+def role_name(prefix: str, role: Role) -> str:
+    """The role's name in the database."""
+    return f"{prefix}_{role}"
+
+
+def protect(url: str, prefix: str = "sluice") -> Mapping[str, Mapping[str, str]]:
+    """Make the five roles, or bring the rights of those that are there to exactly the matrix.
+
+    Every other right to the tables is taken back, for it would be a way around.
 
     Args:
-        url: of the database, as its owner.
-        role: its name; it is made without LOGIN, for a password is not ours to choose.
+        url: of the database, as the tables' owner.
+        prefix: of the roles' names; they are made without LOGIN, for a password is not ours to choose.
 
     Returns:
-        What was granted, by table.
+        What each role may do, by its name and the table's.
 
     Raises:
-        ConfigError: the database is not PostgreSQL, or the name is not a plain one.
-        Refused: this is not the owner's URL; or the role owns the ledger or is a superuser, so that
-            nothing can be kept from it; or a right reaches it by another way.
+        ConfigError: the database is not PostgreSQL, or the prefix is not a plain one.
+        Refused: this is not the owner's URL; or a role owns the tables or is a superuser, so that
+            nothing can be kept from it; or a right reaches it by another role.
         UserError: the database does not answer, or the right to do this is missing.
     """
     parsed = parse_url(url)
@@ -59,22 +54,43 @@ def protect_ledger(url: str, role: str) -> dict[str, tuple[str, ...]]:
         raise ConfigError(
             "SQLite knows no roles; the file's mode 0600 is all that guards it"
         )
-    if not _NAME.fullmatch(role):
-        raise ConfigError(f"{role!r}: name the role in lower case, e.g. sluice_app")
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigError(f"{prefix!r}: name the roles' prefix in lower case, e.g. sluice")
     engine = connect(parsed)
     try:
         migrate(engine)
         with engine.begin() as connection:
             _ensure_owner(connection)
-            _make(connection, role)
-            _ensure_ordinary(connection, role)
-            _grant(connection, role)
-            _ensure_kept(connection, role)
+            for role in Role:
+                _make(connection, role_name(prefix, role))
+            _own(connection, role_name(prefix, Role.MIGRATOR))
+            _revoke_others(connection, prefix)
+            for statement in _statements(_schema(connection), prefix):
+                connection.execute(text(statement))
+            for role in RIGHTS:
+                _ensure_exact(connection, role_name(prefix, role), RIGHTS[role])
     except DBAPIError as error:
         raise _refused(engine, error) from error
     finally:
         engine.dispose()
-    return RIGHTS
+    return _told(prefix)
+
+
+def _told(prefix: str) -> dict[str, dict[str, str]]:
+    told = {
+        role_name(prefix, role): {
+            table: ", ".join(verbs) for table, verbs in rights.items()
+        }
+        for role, rights in RIGHTS.items()
+    }
+    return {
+        **told,
+        role_name(prefix, Role.MIGRATOR): dict.fromkeys(TABLE_NAMES, "owner"),
+    }
+
+
+def _schema(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT current_schema()")))
 
 
 def _ensure_owner(connection: Connection) -> None:
@@ -91,38 +107,93 @@ def _make(connection: Connection, role: str) -> None:
         connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
 
 
-def _ensure_ordinary(connection: Connection, role: str) -> None:
-    asked = text(_MEMBER_OF_OWNER.format(role=":role"))
-    if connection.scalar(asked, {"role": role}):
-        raise Refused(f"{role} owns the ledger or is a superuser: name another role")
+def _own(connection: Connection, migrator: str) -> None:
+    """Let the migrator own the tables; whoever did until now keeps its rights as a member."""
+    schema = _schema(connection)
+    connection.execute(text(f"GRANT {migrator} TO CURRENT_USER"))
+    connection.execute(text(f'GRANT USAGE, CREATE ON SCHEMA "{schema}" TO {migrator}'))
+    for table in TABLE_NAMES:
+        connection.execute(text(f'ALTER TABLE "{table}" OWNER TO {migrator}'))
 
 
-def _grant(connection: Connection, role: str) -> None:
-    schema = connection.scalar(text("SELECT current_schema()"))
-    statements = [
-        f'REVOKE ALL ON ALL TABLES IN SCHEMA "{schema}" FROM {role}',
-        f'GRANT USAGE ON SCHEMA "{schema}" TO {role}',
-        *(f'GRANT {", ".join(rights)} ON "{name}" TO {role}' for name, rights in RIGHTS.items()),
-    ]  # fmt: skip
-    for statement in statements:
-        connection.execute(text(statement))
+def _revoke_others(connection: Connection, prefix: str) -> None:
+    """Take back what older releases granted to one role for all, and what was granted by hand."""
+    ours = [role_name(prefix, role) for role in Role]
+    asked = {"tables": list(TABLE_NAMES), "ours": ours}
+    grantees = {
+        grantee
+        for view in ("role_table_grants", "role_column_grants")
+        for grantee in connection.scalars(text(_OTHERS.format(view=view)), asked)
+    }
+    for grantee in sorted(grantees | {"PUBLIC"}):
+        name = "PUBLIC" if grantee == "PUBLIC" else f'"{grantee}"'
+        for table in TABLE_NAMES:
+            connection.execute(text(f'REVOKE ALL ON "{table}" FROM {name}'))
 
 
-def _ensure_kept(connection: Connection, role: str) -> None:
-    """Rights also come by PUBLIC and by membership, which a REVOKE from the role does not end."""
-    ledger = TABLES[LedgerRow].__tablename__
-    held = [
-        right
-        for right, tells in _KEPT.items()
-        if connection.scalar(
-            text(f"SELECT {tells}(:role, :ledger, :right)"),
-            {"role": role, "ledger": ledger, "right": right},
-        )
-    ]
-    if held:
+def _statements(schema: str, prefix: str) -> Iterator[str]:
+    for role, rights in RIGHTS.items():
+        name = role_name(prefix, role)
+        yield f'GRANT USAGE ON SCHEMA "{schema}" TO {name}'
+        for table, verbs in rights.items():
+            yield f'REVOKE ALL ON "{table}" FROM {name}'
+            yield f'GRANT {", ".join(verbs)} ON "{table}" TO {name}'
+    for table in ("ledger", "position"):
+        yield f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY'
+    for name, table, rule in _policies(prefix):
+        yield f'DROP POLICY IF EXISTS {name} ON "{table}"'
+        yield f'CREATE POLICY {name} ON "{table}" {rule}'
+
+
+def _policies(prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Name, table and rule: everybody reads every row, and each role writes its own kind."""
+    for table in ("ledger", "position"):
+        yield f"{table}_read", table, "FOR SELECT USING (true)"
+    for role, actions in ACTIONS.items():
+        name = role_name(prefix, role)
+        # Nobody notes another account than the own one beside the declared actor.
+        rule = f"{_action(actions)} AND ran_by = session_user"
+        yield f"{name}_adds", "ledger", f"FOR INSERT TO {name} WITH CHECK ({rule})"
+    for role, moves in MOVES.items():
+        name = role_name(prefix, role)
+        rule = f"USING ({_state(moves.before)}) WITH CHECK ({_state(moves.after)})"
+        yield f"{name}_moves", "position", f"FOR UPDATE TO {name} {rule}"
+        if moves.starts:
+            rule = f"WITH CHECK ({_state(frozenset({State.CANDIDATE}))})"
+            yield f"{name}_starts", "position", f"FOR INSERT TO {name} {rule}"
+
+
+def _action(actions: Actions) -> str:
+    names = ", ".join(f"'{each}'" for each in sorted(actions.names))
+    return f"action {'NOT ' if actions.excluded else ''}IN ({names})"
+
+
+def _state(states: frozenset[State]) -> str:
+    return f"state IN ({', '.join(repr(each.value) for each in sorted(states))})"
+
+
+def _ensure_exact(
+    connection: Connection, role: str, rights: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Rights also come by a role that this one is in, which no REVOKE from it ends."""
+    if connection.scalar(text(_MEMBER_OF_OWNER.format(role=":role")), {"role": role}):
         raise Refused(
-            f"{role} may still {', '.join(held)} the ledger, by PUBLIC or another role it is in"
+            f"{role} owns the ledger, is in the role that does, or is a superuser: take that from it"
         )
+    for table, verbs in rights.items():
+        asked = {"role": role, "table": f'"{table}"'}
+        held = [
+            verb
+            for verb in _VERBS
+            if verb not in verbs
+            and connection.scalar(
+                text(f"SELECT has_table_privilege(:role, :table, '{verb}')"), asked
+            )
+        ]
+        if held:
+            raise Refused(
+                f"{role} may still {', '.join(held)} the table {table}, by another role it is in"
+            )
 
 
 def _refused(engine: Engine, error: DBAPIError) -> UserError:

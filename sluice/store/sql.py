@@ -6,10 +6,15 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 
-from sluice.errors import NotFound, UserError
+from sluice.errors import NotFound, Refused, UserError
 from sluice.store import change
 from sluice.store.content import (
     ensure_findable,
@@ -22,6 +27,7 @@ from sluice.store.content import (
 )
 from sluice.store.engine import WRITES, connect, parse_url, shown
 from sluice.store.migrate import migrate
+from sluice.store.os_user import os_user
 from sluice.store.records import (
     Draft,
     LedgerRow,
@@ -35,6 +41,8 @@ from sluice.store.records import (
 from sluice.store.tables import TABLES, LedgerTable
 
 R = TypeVar("R", bound=Record)
+_NO_RIGHT = "42501"
+"""PostgreSQL's code for a right that is missing, a row's as well as a table's."""
 
 
 class SqlStore:
@@ -100,6 +108,10 @@ class SqlStore:
         with self._transaction(self._engine) as rows:
             return rows.find(kind, **equals)
 
+    def session(self) -> str:
+        with self._transaction(self._engine) as rows:
+            return rows.session()
+
     def register(self, draft: Draft, *, actor: str, role: str, at: datetime) -> Version:
         with self._transaction(self._writing_engine) as rows:
             known = change.registered(draft, rows, at)
@@ -141,6 +153,14 @@ class SqlStore:
                 yield Rows(connection)
         except (OperationalError, InterfaceError) as error:
             raise _unanswered(self._engine, error) from error
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _NO_RIGHT:
+                raise
+            words = str(error.orig).strip().splitlines()[0]
+            raise Refused(
+                f"the database keeps this from the account {self._engine.url.username!r}: {words}; connect "
+                "as one with the role for it, see `sluice audit protect`"
+            ) from error
 
 
 class Rows:
@@ -167,6 +187,12 @@ class Rows:
         )
         row = self._connection.execute(newest).one_or_none()
         return LedgerRow(*row) if row else None
+
+    def session(self) -> str:
+        """Who is running this."""
+        if self._connection.dialect.name == "sqlite":
+            return os_user()
+        return str(self._connection.scalar(text("SELECT session_user")))
 
     def add(self, record: Record) -> None:
         """Insert a row."""

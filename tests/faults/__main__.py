@@ -25,6 +25,7 @@ from tests.lib import (
     damaged_code,
     damaged_releases,
     forged_pointers,
+    forged_reviews,
     machine_mutants,
     missing_evidence,
     no_data,
@@ -186,6 +187,14 @@ def missing() -> Survived:
     )  # fmt: skip
 
 
+def unreviewed(database: str, place: Callable[[], Place]) -> Survived:
+    """Decisions of people that nobody made, and a verdict changed by SQL."""
+    return drill(
+        "G5", "an approval that nobody gave, rightly chained, or a verdict changed by SQL: refused and named",
+        database, lambda: forged_reviews.all_of(place), forged_reviews.MUTANTS,
+    )  # fmt: skip
+
+
 def nothing() -> Survived:
     return drill(
         "G6", "no data, in every way there is: inconclusive, and held", "memory",
@@ -305,7 +314,7 @@ def every_role(postgres: Postgres) -> Iterator[Survived]:
         wrong = list(sql_roles.overstepped(lambda: postgres, Path(one)))
         again = sql_roles.overstepped(lambda: postgres, Path(other), mutant=True)
         red = {"all_rights": any(again)}
-    what = "tampering by the application's role: refused; a champion it moved by SQL: found"
+    what = "five roles at every table, verb, action and state: as the declared matrix says"
     yield _survived("G30", what, "postgresql", wrong, red, began)
 
 
@@ -343,6 +352,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
     steps = given.steps
     chapters: tuple[tuple[str, Callable[[], Iterable[Survived]]], ...] = (
         ("G5", lambda: [missing()]),
+        ("G5", lambda: (unreviewed(each, place) for each, place in places.items())),
         ("G6", lambda: [nothing()]),
         ("G7", lambda: [damaged()]),
         ("G7", lambda: [swapped()]),

@@ -378,6 +378,30 @@ def test_a_password_is_in_no_log_and_in_no_file_that_others_read(office):
     assert office.passwords[REVIEWER] not in (folder / "accounts.ini").read_text()
 
 
+def test_an_account_whose_password_the_administrator_set_decides_nothing_for_a_while(
+    office, versions
+):
+    version, number = versions["asked"]
+    users = "/api/2.0/mlflow/users/"
+    first, second = "the first password", "another password"
+    made = office.ask(ADMIN, "POST", f"{users}create", username="rob", password=first)
+    assert made.status_code in {200, 201}, made.text
+    office.passwords["rob"] = first
+    status, why = told(office.tag("rob", "approved", version=number))
+    assert (status, "admin set the password of 'rob'" in why) == (403, True), why
+
+    reset = office.ask(
+        ADMIN, "PATCH", f"{users}update-password", username="rob", password=second
+    )
+    assert reset.status_code == 200, reset.text
+    office.passwords["rob"] = second
+    assert told(office.tag("rob", "approved", version=number))[0] == 403
+    with open_store(office.settings.database_url) as store:
+        noted = store.find(LedgerRow, action="account", surface="feed")
+    assert [row.actor for row in noted] == [ADMIN, ADMIN]
+    assert rows(office, version) == []
+
+
 def test_a_new_password_replaces_the_old_one_and_the_administrators_is_its_own(tmp_path):
     accounts: Accounts = accounts_of(a_home(tmp_path, "feed"))
     first, second = accounts.make("rita"), accounts.make("rita")

@@ -11,7 +11,7 @@ from sluice.canary_spec import CanarySpec
 from sluice.metrics.arms import Arm
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, State, Version
-from tests.lib.promotions import MANDATORY, bring
+from tests.lib.promotions import MANDATORY, bring, panel
 from tests.lib.stores import T0
 
 STARTED = T0 + timedelta(hours=2)
@@ -31,6 +31,7 @@ def start(
         share=share,
         declared=spec.model_dump(mode="json"),
         mandatory=MANDATORY,
+        panel=panel(),
         actor="ann",
         reason="new features",
         at=at,

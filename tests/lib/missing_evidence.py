@@ -24,7 +24,15 @@ from sluice.store.records import (
     Verdict,
     Version,
 )
-from tests.lib.promotions import BY_FLOW, REVIEWERS, bring, judged, package, release_of
+from tests.lib.promotions import (
+    BY_FLOW,
+    bring,
+    judged,
+    package,
+    panel,
+    release_of,
+    signatory,
+)
 from tests.lib.stores import T0
 
 GATES = ("data", "leakage", "quality", "slices", "replay")
@@ -40,7 +48,7 @@ def approved(store: MemoryStore) -> Version:
     failed = judged(WAIVED, outcome=Outcome.FAIL)
     promotion.gate(store, version, [*passed, *failed], **given)
     promotion.waive(
-        store, version, WAIVED, actor="rita", reviewers=REVIEWERS, reason="night is new",
+        store, version, WAIVED, by=signatory("rita"), panel=panel(2), reason="night is new",
         until=UNTIL, at=T0,
     )  # fmt: skip
     promotion.gate(store, version, (), **given)
@@ -48,15 +56,15 @@ def approved(store: MemoryStore) -> Version:
     promotion.submit(store, version, judged("replay"), **given)
     for reviewer in ("rita", "Rob"):
         promotion.approve(
-            store, version, reviewer=reviewer, reviewers=REVIEWERS, reason="",
-            release=release_of(version), at=T0, approvers=2,
+            store, version, by=signatory(reviewer), panel=panel(2), reason="",
+            release=release_of(version), at=T0,
         )  # fmt: skip
     return version
 
 
 def promote(store: MemoryStore, version: Version) -> LedgerRow:
     return promotion.promote(
-        store, version, mandatory=GATES, approvers=2, judged_against=None,
+        store, version, mandatory=GATES, panel=panel(2), judged_against=None,
         idempotency_key="promote", **BY_FLOW,
     )  # fmt: skip
 
@@ -99,7 +107,13 @@ def says(gate: str, outcome: Outcome, store: MemoryStore) -> None:
     alter(Verdict, {"outcome": outcome}, store, gate=gate)
 
 
-FORGED: dict[str, object] = {"body": {"auc": 1.0}}
+def embellish(store: MemoryStore, **equals: object) -> None:
+    """Another figure in a document that still says the same outcome."""
+    for document in store.find(Document, **equals):
+        body = {**document.body, "auc": 1.0}
+        alter(Document, {"body": body}, store, digest=document.digest)
+
+
 ITEMS: dict[str, Spoil] = {
     **{f"verdict of {gate} removed": partial(removed, gate) for gate in GATES},
     **{
@@ -113,9 +127,7 @@ ITEMS: dict[str, Spoil] = {
         for gate in GATES
     },
     **{
-        f"evidence of {gate} altered": partial(
-            of_evidence, gate, partial(alter, Document, FORGED)
-        )
+        f"evidence of {gate} altered": partial(of_evidence, gate, embellish)
         for gate in GATES
     },
     "waiver removed": partial(forget, LedgerRow, action="waive"),

@@ -18,7 +18,7 @@ class Mortal:
 
     def __init__(self, store: Store) -> None:
         self.store, self.death = store, None
-        self.get, self.find = store.get, store.find
+        self.get, self.find, self.session = store.get, store.find, store.session
 
     def put(self, record: Any) -> Any:
         return self._write(lambda: self.store.put(record))

@@ -136,8 +136,8 @@ class Promotions(RuleBasedStateMachine):
     )  # fmt: skip
     def waive(self, pick, reviewer, gate, days, state, death):
         self.attempt(
-            promotion.waive, self.chosen(pick, state), gate, actor=reviewer,
-            reviewers=lib.REVIEWERS, reason="so be it", until=self.now + timedelta(days=days),
+            promotion.waive, self.chosen(pick, state), gate, by=lib.signatory(reviewer),
+            panel=lib.panel(), reason="so be it", until=self.now + timedelta(days=days),
             at=self.now, death=death,
         )  # fmt: skip
 
@@ -163,7 +163,7 @@ class Promotions(RuleBasedStateMachine):
     def approve(self, pick, reviewer, death):
         version = self.chosen(pick, State.IN_REVIEW)
         self.attempt(
-            promotion.approve, version, reviewer=reviewer, reviewers=lib.REVIEWERS,
+            promotion.approve, version, by=lib.signatory(reviewer), panel=lib.panel(),
             release=release_of(version), reason="looks right", at=self.now, death=death,
         )  # fmt: skip
 
@@ -171,8 +171,8 @@ class Promotions(RuleBasedStateMachine):
     @rule(pick=PICK, reviewer=REVIEWER, death=DEATH)
     def reject(self, pick, reviewer, death):
         self.attempt(
-            promotion.reject, self.chosen(pick, State.IN_REVIEW), reviewer=reviewer,
-            reviewers=lib.REVIEWERS, reason="no", at=self.now, death=death,
+            promotion.reject, self.chosen(pick, State.IN_REVIEW), by=lib.signatory(reviewer),
+            panel=lib.panel(), reason="no", at=self.now, death=death,
         )  # fmt: skip
 
     @precondition(any_version)
@@ -183,7 +183,7 @@ class Promotions(RuleBasedStateMachine):
     def _promote(self, version: Version, key: str | None = None, death: Any = None) -> None:
         serving = promotion.champion_of(self.twin, version.surface)
         self.attempt(
-            promotion.promote, version, mandatory=MANDATORY, actor="flow", at=self.now,
+            promotion.promote, version, mandatory=MANDATORY, panel=lib.panel(), actor="flow", at=self.now,
             judged_against=serving.release if serving else None,
             idempotency_key=key or f"promote:{version.surface}:{version.number}", death=death,
         )  # fmt: skip
@@ -396,14 +396,14 @@ def _approved_under_a_waiver(store: Any, draft: Any, now: datetime, days: int) -
     judgements = [*judged("data", "leakage"), *failed]
     promotion.gate(store, version, judgements, mandatory=MANDATORY, **by)
     promotion.waive(
-        store, version, "quality", actor="rita", reviewers=lib.REVIEWERS, reason="a drill",
+        store, version, "quality", by=lib.signatory("rita"), panel=lib.panel(), reason="a drill",
         until=now + timedelta(days=days), at=now,
     )  # fmt: skip
     promotion.gate(store, version, judgements, mandatory=MANDATORY, **by)
     promotion.package(store, version, release_of(version), **by)
     promotion.submit(store, version, judged("replay"), mandatory=MANDATORY, **by)
     promotion.approve(
-        store, version, reviewer="rita", reviewers=lib.REVIEWERS, release=release_of(version),
+        store, version, by=lib.signatory("rita"), panel=lib.panel(), release=release_of(version),
         reason="looks right", at=now,
     )  # fmt: skip
 

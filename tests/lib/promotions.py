@@ -1,15 +1,55 @@
 """Versions brought to a state of the promotion machine."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+
 from registry import promotion
+from registry.approvals import Panel
 from registry.gates.judgement import Judgement
+from registry.keys import PublicKey, SigningKey
+from registry.review_keys import ReviewTrust, Signatory
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Outcome, State, Version
 from tests.lib.stores import T0, a_draft
 
 MANDATORY = ("data", "leakage", "quality", "replay")
 REVIEWERS = ("rita", "ann", "Rob")
+KEY = SigningKey(derive_private_key(0x51_01CE, SECP256R1()))
+"""Of every reviewer in these tests; one scalar, for children that are forked and started."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Review keys in memory, as `ReviewKeys` keeps them in a folder."""
+
+    people: tuple[PublicKey, ...] = (KEY.public,)
+    of_app: tuple[PublicKey, ...] = ()
+
+    def own(self, reviewer: str) -> tuple[PublicKey, ...]:
+        return self.people
+
+    def app(self) -> tuple[PublicKey, ...]:
+        return self.of_app
+
+
+def signatory(name: str) -> Signatory:
+    return Signatory(name, KEY)
+
+
+TRUST = Trust()
+
+
+def panel(
+    approvers: int = 1,
+    reviewers: Collection[str] = REVIEWERS,
+    trust: ReviewTrust = TRUST,
+) -> Panel:
+    return Panel(reviewers, trust, approvers)
+
+
 BY_FLOW = {"actor": "flow", "at": T0 + timedelta(minutes=1)}
 
 
@@ -58,8 +98,8 @@ def approve(store: Store, version: Version, reviewer: str = "rita") -> LedgerRow
     return promotion.approve(
         store,
         version,
-        reviewer=reviewer,
-        reviewers=REVIEWERS,
+        by=signatory(reviewer),
+        panel=panel(),
         release=release_of(version),
         reason="looks right",
         at=T0 + timedelta(hours=1),
@@ -70,7 +110,7 @@ def reject(
     store: Store, version: Version, reviewer: str = "rita", reason: str = "no"
 ) -> LedgerRow:
     return promotion.reject(
-        store, version, reviewer=reviewer, reviewers=REVIEWERS, reason=reason, at=T0
+        store, version, by=signatory(reviewer), panel=panel(), reason=reason, at=T0
     )
 
 
@@ -80,6 +120,7 @@ def promote(store: Store, version: Version, key: str | None = None) -> LedgerRow
         store,
         version,
         mandatory=MANDATORY,
+        panel=panel(),
         judged_against=serving.release if serving else None,
         idempotency_key=key or f"promote:{version.surface}:{version.number}",
         **BY_FLOW,

@@ -8,7 +8,7 @@ from sluice.errors import Conflict, Held, Refused
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib
-from tests.lib.promotions import BY_FLOW, MANDATORY, bring, release_of
+from tests.lib.promotions import BY_FLOW, MANDATORY, bring, panel, release_of, signatory
 from tests.lib.stores import T0
 
 REVIEWERS = ("rita", "Rita ", "Rob", "zoe", "ann")
@@ -21,15 +21,15 @@ def store():
 
 def approve(store, version, reviewer, approvers=2, reason="looks right"):
     return promotion.approve(
-        store, version, reviewer=reviewer, reviewers=REVIEWERS, release=release_of(version),
-        reason=reason, at=T0, approvers=approvers,
+        store, version, by=signatory(reviewer), panel=panel(approvers, REVIEWERS), release=release_of(version),
+        reason=reason, at=T0,
     )  # fmt: skip
 
 
 def promote(store, version, approvers=2):
     return promotion.promote(
         store, version, mandatory=MANDATORY, judged_against=None, idempotency_key="key",
-        approvers=approvers, **BY_FLOW,
+        panel=panel(approvers, REVIEWERS), **BY_FLOW,
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_the_signature_says_who_waived_what_why_and_until_when(room):
     promotion.gate(room.store, version, gates, **given)
     until = T0 + timedelta(days=2)
     row = promotion.waive(
-        room.store, version, "quality", actor="rita", reviewers=promotions.REVIEWERS,
+        room.store, version, "quality", by=promotions.signatory("rita"), panel=promotions.panel(),
         reason="a thin week", until=until, at=T0,
     )  # fmt: skip
     promotion.gate(room.store, version, (), **given)

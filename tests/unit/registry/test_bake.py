@@ -12,7 +12,7 @@ from sluice.gate_spec import TIERS
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib import promotions as lib
-from tests.lib.promotions import BY_FLOW, MANDATORY, bring, release_of
+from tests.lib.promotions import BY_FLOW, MANDATORY, bring, panel, release_of
 
 HOUR = timedelta(hours=1)
 PROMOTED = BY_FLOW["at"]
@@ -35,6 +35,7 @@ def promote(store, version, at, bake=HOUR):
     return promotion.promote(
         store, version, mandatory=MANDATORY, judged_against=serving.release, actor="flow",
         at=at, idempotency_key=f"promote:{version.number}", bake=bake,
+        panel=panel(),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tests.lib.missing_evidence import (
     promote,
     served_without,
 )
+from tests.lib.promotions import panel
 
 
 @pytest.mark.parametrize("name", ITEMS)
@@ -47,6 +48,6 @@ def test_a_waiver_that_has_ended_is_none():
 
     with pytest.raises(Held, match="its waiver by rita ended"):
         promotion.promote(
-            store, version, mandatory=GATES, approvers=2, judged_against=None,
+            store, version, mandatory=GATES, panel=panel(2), judged_against=None,
             idempotency_key="late", actor="flow", at=UNTIL,
         )  # fmt: skip

@@ -18,7 +18,15 @@ from sluice.store.records import (
     Version,
 )
 from tests.lib import promotions as lib
-from tests.lib.promotions import BY_FLOW, MANDATORY, REVIEWERS, bring, judged, release_of
+from tests.lib.promotions import (
+    BY_FLOW,
+    MANDATORY,
+    bring,
+    judged,
+    panel,
+    release_of,
+    signatory,
+)
 from tests.lib.stores import T0, a_draft
 
 EARLY = ("data", "leakage", "quality")
@@ -74,7 +82,10 @@ def test_every_verdict_carries_its_evidence(store):
     version = bring(store, State.GATED)
 
     for verdict in store.find(Verdict, surface="feed", version=version.number):
-        assert store.get(Document, digest=verdict.evidence).body == {"gate": verdict.gate}
+        gate = verdict.gate
+        said = {"gate": gate, "outcome": "pass", "reason": f"{gate} says pass"}
+        body = store.get(Document, digest=verdict.evidence).body
+        assert body == {"gate": gate, "verdict": said}
 
 
 def test_why_a_candidate_is_blocked_stands_in_the_ledger(store):
@@ -183,8 +194,8 @@ def test_only_the_digest_that_was_packaged_can_be_approved(store):
         promotion.approve(
             store,
             version,
-            reviewer="rita",
-            reviewers=REVIEWERS,
+            by=signatory("rita"),
+            panel=panel(),
             release="f" * 64,
             reason="",
             at=T0,
@@ -272,6 +283,7 @@ def promote_by(store, version, **changes):
         "mandatory": MANDATORY,
         "judged_against": None,
         "idempotency_key": "key",
+        "panel": panel(),
         **BY_FLOW,
     }
     return promotion.promote(store, version, **{**values, **changes})

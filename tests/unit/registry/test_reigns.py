@@ -9,7 +9,7 @@ from registry.reigns import reign_at, reigns
 from sluice.errors import NotFound
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
-from tests.lib.promotions import approve, bring
+from tests.lib.promotions import approve, bring, panel
 from tests.lib.stores import T0
 
 HOURS = {hour: T0 + timedelta(hours=hour) for hour in (2, 3, 4, 6)}
@@ -26,7 +26,7 @@ def store():
         promotion.promote(
             store, version, mandatory=("data", "leakage", "quality", "replay"),
             judged_against=serving.release if serving else None, actor="flow",
-            at=HOURS[hour], idempotency_key=run,
+            at=HOURS[hour], idempotency_key=run, panel=panel(),
         )  # fmt: skip
         if hour == 2:
             promotion.confirm(

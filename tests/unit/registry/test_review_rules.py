@@ -21,7 +21,7 @@ from registry.review_rules import (
 from sluice.errors import Conflict, NotFound, Refused, UserError
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
-from tests.lib.promotions import REVIEWERS, approve, bring, release_of
+from tests.lib.promotions import approve, bring, panel, release_of, signatory
 from tests.lib.stores import T0
 
 SURFACES = ("feed", "search")
@@ -40,6 +40,9 @@ def asked(kind: str, *names: str, **more) -> Request:
         (asked("SetModelVersionTag", "feed-candidates", tags=("mood",)), Who.ANYBODY),
         (asked("SetModelVersionTag", "feed-candidates", tags=("Review ",)), Who.PROMOTER),
         (asked("SetModelVersionTag", "feed-candidates", tags=("ｒeview",)), Who.PROMOTER),
+        (asked("SetModelVersionTag", "feed-candidates", tags=("revi\u0435w",)), Who.PROMOTER),
+        (asked("SetModelVersionTag", "feed-candidates", tags=("sIuice.reviewed",)), Who.PROMOTER),
+        (asked("SetRegisteredModelAlias", "feed-candidates", alias="ch\u0430mpion"), Who.PROMOTER),
         (asked("SetModelVersionTag", "feed-candidates", tags=("sluice.release",)), Who.PROMOTER),
         (asked("SetModelVersionTag", "feed-candidates", tags=("SLUICE.run",)), Who.PROMOTER),
         (asked("SetModelVersionTag", "feed-candidates", tags=("mlflow.prompt.is_prompt",)), Who.PROMOTER),
@@ -128,7 +131,7 @@ def tags_of(version) -> dict[str, str]:
 
 
 def by(store, version, reviewer="rita", decided=APPROVED, approvers=1, **tags):
-    who = {"reviewer": reviewer, "reviewers": REVIEWERS, "at": AT, "approvers": approvers}
+    who = {"by": signatory(reviewer), "panel": panel(approvers), "at": AT}
     return decide(store, "feed", tags_of(version) | tags, decided, **who)
 
 

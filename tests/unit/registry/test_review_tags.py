@@ -7,7 +7,7 @@ from registry.review_tags import amiss, review_tags
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib
-from tests.lib.promotions import REVIEWERS, bring, release_of
+from tests.lib.promotions import bring, panel, release_of, signatory
 from tests.lib.stores import T0
 
 
@@ -18,8 +18,8 @@ def store():
 
 def approve(store, version, reviewer, reason="", approvers=2):
     return promotion.approve(
-        store, version, reviewer=reviewer, reviewers=REVIEWERS, release=release_of(version),
-        reason=reason, at=T0, approvers=approvers,
+        store, version, by=signatory(reviewer), panel=panel(approvers), release=release_of(version),
+        reason=reason, at=T0,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sluice.errors import Held, NotFound, Refused
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, LedgerRow, Outcome, State
 from tests.lib import promotions as lib
-from tests.lib.promotions import BY_FLOW, MANDATORY, REVIEWERS, bring, judged
+from tests.lib.promotions import BY_FLOW, MANDATORY, bring, judged, panel, signatory
 from tests.lib.stores import T0, a_draft
 
 SOON = T0 + timedelta(days=7)
@@ -40,11 +40,10 @@ def judge(store, version, at=BY_FLOW["at"]):
     return promotion.gate(store, version, gates, mandatory=WITH_SLICES, actor="flow", at=at)
 
 
-def waive(store, version, gate="slices", **changes):
-    terms = {"actor": "rita", "reason": "night is new", "until": SOON, "at": T0}
-    return promotion.waive(
-        store, version, gate, reviewers=REVIEWERS, **{**terms, **changes}
-    )
+def waive(store, version, gate="slices", actor="rita", **changes):
+    terms = {"reason": "night is new", "until": SOON, "at": T0}
+    who = {"by": signatory(actor), "panel": panel()}
+    return promotion.waive(store, version, gate, **who, **{**terms, **changes})
 
 
 def submit(store, version):
@@ -56,7 +55,7 @@ def submit(store, version):
 def promote(store, version, at=T0 + timedelta(hours=2)):
     return promotion.promote(
         store, version, mandatory=WITH_SLICES, judged_against=None, actor="flow", at=at,
-        idempotency_key="promote",
+        idempotency_key="promote", panel=panel(),
     )  # fmt: skip
 
 
