@@ -23,6 +23,7 @@ from tests.faults.test_flow_crash import DOOMED, ingested_through_kills
 from tests.lib import (
     broken_releases,
     damaged_code,
+    damaged_promotions,
     damaged_releases,
     forged_pointers,
     machine_mutants,
@@ -245,6 +246,22 @@ def damaged_bento() -> Survived:
     )  # fmt: skip
 
 
+def promoted_damage() -> Survived:
+    """The bytes of an approved release, or its Bento's code, change before it is promoted."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            for damage in damaged_promotions.DAMAGES:
+                yield damaged_promotions.promoted_after(
+                    damage, Path(name) / damage.__name__
+                )
+
+    return drill(
+        "G7", "a release or Bento changed after its approval: not promoted, nothing moves", "files",
+        wrong, damaged_promotions.MUTANTS,
+    )  # fmt: skip
+
+
 def forged() -> Survived:
     """Somebody without the key writes the serving pointer."""
 
@@ -347,6 +364,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [damaged()]),
         ("G7", lambda: [swapped()]),
         ("G7", lambda: [damaged_bento()]),
+        ("G7", lambda: [promoted_damage()]),
         ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
         ("G30", lambda: every_role(postgres)),
