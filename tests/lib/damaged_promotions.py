@@ -45,7 +45,7 @@ class Site:
 def approved(home: Path) -> Site:
     settings, store = load_settings({}, home), MemoryStore()
     release = small_release(settings.releases)
-    with mock.patch.object(promotions, "release_of", lambda _: release):
+    with mock.patch.object(promotions, "release_of", return_value=release):
         version = promotions.bring(store, State.APPROVED, surface=SURFACE)
     judged = store.put(Document.of("evaluation", {"champion": None}, T0))
     outcome = {"run": version.run, "evaluation": judged.digest}
