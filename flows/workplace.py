@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from registry.heads import Exported, seal
+from registry.keys import KeyRing
 from sluice.data.event_log import EventLog
 from sluice.data.tables import Window
 from sluice.errors import NotFound, TooLittleData
@@ -46,6 +48,12 @@ class Workplace:
                 f"no exposure before {until.isoformat()}; the log begins {whole.start.isoformat()}"
             )
         return Window(whole.start, until)
+
+
+def seal_ledger(workplace: Workplace) -> Exported | None:
+    """Keep the ledger's signed head outside the database; after every gate and every decision."""
+    settings = workplace.settings
+    return seal(workplace.store, settings.heads, KeyRing(settings.keys), now())
 
 
 def open_workplace(surface: str, home: str | None = None) -> Workplace:

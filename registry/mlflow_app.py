@@ -12,6 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from registry.heads import seal
+from registry.keys import KeyRing
 from registry.mirror import ALIAS, MOVED_BY
 from registry.mlflow_accounts import Accounts
 from registry.mlflow_candidate import candidates_model
@@ -46,6 +48,10 @@ class Desk:
     store_url: str
     surfaces: Path
     """Folder of the surface files; a decision reads the reviewers there."""
+    heads: Path | None = None
+    """Where the ledger's head is exported after a decision, if its key is here."""
+    keys: Path | None = None
+    """Folder of the keys that sign heads."""
 
 
 def create_app(desk: Desk) -> "FastAPI":
@@ -182,6 +188,8 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
             at=datetime.now(UTC),
             approvers=needs,
         )
+        if desk.heads and desk.keys:
+            seal(store, desk.heads, KeyRing(desk.keys), datetime.now(UTC))
         told = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.
     tag = ModelVersionTag(REVIEWED, told[REVIEWED])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.installation import existing_store, seal_ledger, settings_at, surface_of
 from sluice.cli.output import print_json, print_line, with_home
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def waive(
         until=until.replace(tzinfo=UTC),
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     if as_json:
         print_json({"surface": surface, "version": version, "gate": gate, "state": row.after, "ledger": row.sequence})  # fmt: skip
         return

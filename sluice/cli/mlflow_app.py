@@ -16,4 +16,12 @@ def create() -> "FastAPI":
 
     settings = load_settings(os.environ)
     apply_environment(settings)
-    return create_app(Desk(accounts_of(settings), settings.database_url, settings.surfaces))
+    return create_app(
+        Desk(
+            accounts_of(settings),
+            settings.database_url,
+            settings.surfaces,
+            heads=settings.heads,
+            keys=settings.keys,
+        )
+    )

@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
-from sluice.cli.installation import existing_store, settings_at, surface_of, tell_reviews
+from sluice.cli.installation import (
+    existing_store,
+    seal_ledger,
+    settings_at,
+    surface_of,
+    tell_reviews,
+)
 from sluice.cli.output import NONE, print_json, print_table, with_home
 
 
@@ -156,6 +162,7 @@ def approve(
         reason=reason,
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     given = [each.actor for each in approvals(store, found, digest)]
     untold = tell_reviews(settings, store, declared)
     _said(row, untold, as_json=as_json, approved_by=given)
@@ -200,6 +207,7 @@ def reject(
         reason=reason,
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     _said(row, tell_reviews(settings, store, declared), as_json=as_json)
 
 

@@ -12,6 +12,9 @@ from sluice.data.digest import json_digest
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow
 
+_LATER = ("covers",)
+"""Fields that rows of before do not have; where they are None, the hash is what it was then."""
+
 GENESIS = "0" * 64
 """What the first row names as its predecessor's hash."""
 
@@ -28,6 +31,9 @@ def row_hash(row: LedgerRow) -> str:
     """SHA-256 over the canonical JSON of all fields but the hash itself; `at` as ISO 8601."""
     content = asdict(row) | {"at": row.at.isoformat()}
     del content["hash"]
+    for name in _LATER:
+        if content[name] is None:
+            del content[name]
     return json_digest(content)
 
 

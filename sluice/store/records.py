@@ -207,7 +207,10 @@ class LedgerRow(Record):
     at: datetime
     previous_hash: str
     hash: str
-    """SHA-256 over the canonical JSON of all other fields."""
+    """SHA-256 over the canonical JSON of all other fields, without those that are None below."""
+    covers: dict[str, str] | None = field(default=None, hash=False)
+    """Digest of every record that it relied on or left, by name; see `sluice.store.cover`. None in
+    a row of before there were any."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from sluice.store.records import Outcome, State
 VERSION_TABLE = "sluice_alembic_version"
 """Alembic's own table, named apart from those of MLflow, Prefect and Evidently."""
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest migration; a database at this revision is opened without loading Alembic."""
 
 
@@ -235,6 +235,7 @@ class LedgerTable(Base):
     at: Mapped[datetime]
     previous_hash: Mapped[str]
     hash: Mapped[str]
+    covers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OutboxTable(Base):

@@ -33,6 +33,7 @@ from tests.lib import (
     role_matrix,
     sql_roles,
     swapped_files,
+    tampered_homes,
     tamperings,
 )
 from tests.lib.crash_mutants import MUTANTS
@@ -309,6 +310,23 @@ def tampered(database: str, place: Callable[[], Place], postgres: Postgres) -> S
     )  # fmt: skip
 
 
+def tampered_home() -> Survived:
+    """A whole home changed by SQL and by hand: records, heads, releases, signatures, keys."""
+    with tempfile.TemporaryDirectory() as name:
+        pristine = Path(name) / "pristine"
+        tampered_homes.make(pristine)
+
+        def wrong() -> Iterator[str]:
+            for kind in tampered_homes.ALL:
+                with tempfile.TemporaryDirectory() as copy:
+                    yield tampered_homes.unseen_after(kind, pristine, Path(copy) / "home")
+
+        return drill(
+            "G9", "tampering with records, heads, keys, releases and Bentos of a home: named", "files",
+            wrong, tampered_homes.MUTANTS,
+        )  # fmt: skip
+
+
 def every_role(postgres: Postgres) -> Iterator[Survived]:
     """What nobody but the promoter may do: through MLflow, raw REST included, and by SQL."""
     began = time.perf_counter()
@@ -367,6 +385,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [promoted_damage()]),
         ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
+        ("G9", lambda: [tampered_home()]),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),
         ("G4", lambda: (stale.on(each, place) for each, place in places.items())),
