@@ -1,6 +1,7 @@
 """Rows vouch for the records beside the ledger; what no row vouches for is counted, never passed over."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_row_that_is_written_while_it_is_read_raises_no_false_alarm():
 
         moves = 2
 
-        def find(self, kind, **equals):
+        def find(self, kind: Any, **equals: object) -> tuple[Any, ...]:
             if kind is Position and not equals and self.moves:
                 self.moves -= 1
                 bring(self, State.CHAMPION, f"meanwhile {self.moves}")
