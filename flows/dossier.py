@@ -103,8 +103,14 @@ def apart(workplace: Workplace, first: int, second: int) -> tuple[Difference, ..
 
 def _embargo(workplace: Workplace, version: Version) -> str | None:
     """As the version declares it; None where its declaration is not kept."""
+    declared = _declared(workplace, version)
+    return declared["features"]["embargo"] if declared else None
+
+
+def _declared(workplace: Workplace, version: Version) -> dict[str, Any]:
+    """What the version was declared to be, which the surface's file may say otherwise by now."""
     kept = workplace.store.get(Document, digest=version.spec)
-    return kept.body["features"]["embargo"] if kept else None
+    return kept.body if kept else {}
 
 
 def _parity(workplace: Workplace, version: Version) -> ParityReport | None:
@@ -135,8 +141,14 @@ def _waivers(workplace: Workplace, version: Version) -> dict[str, str]:
     }
 
 
-def publish(workplace: Workplace, version: Version) -> str:
-    """Write the evidence page and mirror the candidate to MLflow; returns the page's path."""
+def publish(workplace: Workplace, version: Version, *, anew: bool = False) -> str:
+    """Write the evidence page and mirror the candidate to MLflow; returns the page's path.
+
+    Args:
+        workplace: the surface's.
+        version: of it.
+        anew: write all of it to MLflow again, for pieces of it may have been deleted there.
+    """
     evidence = gather(workplace, version)
     plots = draw(evidence)
     html = page(evidence, plots)
@@ -146,12 +158,15 @@ def publish(workplace: Workplace, version: Version) -> str:
     tracked = TrackedCandidate(
         evidence=evidence,
         run=version.run,
-        declaration=workplace.surface.model_dump(mode="json"),
+        declaration={
+            **workplace.surface.model_dump(mode="json"),
+            **_declared(workplace, version),
+        },
         ranker=folder / "model",
         page=html,
         plots=plots,
     )
-    mlflow_mirror(workplace).candidate(tracked)
+    mlflow_mirror(workplace).candidate(tracked, anew=anew)
     return str(path)
 
 

@@ -13,7 +13,7 @@ from flows.package import package
 from flows.promote import promote
 from flows.retrain import retrain
 from flows.validate import validate
-from flows.workplace import Workplace, now, open_workplace
+from flows.workplace import Workplace, now, open_workplace, seal_ledger
 from registry.bake import has_baked
 from registry.moves import position_of, version_of
 from registry.promotion import champion_of
@@ -115,3 +115,4 @@ def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> N
         reason="demonstration",
         at=now(),
     )
+    seal_ledger(workplace)

@@ -14,7 +14,7 @@ from flows.promote import baking, tell
 from flows.reporting import step
 from flows.trial import CODE, load_incumbent, micros
 from flows.validate import freeze
-from flows.workplace import Workplace, now, open_workplace
+from flows.workplace import Workplace, now, open_workplace, seal_ledger
 from monitors.dashboard import Rows, Watched, add_run
 from monitors.drift import drift, points
 from monitors.histogram import profile_like, reference_profile
@@ -160,6 +160,7 @@ def settle(workplace: Workplace, arranged: Watch, outcome: Outcome, at: datetime
         at=at,
         bake=bake,
     )
+    seal_ledger(workplace)
     return row.after
 
 

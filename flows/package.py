@@ -12,7 +12,7 @@ from flows.memory import StepName, remembered
 from flows.reporting import step
 from flows.serving_room import ask_serving
 from flows.trial import micros
-from flows.workplace import Workplace, now, open_workplace
+from flows.workplace import Workplace, now, open_workplace, seal_ledger
 from registry import promotion
 from registry.gates.judgement import Judgement
 from registry.gates.replay import ReplayFigures, judge_replay
@@ -112,6 +112,7 @@ def package(surface: str, version: int, home: str | None = None) -> dict[str, An
         workplace.store, found, (),
         mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),
     )  # fmt: skip
+    seal_ledger(workplace)
     with step("evidence"):
         page = task(name="publish", cache_policy=NO_CACHE)(publish)(workplace, found)
     return {

@@ -6,7 +6,9 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.dossier import evaluation_of, mlflow_mirror
+from flows.package import served
 from flows.reporting import step
+from flows.serving_room import ask_serving
 from flows.workplace import Workplace, now, open_workplace
 from registry import promotion
 from registry.attestation import SignedPointer, Signer
@@ -15,10 +17,10 @@ from registry.canary import end_superseded
 from registry.canary_pointer import CanaryReceiver
 from registry.heads import export_head
 from registry.keys import KeyRing
-from registry.moves import version_of
+from registry.moves import made, named, position_of, version_of
 from registry.pointer import PointerReceiver
 from registry.relay import relay, relay_canaries
-from sluice.errors import Held
+from sluice.errors import Held, IntegrityError, SluiceError
 from sluice.store.records import LedgerRow, OutboxRow, Position, State, Version
 
 
@@ -49,6 +51,9 @@ def approved_version(workplace: Workplace) -> int:
 def move(workplace: Workplace, number: int) -> LedgerRow:
     """Make the version champion in one transaction."""
     version = version_of(workplace.store, workplace.name, number)
+    key = f"promote:{workplace.name}:{number}"
+    if not made(workplace.store, key):
+        ensure_intact(workplace, version)
     judged = evaluation_of(workplace, version)["champion"]
     return promotion.promote(
         workplace.store,
@@ -59,8 +64,25 @@ def move(workplace: Workplace, number: int) -> LedgerRow:
         judged_against=judged["release"] if judged else None,
         actor=workplace.actor,
         at=now(),
-        idempotency_key=f"promote:{workplace.name}:{number}",
+        idempotency_key=key,
     )
+
+
+def ensure_intact(workplace: Workplace, version: Version) -> None:
+    """Let a version pass whose release and Bento are, byte for byte, what was packaged.
+
+    Raises:
+        IntegrityError: they are not; nothing was moved.
+    """
+    release = position_of(workplace.store, version).release
+    if release is None:
+        return  # without one it is held by what speaks for it, which says more
+    try:
+        ask_serving(workplace, "intact", served(workplace, release))
+    except SluiceError as error:
+        raise IntegrityError(
+            f"{named(version)} cannot serve, for its release is not what was approved: {error}"
+        ) from error
 
 
 def baking(workplace: Workplace, version: Version) -> str | None:

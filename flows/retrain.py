@@ -15,7 +15,7 @@ from flows.evaluation import evaluation
 from flows.judging import judge, verdict_row
 from flows.memory import StepName, kept, remembered
 from flows.reporting import step
-from flows.workplace import Workplace, now, open_workplace
+from flows.workplace import Workplace, now, open_workplace, seal_ledger
 from registry import promotion
 from registry.attestation import COMMIT_STEP
 from sluice.data.code import code_digest
@@ -209,6 +209,7 @@ def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, A
         workplace.store, version, (),
         mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),
     )  # fmt: skip
+    seal_ledger(workplace)
     page = None
     if state is State.BLOCKED:
         with step("evidence"):

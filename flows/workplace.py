@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from registry.approvals import Panel
+from registry.heads import Exported, seal
+from registry.keys import KeyRing
 from registry.review_keys import ReviewKeys
 from sluice.data.event_log import EventLog
 from sluice.data.tables import Window
@@ -57,6 +59,12 @@ class Workplace:
                 f"no exposure before {until.isoformat()}; the log begins {whole.start.isoformat()}"
             )
         return Window(whole.start, until)
+
+
+def seal_ledger(workplace: Workplace) -> Exported | None:
+    """Keep the ledger's signed head outside the database; after every gate and every decision."""
+    settings = workplace.settings
+    return seal(workplace.store, settings.heads, KeyRing(settings.keys), now())
 
 
 def open_workplace(surface: str, home: str | None = None) -> Workplace:

@@ -1,13 +1,14 @@
-"""Whether ledger, champion, canary and serving pointers still tell the same story."""
+"""Whether ledger, records, champion, canary and serving pointers still tell the same story."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from registry.canary import ACTIONS
 from registry.canary_audit import audit_canary
+from registry.champions import history
+from registry.coverage import coverage
 from registry.keys import KeyRing
 from registry.pointer import read_pointer
-from registry.promotion import history
 from registry.review_audit import audit_reviews
 from registry.review_keys import ReviewTrust
 from registry.states import SERVING
@@ -37,7 +38,7 @@ def audit(
         reviews: whose signatures count for people's decisions, where these are to be checked.
     """
     rows = store.find(LedgerRow)
-    problems = verify(rows, *heads)
+    problems = [*verify(rows, *heads), *coverage(store).problems]
     problems += audit_reviews(store, rows, reviews) if reviews else ()
     for surface in sorted({row.surface for row in rows if row.epoch is not None}):
         champion = store.get(Champion, surface=surface)
@@ -48,6 +49,7 @@ def audit(
         problems += _against_positions(store, champion)
         if pointers:
             problems += _against_pointer(pointers, champion, keys)
+    problems += _of_nobody(pointers, store) if pointers else ()
     with_canary = {row.surface for row in rows if row.action in ACTIONS}
     for surface in sorted(with_canary | {each.surface for each in store.find(Canary)}):
         problems += audit_canary(store, surface, pointers, keys)
@@ -88,3 +90,16 @@ def _against_pointer(
             f"{champion.surface}: the serving pointer names release {pointer.release} at epoch "
             f"{pointer.epoch}, the store {champion.release} at {champion.epoch}"
         )
+    elif pointer.version != champion.version:
+        yield (
+            f"{champion.surface}: the serving pointer names version {pointer.version}, the store "
+            f"{champion.version}"
+        )
+
+
+def _of_nobody(folder: Path, store: Store) -> Iterator[str]:
+    """Pointers of surfaces of which the store knows no champion."""
+    known = {champion.surface for champion in store.find(Champion)}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem.isidentifier() and path.stem not in known:
+            yield f"{path.stem}: has a serving pointer, and the store no champion"

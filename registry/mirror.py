@@ -73,16 +73,19 @@ class MlflowMirror:
         ensure_database(self._uri, build_tracking)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
-    def candidate(self, candidate: TrackedCandidate) -> MirroredCandidate:
+    def candidate(
+        self, candidate: TrackedCandidate, *, anew: bool = False
+    ) -> MirroredCandidate:
         """Mirror a candidate, or what has changed about it since it was mirrored.
 
         It becomes one run in the experiment named like the surface, one logged model and one
-        version of `<surface>-candidates`, however often this is called or cut short.
+        version of `<surface>-candidates`, however often this is called or cut short. `anew` writes
+        everything again, for pieces of it may have been deleted.
 
         Raises:
             IntegrityError: the ranker's folder does not hold what `save_ranker` wrote.
         """
-        return mirror_candidate(self._client, self._artifacts, candidate)
+        return mirror_candidate(self._client, self._artifacts, candidate, anew=anew)
 
     def deliver(self, row: OutboxRow) -> None:
         """Put the alias `champion` on the row's release; a second time changes nothing.
@@ -203,7 +206,7 @@ class MlflowMirror:
         if not source:
             raise NotFound(
                 f"mlflow model {model} has no version with tag {VERSION}={wanted.version}; "
-                "mirror the candidate first"
+                "mirror the candidate first, or `sluice champion mirror SURFACE --rebuild` all"
             )
         return self._client.create_model_version(
             surface,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from registry.account_holds import ensure_free
 from registry.approvals import Panel
+from registry.heads import seal
+from registry.keys import KeyRing
 from registry.mirror import ALIAS, MOVED_BY
 from registry.mlflow_accounts import Accounts
 from registry.mlflow_candidate import candidates_model
@@ -53,6 +55,10 @@ class Desk:
     """Folder of the surface files; a decision reads the reviewers there."""
     keys: ReviewKeys
     """The app signs decisions with its own."""
+    heads: Path | None = None
+    """Where the ledger's head is exported after a decision, if its key is here."""
+    head_keys: Path | None = None
+    """Folder of the keys that sign heads."""
 
     def reviewed_by(self, name: str) -> list[str]:
         """Surfaces that the person reviews, as they are declared now."""
@@ -202,6 +208,8 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
             panel=panel,
             at=at,
         )
+        if desk.heads and desk.head_keys:
+            seal(store, desk.heads, KeyRing(desk.head_keys), datetime.now(UTC))
         told = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.
     tag = ModelVersionTag(REVIEWED, told[REVIEWED])

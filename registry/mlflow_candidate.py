@@ -45,15 +45,22 @@ def candidates_model(surface: str) -> str:
 
 
 def mirror_candidate(
-    client: Any, artifacts: Path, candidate: TrackedCandidate
+    client: Any, artifacts: Path, candidate: TrackedCandidate, *, anew: bool = False
 ) -> MirroredCandidate:
-    """Mirror a candidate, or what has changed about it since it was mirrored."""
+    """Mirror a candidate, or what has changed about it since it was mirrored.
+
+    Args:
+        client: of MLflow.
+        artifacts: folder of MLflow's files.
+        candidate: what is told.
+        anew: write everything again, whatever MLflow says that it has: its files may be gone.
+    """
     experiment = _experiment(client, artifacts, candidate.evidence.surface)
     run = _run(client, experiment, candidate)
-    model = _model(client, experiment, run.info.run_id, candidate)
+    model = _model(client, experiment, run.info.run_id, candidate, anew=anew)
     told = markdown(candidate.evidence, Shown(experiment, run.info.run_id))
     version = _version(client, model, candidate, told)
-    if run.data.tags.get(CONTENT) != candidate.content:
+    if anew or run.data.tags.get(CONTENT) != candidate.content:
         _describe(client, run, candidate, told)
         _describe_version(client, version, candidate, told)
         # Last, so that a run cut short before this is described again by the next call.
@@ -82,15 +89,19 @@ def _run(client: Any, experiment: str, candidate: TrackedCandidate) -> Any:
     return client.create_run(experiment, tags=tags(candidate), run_name=title)
 
 
-def _model(client: Any, experiment: str, run_id: str, candidate: TrackedCandidate) -> Any:
+def _model(
+    client: Any, experiment: str, run_id: str, candidate: TrackedCandidate, *, anew: bool
+) -> Any:
     found = client.search_logged_models([experiment], with_tags({RUN: candidate.run}))
     model = found[0] if found else _create_model(client, experiment, run_id, candidate)
-    if model.status == "READY":
+    if model.status == "READY" and not anew:
         return model
     with tempfile.TemporaryDirectory() as folder:
         layout = Path(folder) / "model"
         write_model(candidate.ranker, layout)
         client.log_model_artifacts(model.model_id, str(layout))
+    if model.status == "READY":
+        return model
     return client.finalize_logged_model(model.model_id, "READY")
 
 

@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from registry.approvals import Panel
 from registry.bake import NO_BAKE, ensure_baked, ensure_may_follow
 from registry.candidacy import gate, package, register, submit
+from registry.champions import champion_of, history
 from registry.moves import made, move_once, named, position_of, version_of
 from registry.proof import ensure_promotable, evidence_of
 from registry.review import approve, reject, review_queue
+from registry.rollback import rollback
 from registry.rules import ensure_rules, rules_document
 from registry.waiving import waive
-from sluice.errors import Held, NotFound, Refused
+from sluice.errors import Held
 from sluice.store.port import Store
 from sluice.store.records import (
     Champion,
@@ -143,60 +145,6 @@ def confirm(
     )
 
 
-def rollback(
-    store: Store, surface: str, *, actor: str, reason: str, at: datetime
-) -> LedgerRow:
-    """Put the last good version back in the champion's place; it needs neither gates nor review.
-
-    Called again it changes nothing: there is one last good version, not a row of them.
-
-    Raises:
-        NotFound: the surface has no champion.
-        Held: there is no last good version.
-        Refused: no reason is given.
-        Conflict: the champion was moved meanwhile.
-    """
-    champion = champion_of(store, surface)
-    if champion is None:
-        raise NotFound(f"{surface} has no champion to roll back")
-    if not reason.strip():
-        raise Refused(f"rolling back {surface} needs a reason")
-    if champion.last_good_version is None or champion.last_good_release is None:
-        return _last_rollback(store, champion)
-    good, release = champion.last_good_version, champion.last_good_release
-    bad = position_of(store, version_of(store, surface, champion.version))
-    return move_once(
-        store,
-        Transition(
-            surface=surface,
-            version=champion.version,
-            action="rollback",
-            expected=bad.state,
-            after=State.ROLLED_BACK,
-            actor=actor,
-            role="operator",
-            reason=reason,
-            idempotency_key=f"rollback:{surface}:{champion.epoch}",
-            at=at,
-            evidence=(release,),
-            pointer=PointerMove(champion.epoch, good, release, None, None),
-            also=((good, State.RETIRED, State.CHAMPION),),
-        ),
-    )
-
-
-def champion_of(store: Store, surface: str) -> Champion | None:
-    """Who serves the surface."""
-    return store.get(Champion, surface=surface)
-
-
-def history(store: Store, surface: str) -> tuple[LedgerRow, ...]:
-    """Every move of the surface's champion pointer, oldest first."""
-    return tuple(
-        row for row in store.find(LedgerRow, surface=surface) if row.epoch is not None
-    )
-
-
 def _ensure_judged_against(
     version: Version, champion: Champion | None, judged: str | None
 ) -> None:
@@ -229,13 +177,3 @@ def _succession(
         )
     good, good_release = champion.last_good_version, champion.last_good_release
     return PointerMove(champion.epoch, version, release, good, good_release)
-
-
-def _last_rollback(store: Store, champion: Champion) -> LedgerRow:
-    newest = history(store, champion.surface)[-1]
-    if newest.action != "rollback":
-        raise Held(
-            f"{champion.surface} has no version before {champion.version} that was confirmed, "
-            "so there is nothing to roll back to"
-        )
-    return newest

@@ -20,14 +20,17 @@ stateDiagram-v2
     champion_provisional --> retired: another was promoted meanwhile
     champion --> retired: another was promoted
     champion --> rolled_back: rollback
-    retired --> champion: the one after it was rolled back
+    retired --> champion: rolled back to
+    retired --> champion_provisional: the same, never confirmed
+    rolled_back --> champion: rolled back to, by its number
+    rolled_back --> champion_provisional: the same, never confirmed
     rejected --> [*]
-    rolled_back --> [*]
 ```
 
 Who serves is what the champion pointer says, and its version is always `champion` or
 `champion_provisional`; nobody else of the surface is. Last good is the last version that reached
-`champion`, so a provisional one that was replaced before its bake ended is never gone back to.
+`champion`; a provisional one that was replaced before its bake ended is gone back to only where
+there is none, or where it is named.
 """
 
 from collections.abc import Mapping
@@ -47,8 +50,8 @@ ALLOWED: Mapping[State, frozenset[State]] = {
         {State.CHAMPION, State.ROLLED_BACK, State.RETIRED}
     ),
     State.CHAMPION: frozenset({State.RETIRED, State.ROLLED_BACK}),
-    State.RETIRED: frozenset({State.CHAMPION}),
-    State.ROLLED_BACK: frozenset(),
+    State.RETIRED: frozenset({State.CHAMPION, State.CHAMPION_PROVISIONAL}),
+    State.ROLLED_BACK: frozenset({State.CHAMPION, State.CHAMPION_PROVISIONAL}),
 }
 
 SERVING = frozenset({State.CHAMPION_PROVISIONAL, State.CHAMPION})

@@ -17,6 +17,7 @@ from typing import Any
 
 from serving.bento import Bento, build_bento
 from serving.golden import GoldenRequest, record_golden, sample_requests
+from serving.integrity import ensure_intact
 from serving.manifest import Provenance
 from serving.parity import Asked, measure, place_of
 from serving.release import build_release, load_scorer, open_release, verify_release
@@ -85,6 +86,13 @@ def _longest_answered(url: str, golden: Sequence[GoldenRequest]) -> Answer | Non
     return {"request": body, "response": answer.json()} if answer.is_success else None
 
 
+def intact(request: Mapping[str, Any]) -> Answer:
+    """Check every byte of a release and of its Bento; parses no model and starts nothing."""
+    releases, bentos = Path(request["releases"]), Path(request["bentos"])
+    ensure_intact(releases, bentos, request["surface"], request["release"])
+    return {"release": request["release"]}
+
+
 def served(request: Mapping[str, Any]) -> Answer:
     """Which answers the prediction log holds of a window; its end is the newest answer at most."""
     folder = Path(request["predictions"])
@@ -112,6 +120,7 @@ def parity(request: Mapping[str, Any]) -> Answer:
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
     "package": package,
     "replay": replay_release,
+    "intact": intact,
     "served": served,
     "parity": parity,
 }

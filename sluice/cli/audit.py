@@ -2,16 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.audit_verify import HEADS, verify
 from sluice.cli.installation import existing_store, settings_at
-from sluice.cli.output import conclude, print_facts, print_json, with_home
-from sluice.errors import ConfigError, IntegrityError
-
-if TYPE_CHECKING:
-    from sluice.store.ledger import Head
+from sluice.cli.output import print_facts, print_json, with_home
 
 
 @click.group()
@@ -19,18 +15,19 @@ def audit() -> None:
     """Check the ledger, and keep it from being changed."""
 
 
-_HEADS = click.option(
-    "--heads",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the heads lie; HOME/audit/heads where not said.",
-)
+audit.add_command(verify)
 
 
 @audit.command()
 @with_home
-@_HEADS
-def export(home: Path | None, as_json: bool, heads: Path | None) -> None:
-    """Write the newest row's hash, signed, outside the database; every promotion does it too.
+@HEADS
+@click.option(
+    "--name-keys",
+    is_flag=True,
+    help="Say of the keys that are trusted here now that they are yours.",
+)
+def export(home: Path | None, as_json: bool, heads: Path | None, name_keys: bool) -> None:
+    """Write the newest row's hash, signed, outside the database; gates, reviews and moves do it too.
 
     A folder on another machine also tells when database and home are both put back.
 
@@ -43,7 +40,8 @@ def export(home: Path | None, as_json: bool, heads: Path | None) -> None:
 
     settings = settings_at(home)
     store, keys = existing_store(settings), KeyRing(settings.keys)
-    done = export_head(store, heads or settings.heads, keys, datetime.now(UTC))
+    folder, at = heads or settings.heads, datetime.now(UTC)
+    done = export_head(store, folder, keys, at, name_keys=name_keys)
     facts = {
         "sequence": done.head.sequence,
         "hash": done.head.hash,
@@ -54,56 +52,6 @@ def export(home: Path | None, as_json: bool, heads: Path | None) -> None:
         print_json(facts)
     else:
         print_facts("Head of the ledger", facts.items())
-
-
-@audit.command()
-@with_home
-@_HEADS
-@click.option(
-    "--head", help="SEQUENCE:HASH noted earlier, to be found as well as those exported."
-)
-def verify(home: Path | None, as_json: bool, heads: Path | None, head: str | None) -> None:
-    """Verify the hash chain against every exported head, the champion and the serving pointer.
-
-    \b
-    Example:
-      sluice audit verify
-    """
-    from registry.audit import audit as check
-    from registry.heads import read_heads
-    from registry.keys import KeyRing
-    from registry.review_keys import ReviewKeys
-    from sluice.store.records import LedgerRow
-
-    settings = settings_at(home)
-    store = existing_store(settings)
-    keys = KeyRing(settings.keys)
-    exported, unread = read_heads(heads or settings.heads, keys.known())
-    expected = [each.head for each in exported]
-    noted = [_head(head)] if head else []
-    disagreeing = check(
-        store,
-        pointers=settings.pointers,
-        heads=expected + noted,
-        keys=keys,
-        reviews=ReviewKeys(settings.review_keys, with_revoked=True),
-    )
-    problems = [*unread, *disagreeing]
-    rows = store.find(LedgerRow)
-    newest = f"{rows[-1].sequence}:{rows[-1].hash}" if rows else None
-    if as_json:
-        facts = {"rows": len(rows), "head": newest, "exported_heads": len(exported)}
-        print_json({**facts, "problems": problems})
-    else:
-        for problem in problems:
-            click.echo(f"  {click.style('✗', fg='red')} {problem}")
-        click.echo(
-            f"{len(rows)} ledger rows, {len(exported)} exported heads, {len(problems)} problems, "
-            f"head {newest}"
-        )
-    if problems:
-        found = IntegrityError(f"{len(problems)} problems in the ledger of {settings.home}")
-        conclude(found, as_json=as_json)
 
 
 @audit.command()
@@ -133,14 +81,3 @@ def protect(home: Path | None, as_json: bool, prefix: str) -> None:
         "named in its SLUICE_DATABASE_URL; one that trained and promoted until now needs both roles, "
         f"MLflow's app {prefix}_reviewer alone"
     )
-
-
-def _head(text: str) -> "Head":
-    from sluice.store.ledger import Head
-
-    sequence, _, digest = text.partition(":")
-    if not sequence.isdigit() or not digest:
-        raise ConfigError(
-            f"--head {text}: write SEQUENCE:HASH as `sluice audit verify` prints it"
-        )
-    return Head(int(sequence), digest)

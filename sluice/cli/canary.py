@@ -54,14 +54,18 @@ def start(
       sluice canary start for_you 3 --share 0.05 --by ann --reason "new features"
     """
     from registry import canary as life
-    from registry.moves import version_of
+    from registry.moves import position_of, version_of
+    from serving.integrity import ensure_intact
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
     rules = declared.serving.canary
+    approved = version_of(store, surface, version)
+    if release := position_of(store, approved).release:
+        ensure_intact(settings.releases, settings.bentos, surface, release)
     row = life.start(
         store,
-        version_of(store, surface, version),
+        approved,
         share=share,
         declared=rules.model_dump(mode="json"),
         mandatory=declared.gates.mandatory,

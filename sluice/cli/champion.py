@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.champion_mirror import mirror
-from sluice.cli.installation import (
-    existing_store,
-    settings_at,
-    signed_canary,
-    signed_pointer,
-    surface_of,
-)
+from sluice.cli.champion_rollback import rollback
+from sluice.cli.installation import existing_store, settings_at, surface_of
 from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.errors import NotFound
 
@@ -30,6 +25,7 @@ def champion() -> None:
 
 
 champion.add_command(mirror)
+champion.add_command(rollback)
 
 
 @champion.command()
@@ -205,49 +201,3 @@ def diff(surface: str, first: int, second: int, home: Path | None, as_json: bool
     rows = [tuple(row.values()) for row in found]
     head = ("about", "what", f"version {first}", f"version {second}")
     print_table(f"{surface}: version {first} and version {second}", head, rows)
-
-
-@champion.command()
-@click.argument("surface")
-@with_home
-@click.option("--reason", required=True, help="Why, for the ledger.")
-@click.option("--actor", envvar="SLUICE_ACTOR", required=True, help="Who rolls back.")
-def rollback(
-    surface: str, home: Path | None, as_json: bool, reason: str, actor: str
-) -> None:
-    """Put the last good version of SURFACE back; needs neither MLflow nor Prefect nor a network.
-
-    \b
-    Example:
-      sluice champion rollback for_you --actor oncall --reason "clicks fell by half"
-    """
-    from registry.canary import end_superseded
-    from registry.heads import export_head
-    from registry.keys import KeyRing
-    from registry.promotion import champion_of
-    from registry.promotion import rollback as move
-    from registry.relay import reconcile, relay_canaries
-
-    settings = settings_at(home)
-    store = existing_store(settings)
-    row = move(store, surface, actor=actor, reason=reason, at=datetime.now(UTC))
-    # The serving pointer at once; MLflow's alias follows with the outbox, when it can be reached.
-    reconcile(store, [signed_pointer(settings, store)])
-    # After it, so that nothing of a canary stands in the way of going back.
-    end_superseded(store, surface, at=datetime.now(UTC))
-    relay_canaries(store, [signed_canary(settings, store)])
-    export_head(store, settings.heads, KeyRing(settings.keys), datetime.now(UTC))
-    found = champion_of(store, surface)
-    facts = {
-        "surface": surface,
-        "version": found.version if found else None,
-        "release": row.evidence[0],
-        "epoch": row.epoch,
-    }
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(f"{surface} is rolled back", facts.items())
-        click.echo(
-            f"next: sluice champion mirror {surface}, once MLflow is up, tells it too"
-        )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluice.cli.installation import settings_at, signed_canary, signed_pointer
-from sluice.cli.output import print_json, show_error, with_home
-from sluice.errors import SluiceError
+from sluice.cli.output import conclude, print_json, show_error, with_home
+from sluice.errors import IntegrityError, SluiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flows.workplace import Workplace
 
 _WATCH_SECONDS = 30.0
@@ -21,7 +23,13 @@ _WATCH_SECONDS = 30.0
 @click.argument("surface")
 @with_home
 @click.option("--watch", is_flag=True, help="Do it again every 30 s, until Ctrl-C.")
-def mirror(surface: str, home: Path | None, as_json: bool, watch: bool) -> None:
+@click.option(
+    "--rebuild",
+    "anew",
+    is_flag=True,
+    help="First write every version's run, model and page again: after a deletion in MLflow.",
+)
+def mirror(surface: str, home: Path | None, as_json: bool, watch: bool, anew: bool) -> None:
     """Tell the serving pointer and MLflow again who serves SURFACE; mends an alias that was moved.
 
     With --watch it speaks only of what it told or mended, and outlives an MLflow that is down.
@@ -29,19 +37,39 @@ def mirror(surface: str, home: Path | None, as_json: bool, watch: bool) -> None:
     \b
     Example:
       sluice champion mirror for_you
+      sluice champion mirror for_you --rebuild
     """
     from flows.workplace import open_workplace
     from sluice.cli.programs import asked_to_stop
 
     workplace = open_workplace(surface, str(settings_at(home).home))
+    missing = _rebuilt(workplace, as_json=as_json) if anew else {}
     if not watch:
         _say(_mirrored(workplace), as_json=as_json)
+        if missing:
+            conclude(IntegrityError(_unshown(surface, missing)), as_json=as_json)
         return
     # Never between putting an alias back and writing down that it was.
     with asked_to_stop() as asked:
         while not asked.is_set():
             _mirror_again(workplace, as_json=as_json)
             asked.wait(_WATCH_SECONDS)
+
+
+def _rebuilt(workplace: "Workplace", *, as_json: bool) -> "Mapping[int, str]":
+    from flows.rebuilding import rebuild
+
+    found = rebuild(workplace)
+    if not as_json:
+        click.echo(
+            f"versions written again: {', '.join(map(str, found.versions)) or 'none'}"
+        )
+    return found.missing
+
+
+def _unshown(surface: str, missing: "Mapping[int, str]") -> str:
+    reasons = "; ".join(f"version {number}: {why}" for number, why in missing.items())
+    return f"MLflow does not show all of {surface} again: {reasons}"
 
 
 def _mirrored(workplace: "Workplace") -> dict[str, Any]:

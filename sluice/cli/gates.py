@@ -9,6 +9,7 @@ import click
 from sluice.cli.installation import (
     existing_store,
     panel_of,
+    seal_ledger,
     settings_at,
     signatory,
     surface_of,
@@ -154,6 +155,7 @@ def waive(
         until=until.replace(tzinfo=UTC),
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     if as_json:
         print_json({"surface": surface, "version": version, "gate": gate, "state": row.after, "ledger": row.sequence})  # fmt: skip
         return

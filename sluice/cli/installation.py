@@ -67,6 +67,14 @@ def _signer(settings: "Settings", store: "Store") -> "Signer":
     return Signer(store, settings.releases, settings.signatures, keys, at)
 
 
+def seal_ledger(settings: "Settings", store: "Store") -> None:
+    """Keep the ledger's signed head outside the database, where the key to sign it is here."""
+    from registry.heads import seal
+    from registry.keys import KeyRing
+
+    seal(store, settings.heads, KeyRing(settings.keys), datetime.now(UTC))
+
+
 def surface_of(settings: "Settings", name: str) -> "Surface":
     """The surface's declaration."""
     from sluice.surface import load_surface, surface_path

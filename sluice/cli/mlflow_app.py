@@ -17,6 +17,13 @@ def create() -> "FastAPI":
 
     settings = load_settings(os.environ)
     apply_environment(settings)
-    keys = ReviewKeys(settings.review_keys)
-    accounts, surfaces = accounts_of(settings), settings.surfaces
-    return create_app(Desk(accounts, settings.database_url, surfaces, keys))
+    return create_app(
+        Desk(
+            accounts_of(settings),
+            settings.database_url,
+            settings.surfaces,
+            ReviewKeys(settings.review_keys),
+            heads=settings.heads,
+            head_keys=settings.keys,
+        )
+    )

@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.installation import settings_at
+from sluice.cli.installation import existing_store, settings_at
 from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.data.commit import Commit
+from sluice.errors import SluiceError
+
+if TYPE_CHECKING:
+    from registry.keys import KeyRing, SigningKey
+    from sluice.settings import Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -33,13 +38,41 @@ def keygen(home: Path | None, as_json: bool, rotate: bool) -> None:
     """
     from registry.keys import KeyRing
 
-    ring = KeyRing(settings_at(home).keys)
+    settings = settings_at(home)
+    ring = KeyRing(settings.keys)
+    # The old key says of the new one that it is ours; once it is replaced it cannot be asked.
+    old = _still_signs(ring) if rotate else None
     key = ring.generate(rotate=rotate)
+    _name_keys(settings, ring, old)
     facts = {"key": key.id, "private": str(ring.private), "trusted": len(ring.trusted())}
     if as_json:
         print_json(facts)
     else:
         print_facts("New signing key", facts.items())
+
+
+def _still_signs(ring: "KeyRing") -> "SigningKey | None":
+    """The key that is about to be replaced; None where it is revoked, open to others or damaged.
+
+    Then nothing says that the new key is ours, and `audit verify` names it.
+    """
+    try:
+        return ring.signing()
+    except SluiceError:
+        return None
+
+
+def _name_keys(settings: "Settings", ring: "KeyRing", old: "SigningKey | None") -> None:
+    """Export a head that names the keys trusted now, so that any other key stands out."""
+    from registry.heads import export_head
+    from sluice.store.ledger import head
+
+    if settings.embedded and not settings.database.is_file():
+        return
+    store = existing_store(settings)
+    if head(store) is not None:
+        at = datetime.now(UTC)
+        export_head(store, settings.heads, ring, at, signer=old, name_keys=True)
 
 
 @release.command()

@@ -10,6 +10,7 @@ from sluice.cli.account import account
 from sluice.cli.installation import (
     existing_store,
     panel_of,
+    seal_ledger,
     settings_at,
     signatory,
     surface_of,
@@ -166,6 +167,7 @@ def approve(
         reason=reason,
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     counted = counted_approvals(store, found, digest, panel).counted
     given = [each.actor for each in counted]
     untold = tell_reviews(settings, store, declared)
@@ -212,6 +214,7 @@ def reject(
         reason=reason,
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     _said(row, tell_reviews(settings, store, declared), as_json=as_json)
 
 

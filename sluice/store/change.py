@@ -9,6 +9,7 @@ from sluice.data.digest import json_digest
 from sluice.errors import Conflict, NotFound, Refused
 from sluice.store.canary import Canary, CanaryMove
 from sluice.store.content import ensure_same, stored_form
+from sluice.store.cover import covers_of
 from sluice.store.ledger import seal
 from sluice.store.records import (
     Champion,
@@ -92,7 +93,7 @@ def of_registration(
         ran_by=read.session(),
     )
     position = Position(draft.surface, version.number, State.CANDIDATE, None)
-    return Change(seal(stored_form(row), read.tail()), version, (position,))
+    return _vouched(Change(seal(stored_form(row), read.tail()), version, (position,)), read)
 
 
 def answered(transition: Transition, read: Reader) -> LedgerRow | None:
@@ -130,15 +131,17 @@ def of_transition(transition: Transition, read: Reader) -> Change:
     positions = tuple(_moved(transition, read))
     if transition.canary:
         canary = stored_form(_canary(transition, transition.canary, read))
-        return Change(row, positions=positions, canary=canary, outbox=_told(row, canary))
+        told = _told(row, canary)
+        return _vouched(Change(row, positions=positions, canary=canary, outbox=told), read)
     if not transition.pointer:
-        return Change(row, positions=positions)
+        return _vouched(Change(row, positions=positions), read)
     move = transition.pointer
     champion = _pointed(transition.surface, move, read)
     outbox = OutboxRow(
         row.sequence, champion.surface, move.version, move.release, champion.epoch
     )
-    return Change(row, positions=positions, champion=champion, outbox=outbox)
+    whole = Change(row, positions=positions, champion=champion, outbox=outbox)
+    return _vouched(whole, read)
 
 
 def request_digest(transition: Transition) -> str:
@@ -148,6 +151,16 @@ def request_digest(transition: Transition) -> str:
     if transition.canary is None:
         del asked["canary"]  # as before there were canaries, so that a retry of then is one
     return json_digest(asked)
+
+
+def _vouched(decided: Change, read: Reader) -> Change:
+    """The same with what its row vouches for, sealed again."""
+    parts = (
+        decided.version, *decided.positions, decided.champion, decided.canary, decided.outbox,
+    )  # fmt: skip
+    covers = covers_of(read, decided.ledger, filter(None, parts))
+    row = replace(decided.ledger, covers=covers)
+    return replace(decided, ledger=seal(row, read.tail()))
 
 
 def _numbered(draft: Draft, number: int, at: datetime) -> Version:

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import Enum
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 from sluice.data.digest import json_digest
 from sluice.errors import Conflict, DataError, IntegrityError, Refused
@@ -119,7 +120,8 @@ def ensure_findable(kind: type[Record], equals: Mapping[str, object]) -> None:
 
 
 def _holds_json(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) in {dict, tuple}
+    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return any(get_origin(each) in {dict, tuple} for each in options)
 
 
 def _stored(value: Any) -> Any:

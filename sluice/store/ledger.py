@@ -12,7 +12,7 @@ from sluice.data.digest import json_digest
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow
 
-_LATER = ("ran_by", "signature")
+_LATER = ("ran_by", "signature", "covers")
 """Fields that rows of before do not have; where they are None, the hash is what it was then."""
 
 GENESIS = "0" * 64

@@ -29,7 +29,7 @@ from sluice.store.records import Outcome, State
 VERSION_TABLE = "sluice_alembic_version"
 """Alembic's own table, named apart from those of MLflow, Prefect and Evidently."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a database at this revision is opened without loading Alembic."""
 
 
@@ -237,6 +237,7 @@ class LedgerTable(Base):
     hash: Mapped[str]
     ran_by: Mapped[str | None]
     signature: Mapped[str | None]
+    covers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OutboxTable(Base):

@@ -23,6 +23,7 @@ from tests.faults.test_flow_crash import DOOMED, ingested_through_kills
 from tests.lib import (
     broken_releases,
     damaged_code,
+    damaged_promotions,
     damaged_releases,
     forged_pointers,
     forged_reviews,
@@ -33,6 +34,7 @@ from tests.lib import (
     role_matrix,
     sql_roles,
     swapped_files,
+    tampered_homes,
     tamperings,
 )
 from tests.lib.crash_mutants import MUTANTS
@@ -254,6 +256,22 @@ def damaged_bento() -> Survived:
     )  # fmt: skip
 
 
+def promoted_damage() -> Survived:
+    """The bytes of an approved release, or its Bento's code, change before it is promoted."""
+
+    def wrong() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as name:
+            for damage in damaged_promotions.DAMAGES:
+                yield damaged_promotions.promoted_after(
+                    damage, Path(name) / damage.__name__
+                )
+
+    return drill(
+        "G7", "a release or Bento changed after its approval: not promoted, nothing moves", "files",
+        wrong, damaged_promotions.MUTANTS,
+    )  # fmt: skip
+
+
 def forged() -> Survived:
     """Somebody without the key writes the serving pointer."""
 
@@ -299,6 +317,23 @@ def tampered(database: str, place: Callable[[], Place], postgres: Postgres) -> S
         "G9", "tampering with the ledger by SQL, and old backups: found", database, wrong,
         tamperings.MUTANTS,
     )  # fmt: skip
+
+
+def tampered_home() -> Survived:
+    """A whole home changed by SQL and by hand: records, heads, releases, signatures, keys."""
+    with tempfile.TemporaryDirectory() as name:
+        pristine = Path(name) / "pristine"
+        tampered_homes.make(pristine)
+
+        def wrong() -> Iterator[str]:
+            for kind in tampered_homes.ALL:
+                with tempfile.TemporaryDirectory() as copy:
+                    yield tampered_homes.unseen_after(kind, pristine, Path(copy) / "home")
+
+        return drill(
+            "G9", "tampering with records, heads, keys, releases and Bentos of a home: named", "files",
+            wrong, tampered_homes.MUTANTS,
+        )  # fmt: skip
 
 
 def every_role(postgres: Postgres) -> Iterator[Survived]:
@@ -357,8 +392,10 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [damaged()]),
         ("G7", lambda: [swapped()]),
         ("G7", lambda: [damaged_bento()]),
+        ("G7", lambda: [promoted_damage()]),
         ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
+        ("G9", lambda: [tampered_home()]),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),
         ("G4", lambda: (stale.on(each, place) for each, place in places.items())),

@@ -1,9 +1,11 @@
 """The mirror on a real MLflow over SQLite, in a folder with a space in its name."""
 
 import os
+import shutil
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -116,6 +118,43 @@ def test_two_versions_of_a_surface_stay_apart(mirror, ranker, surface):
     assert (one.version, two.version) == ("1", "2")
     assert one.run_id != two.run_id
     assert [len(found) for found in standing(mirror, surface)] == [2, 2, 2]
+
+
+def lose_the_model(client, surface, _):
+    client.delete_registered_model(f"{surface}-candidates")
+
+
+def lose_the_run(client, _, mirrored):
+    client.delete_run(mirrored.run_id)
+
+
+def lose_the_experiment(client, surface, _):
+    client.delete_experiment(client.get_experiment_by_name(surface).experiment_id)
+
+
+def lose_the_files(client, surface, _):
+    place = client.get_experiment_by_name(surface).artifact_location
+    shutil.rmtree(unquote(urlsplit(place).path))
+
+
+@pytest.mark.parametrize(
+    "lose", [lose_the_model, lose_the_run, lose_the_experiment, lose_the_files],
+    ids=lambda each: each.__name__,
+)  # fmt: skip
+def test_what_was_deleted_in_mlflow_is_written_again(mirror, ranker, surface, lose):
+    candidate = a_candidate(ranker, surface=surface)
+    lose(mirror._client, surface, mirror.candidate(candidate))
+
+    again = mirror.candidate(candidate, anew=True)
+
+    client = mirror._client
+    listed = {file.path for file in client.list_artifacts(again.run_id)}
+    version = client.get_model_version_by_alias(f"{surface}-candidates", "candidate-2")
+    assert listed == {"evidence.html", "plots"}
+    assert client.get_run(again.run_id).info.lifecycle_stage == "active"
+    assert version.description.startswith("## All gates passed")
+    kept = Path(unquote(urlsplit(version.source).path))
+    assert any(path.is_file() for path in kept.rglob("*"))
 
 
 class Killed(BaseException):

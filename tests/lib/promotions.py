@@ -131,5 +131,7 @@ def confirm(store: Store, version: Version) -> LedgerRow:
     return promotion.confirm(store, version, reason="bake ended", **BY_FLOW)
 
 
-def rollback(store: Store, surface: str = "feed", reason: str = "clicks fell") -> LedgerRow:
-    return promotion.rollback(store, surface, reason=reason, **BY_FLOW)
+def rollback(
+    store: Store, surface: str = "feed", reason: str = "clicks fell", to: int | None = None
+) -> LedgerRow:
+    return promotion.rollback(store, surface, reason=reason, to=to, **BY_FLOW)

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from registry import states
-from registry.states import ALLOWED, ensure_allowed
+from registry.states import ALLOWED, SERVING, ensure_allowed
 from sluice.errors import Refused
 from sluice.store.records import State
 
@@ -32,18 +32,22 @@ def test_a_move_passes_exactly_where_it_is_drawn(before, after):
         ensure_allowed("version 1", before, after)
 
 
-@pytest.mark.parametrize("end", [State.REJECTED, State.ROLLED_BACK])
-def test_what_was_rejected_or_rolled_back_never_comes_back(end):
-    assert ALLOWED[end] == frozenset()
+def test_what_was_rejected_never_comes_back():
+    assert ALLOWED[State.REJECTED] == frozenset()
+
+
+@pytest.mark.parametrize("served", [State.RETIRED, State.ROLLED_BACK])
+def test_what_has_served_may_serve_again_and_nothing_else(served):
+    assert ALLOWED[served] == {State.CHAMPION, State.CHAMPION_PROVISIONAL}
 
 
 def test_what_was_blocked_comes_back_to_be_judged_again_and_nowhere_else():
     assert ALLOWED[State.BLOCKED] == {State.CANDIDATE, State.PACKAGED}
 
 
-def test_only_an_approved_version_becomes_provisional_champion():
-    ways = [
-        before for before, after in ALLOWED.items() if State.CHAMPION_PROVISIONAL in after
-    ]
+def test_only_an_approved_version_or_one_that_has_served_becomes_champion():
+    ways = {before for before, after in ALLOWED.items() if after & SERVING}
 
-    assert ways == [State.APPROVED]
+    assert ways == {
+        State.APPROVED, State.CHAMPION_PROVISIONAL, State.RETIRED, State.ROLLED_BACK,
+    }  # fmt: skip

@@ -1,0 +1,111 @@
+"""Whether releases, their signatures and their Bentos are still what the store says was decided."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.champions import champion_of
+from registry.keys import KeyRing
+from registry.signature import Signed, check_signature, signature_path
+from serving.custody import check_bytes
+from serving.integrity import ensure_intact
+from serving.trust import signed_files
+from sluice.errors import IntegrityError, SluiceError
+from sluice.store.port import Store
+from sluice.store.records import LedgerRow, OutboxRow, Release, Verdict
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """Where an installation keeps what is served."""
+
+    releases: Path
+    signatures: Path
+    bentos: Path
+    keys: KeyRing
+
+
+@dataclass(frozen=True)
+class ReleaseAudit:
+    """What was looked at, and what is wrong with it."""
+
+    problems: tuple[str, ...]
+    releases: int
+    signed: int
+    """Signatures that hold."""
+
+
+def audit_releases(store: Store, shelves: Shelves) -> ReleaseAudit:
+    """Check every byte of every release that the store names, its Bento's, and its signature.
+
+    A release that any server was pointed to needs a signature, once a key was ever trusted; the
+    champion's by a key that is trusted now. What a signature claims must be what the store says.
+    """
+    problems, signed = [], 0
+    releases = store.find(Release)
+    told = {row.release for row in store.find(OutboxRow, delivered=True)}
+    for release in releases:
+        named = f"version {release.version} of {release.surface}"
+        try:
+            ensure_intact(shelves.releases, shelves.bentos, release.surface, release.digest)
+        except SluiceError as error:
+            problems.append(f"{named}: {error}")
+            continue
+        found = _signature(store, shelves, release, needed=release.digest in told)
+        if isinstance(found, str):
+            problems.append(f"{named}: {found}")
+        elif found:
+            signed += 1
+            problems += (f"{named}: {each}" for each in _untrue(store, release, found))
+    problems += _unknown(store, shelves)
+    return ReleaseAudit(tuple(problems), len(releases), signed)
+
+
+def _signature(
+    store: Store, shelves: Shelves, release: Release, *, needed: bool
+) -> Signed | str | None:
+    """The signature; why it does not hold; or None where there is none and none is needed."""
+    path = signature_path(shelves.signatures, release.digest)
+    champion = champion_of(store, release.surface)
+    serves = champion is not None and champion.release == release.digest
+    keys = shelves.keys.trusted() if serves else shelves.keys.known()
+    if not path.exists() and not (needed and shelves.keys.known()):
+        return None
+    manifest = check_bytes(shelves.releases / release.digest, release.digest)
+    try:
+        return check_signature(path, release.digest, signed_files(manifest), keys)
+    except IntegrityError as error:
+        return str(error)
+
+
+def _untrue(store: Store, release: Release, signed: Signed) -> Iterator[str]:
+    """Where the signature claims another thing than the store says."""
+    claims = signed.claims
+    verdicts = store.find(Verdict, surface=release.surface, version=release.version)
+    stored = {each.gate: (each.outcome.value, each.evidence) for each in verdicts}
+    for gate in claims.get("gates", ()):
+        if stored.get(gate["gate"]) != (gate["outcome"], gate["evidence"]):
+            yield (
+                f"its signature says that the gate {gate['gate']} said {gate['outcome']} on evidence "
+                f"{gate['evidence'][:12]}, the store says otherwise"
+            )
+    for review in claims.get("reviews", ()):
+        if _row_hash(store, review) != review["hash"]:
+            yield (
+                f"its signature names ledger row {review['ledger']}, the approval by "
+                f"{review['reviewer']}, which is another row now or gone"
+            )
+
+
+def _row_hash(store: Store, review: dict[str, Any]) -> str | None:
+    row = store.get(LedgerRow, sequence=review["ledger"])
+    return row and row.hash
+
+
+def _unknown(store: Store, shelves: Shelves) -> Iterator[str]:
+    """Signatures of releases that the store does not know: its rows were taken away."""
+    known = {release.digest for release in store.find(Release)}
+    for path in sorted(shelves.signatures.glob("*.json")):
+        if path.stem not in known:
+            yield f"release {path.stem[:12]}: is signed, and the store has no such release"
