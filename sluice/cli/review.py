@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
+from sluice.cli.approval import Approval, give
 from sluice.cli.installation import existing_store, settings_at, surface_of, tell_reviews
 from sluice.cli.output import NONE, print_json, print_table, with_home
 
@@ -138,24 +139,14 @@ def approve(
     Example:
       sluice review approve for_you 1 --reviewer demo-reviewer --digest 3f2a...
     """
-    from registry import review as decisions
     from registry.moves import version_of
     from registry.proof import approvals
     from sluice.store.records import State
 
     settings = settings_at(home)
+    row = give(settings, Approval(surface, version, reviewer, digest, reason))
     store, declared = existing_store(settings), surface_of(settings, surface)
     found = version_of(store, surface, version)
-    row = decisions.approve(
-        store,
-        found,
-        reviewer=reviewer,
-        reviewers=declared.review.reviewers,
-        approvers=declared.at_least.approvers,
-        release=digest,
-        reason=reason,
-        at=datetime.now(UTC),
-    )
     given = [each.actor for each in approvals(store, found, digest)]
     untold = tell_reviews(settings, store, declared)
     _said(row, untold, as_json=as_json, approved_by=given)

@@ -97,7 +97,7 @@ def test_a_scheduled_monitor_is_skipped_until_there_is_a_champion(prefect_url, t
 WHEN_DUE = """
 import sys
 from flows.schedule import monitor_due
-state = monitor_due(*sys.argv[1:], return_state=True)
+state = monitor_due(sys.argv[1], return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """
 
@@ -105,8 +105,8 @@ print(state.type.value, state.name, state.message, sep="|")
 def due(installation: Installation, surface: str) -> tuple[str, ...]:
     """How the run ends that a schedule starts: type, name and message of its state."""
     done = subprocess.run(
-        [sys.executable, "-c", WHEN_DUE, surface, str(installation.home)],
-        env=installation.variables(), capture_output=True, text=True, check=True,
+        [sys.executable, "-c", WHEN_DUE, surface],
+        env={**installation.variables(), "SLUICE_HOME": str(installation.home)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return tuple(done.stdout.strip().split("|"))
 
@@ -120,8 +120,12 @@ def prefect(installation) -> Iterator[Open]:
     opened.process.communicate(timeout=60)
 
 
-def asked(api: str, kind: str) -> list[dict[str, Any]]:
-    return httpx.post(f"{api}/{kind}/filter", json={}, trust_env=False).json()
+def asked(prefect: Open, kind: str) -> list[dict[str, Any]]:
+    api = f"{prefect.urls['prefect']}/api"
+    with httpx.Client(auth=prefect.prefect_auth, trust_env=False) as client:
+        token = client.get(f"{api}/csrf-token", params={"client": "test"}).json()["token"]
+        headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
+        return client.post(f"{api}/{kind}/filter", json={}, headers=headers).json()
 
 
 def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect):
@@ -135,12 +139,12 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
         assert served.poll() is None, served.communicate()
         time.sleep(1)
     declared = {
-        each["entrypoint"].rpartition(":")[2]: (
+        each["entrypoint"]: (
             each["name"],
             each["schedules"][0]["schedule"]["cron"],
             each["global_concurrency_limit"]["limit"],
         )
-        for each in asked(api, "deployments")
+        for each in asked(prefect, "deployments")
     }
     family = (*family, *tree(served.pid))
     served.send_signal(signal.SIGTERM)
@@ -149,10 +153,10 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert moves(installation)[-1] == (3, "confirm")
     assert champion(installation)["state"] == State.CHAMPION
     assert declared == {
-        "lifecycle": ("for_you", "0 3 1 1 *", 1),
-        "monitor_due": ("for_you", "* * * * *", 1),
-        "parity_due": ("for_you", "15 2 1 1 *", 1),
-        "canary_due": ("for_you", "*/15 * * * *", 1),
+        "flows.schedule.lifecycle_due": ("for_you", "0 3 1 1 *", 1),
+        "flows.schedule.monitor_due": ("for_you", "* * * * *", 1),
+        "flows.schedule.parity_due": ("for_you", "15 2 1 1 *", 1),
+        "flows.schedule.canary_due": ("for_you", "*/15 * * * *", 1),
     }
     assert out.startswith(
         "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 *, "
