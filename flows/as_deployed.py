@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from prefect import Flow, runtime
+from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.runtime import deployment, flow_run
 
 from sluice.errors import Refused
 
@@ -44,14 +45,14 @@ def ensure_as_deployed(flow: Flow[..., Any], surface: str) -> None:
     Raises:
         Refused: code, steps, variables or parameters are others.
     """
-    if runtime.deployment.id is None:
+    if deployment.id is None:
         return
     wrong = ", ".join(changes(_read(), entrypoint(flow), surface))
     if wrong:
         raise Refused(
             f"Cannot run {flow.name} of {surface} because its deployment was changed in Prefect: "
-            f"{wrong}; find out who did that, then start `sluice run lifecycle {surface} --schedule` "
-            "again, which writes it anew"
+            f"{wrong}; find out who did that, delete the deployment there, and start "
+            f"`sluice run lifecycle {surface} --schedule` again, which makes it anew"
         )
 
 
@@ -74,8 +75,8 @@ def changes(row: Deployed, code: str, surface: str) -> Iterator[str]:
 
 def _read() -> Deployed:
     with get_client(sync_client=True) as client:
-        row = client.read_deployment(UUID(str(runtime.deployment.id)))
-        run = client.read_flow_run(UUID(str(runtime.flow_run.id)))
+        row = client.read_deployment(UUID(str(deployment.id)))
+        run = client.read_flow_run(UUID(str(flow_run.id)))
     return Deployed(
         name=row.name,
         entrypoint=row.entrypoint,

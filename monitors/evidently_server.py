@@ -10,6 +10,7 @@ import secrets
 import sys
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -91,7 +92,7 @@ def serve(workspace: Path, port: int, key: Path) -> None:
     import uvicorn
     from evidently.ui.service.app import create_app, get_config
 
-    app = create_app(get_config(host=HOST, port=port, workspace=str(workspace)))
+    app: Any = create_app(get_config(host=HOST, port=port, workspace=str(workspace)))
     uvicorn.run(guarded(app, secret_in(key), port), host=HOST, port=port, log_level="error")
 
 

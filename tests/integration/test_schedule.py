@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -120,12 +122,53 @@ def prefect(installation) -> Iterator[Open]:
     opened.process.communicate(timeout=60)
 
 
-def asked(prefect: Open, kind: str) -> list[dict[str, Any]]:
+@contextmanager
+def signed_in(prefect: Open) -> Iterator[httpx.Client]:
     api = f"{prefect.urls['prefect']}/api"
-    with httpx.Client(auth=prefect.prefect_auth, trust_env=False) as client:
-        token = client.get(f"{api}/csrf-token", params={"client": "test"}).json()["token"]
-        headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
-        return client.post(f"{api}/{kind}/filter", json={}, headers=headers).json()
+    with httpx.Client(
+        base_url=api, auth=prefect.prefect_auth, trust_env=False, timeout=60
+    ) as client:
+        token = client.get("/csrf-token", params={"client": "test"}).json()["token"]
+        client.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
+        yield client
+
+
+def asked(prefect: Open, kind: str) -> list[dict[str, Any]]:
+    with signed_in(prefect) as client:
+        return client.post(f"/{kind}/filter", json={}).json()
+
+
+def rewritten(prefect: Open, flow: str) -> str:
+    """Have a deployment run other code, as who has the credential can; returns its id."""
+    (row,) = (
+        each
+        for each in asked(prefect, "deployments")
+        if each["entrypoint"] == f"flows.schedule.{flow}_due"
+    )
+    script = {"script": f"touch {prefect.home}/pwned"}
+    with signed_in(prefect) as client:
+        client.patch(
+            f"/deployments/{row['id']}",
+            json={
+                "entrypoint": f"pwn.py:{flow}",
+                "pull_steps": [{"prefect.deployments.steps.run_shell_script": script}],
+            },
+        ).raise_for_status()
+    return row["id"]
+
+
+def run_of(deployment: str, prefect: Open) -> dict[str, Any]:
+    """How a run of it ends that is due at once."""
+    until = time.monotonic() + SECONDS
+    due_now = {"state": {"type": "SCHEDULED"}}
+    with signed_in(prefect) as client:
+        run = client.post(f"/deployments/{deployment}/create_flow_run", json=due_now).json()
+        while time.monotonic() < until:
+            state = client.get(f"/flow_runs/{run['id']}").json()["state"]
+            if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+                return state
+            time.sleep(0.5)
+    raise TimeoutError(state)
 
 
 def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect):
@@ -146,10 +189,25 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
         )
         for each in asked(prefect, "deployments")
     }
+    refused = run_of(rewritten(prefect, "parity"), prefect)
     family = (*family, *tree(served.pid))
+    commands = [
+        Path(f"/proc/{pid}/cmdline").read_bytes()
+        for root in (served.pid, prefect.process.pid)
+        for pid in (root, *(each.pid for each in tree(root)))
+    ]
     served.send_signal(signal.SIGTERM)
     out, _ = served.communicate(timeout=60)
 
+    secret = prefect.prefect_auth[1].encode()
+    assert len(commands) > 4
+    assert [each for each in commands if secret in each] == []
+    assert refused["type"] == "FAILED"
+    assert (
+        "changed in Prefect: the entrypoint is not flows.schedule.parity_due, it has pull"
+        in refused["message"]
+    )
+    assert not (installation.home / "pwned").exists()
     assert moves(installation)[-1] == (3, "confirm")
     assert champion(installation)["state"] == State.CHAMPION
     assert declared == {
