@@ -86,20 +86,22 @@ def _showing(secret: str) -> Iterator[None]:
 
 
 def ensure_admitted(address: str) -> None:
-    """Ask the server something that it tells nobody without its credential.
+    """Ask the server something that it tells nobody without its credential, where we have one to show.
 
     Raises:
         ConfigError: it does not take ours, or does not answer.
     """
     import httpx
 
-    secret = os.environ.get(AUTH, "")
-    user, _, password = secret.partition(":")
+    if AUTH not in os.environ:
+        return
+    user, _, password = os.environ[AUTH].partition(":")
     try:
         found = httpx.get(
             f"{address.rstrip('/')}/admin/version",
-            auth=(user, password) if secret else None,
-            trust_env=False,
+            auth=(user, password),
+            # To another machine there may be a proxy; to this one never.
+            trust_env=urlsplit(address).hostname not in _HERE,
             timeout=_ASK_SECONDS,
         )
     except httpx.HTTPError as error:

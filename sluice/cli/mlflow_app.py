@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sluice.cli.installation import accounts_of
+from sluice.data.private_files import OTHERS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -14,6 +15,7 @@ def create() -> "FastAPI":
     from registry.mlflow_app import Desk, create_app
     from sluice.settings import apply_environment, load_settings
 
+    os.umask(OTHERS)
     settings = load_settings(os.environ)
     apply_environment(settings)
     return create_app(Desk(accounts_of(settings), settings.database_url, settings.surfaces))

@@ -230,7 +230,7 @@ def test_evidently_ui_shows_the_dashboard_and_asks_no_other_host(tmp_path):
         page = browser.new_page()
         page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
         page.goto(sign_in)
-        page.wait_for_url(f"{base}/")
+        page.wait_for_url(lambda url: "sign-in" not in url)
         page.goto(f"{base}/projects/{what.project_id}")
         page.get_by_text("Drifted features, %").wait_for()
         page.get_by_text("33.33").wait_for()

@@ -52,3 +52,9 @@ def test_a_server_that_does_not_answer_is_told_of_without_the_secret(monkeypatch
         ensure_admitted("http://127.0.0.1:1/api")
 
     assert "secret of a test" not in str(error.value)
+
+
+def test_a_server_to_which_no_credential_is_shown_is_asked_nothing(settings, monkeypatch):
+    monkeypatch.setattr(httpx, "get", pytest.fail)
+    with admitted(settings, "https://prefect.example/api"):
+        ensure_admitted("https://prefect.example/api")
