@@ -135,11 +135,9 @@ def settle(
 
 
 @flow(name="canary", flow_run_name="{surface}")
-def canary(
-    surface: str, until: datetime | None = None, home: str | None = None
-) -> dict[str, Any]:
+def canary(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """Judge the surface's canary at the newest look that is due; returns the look and its state."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     at = until or now()
     # A move that was cut short is told before anything is judged, and one made here after it.
     _task("tell", tell_canaries)(workplace)

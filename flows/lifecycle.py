@@ -13,12 +13,10 @@ from flows.package import package
 from flows.promote import promote
 from flows.retrain import retrain
 from flows.validate import validate
-from flows.workplace import Workplace, now, open_workplace, seal_ledger
+from flows.workplace import Workplace, now, open_workplace
 from registry.bake import has_baked
 from registry.moves import position_of, version_of
 from registry.promotion import champion_of
-from registry.review import approve
-from registry.review_keys import ReviewKeys
 from sluice.errors import TooLittleData
 from sluice.store.records import Outcome, State, Version
 
@@ -29,48 +27,43 @@ SERVED = frozenset(
 
 
 @flow(name="lifecycle", flow_run_name="{surface}")
-def lifecycle(
-    surface: str,
-    until: datetime | None = None,
-    approve_as: str | None = None,
-    home: str | None = None,
-) -> dict[str, Any]:
+def lifecycle(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """Take the log up to `until` as far as the gates and the reviewers let it.
 
     Args:
         surface: which one.
         until: end of the window that is learned from and judged; the log's end where not given.
-        approve_as: approve in this reviewer's name, as a demonstration does; nobody where not given.
-        home: of the installation, where the environment does not say.
     """
-    validated = validate(surface, until, home)
-    retrained = retrain(surface, validated["snapshot"], home)
+    validated = validate(surface, until)
+    retrained = retrain(surface, validated["snapshot"])
     found: dict[str, Any] = {"validate": validated, "retrain": retrained}
     if retrained["state"] == State.BLOCKED:
         return found
     number = retrained["version"]
-    found["package"] = package(surface, number, home)
+    found["package"] = package(surface, number)
     if found["package"]["state"] == State.BLOCKED:
         return found
-    if approve_as is not None:
-        approve_for(surface, number, approve_as, home)
-    stands = standing(surface, number, home)
-    if stands is State.APPROVED and (watched := settled(surface, until, home)):
+    return found | decided(surface, number, until)
+
+
+def decided(surface: str, number: int, until: datetime | None) -> dict[str, Any]:
+    """Promote the version where it is approved by now; returns what monitor and promote said."""
+    found: dict[str, Any] = {}
+    stands = standing(surface, number)
+    if stands is State.APPROVED and (watched := settled(surface, until)):
         found["monitor"] = watched
     if stands in {State.APPROVED, *SERVED}:
-        found["promote"] = promote(surface, number, home)
+        found["promote"] = promote(surface, number)
     return found
 
 
-def standing(surface: str, number: int, home: str | None) -> State:
+def standing(surface: str, number: int) -> State:
     """Where the version stands now."""
-    store = open_workplace(surface, home).store
+    store = open_workplace(surface).store
     return position_of(store, version_of(store, surface, number)).state
 
 
-def settled(
-    surface: str, until: datetime | None, home: str | None
-) -> dict[str, Any] | None:
+def settled(surface: str, until: datetime | None) -> dict[str, Any] | None:
     """Let the monitor confirm a champion that has baked, before another takes its place.
 
     Confirmed, it is the last good version that a rollback goes back to. Over a bad window, or one too
@@ -79,10 +72,10 @@ def settled(
     Returns:
         What the monitor found; None where no champion waits to be confirmed.
     """
-    if baked_champion(open_workplace(surface, home), now()) is None:
+    if baked_champion(open_workplace(surface), now()) is None:
         return None
     try:
-        return monitor(surface, until, home)
+        return monitor(surface, until)
     except TooLittleData as error:
         return {
             "outcome": Outcome.INCONCLUSIVE.value,
@@ -99,20 +92,3 @@ def baked_champion(workplace: Workplace, at: datetime) -> Version | None:
         return None
     version = version_of(store, workplace.name, champion.version)
     return version if has_baked(store, version, bake, at) else None
-
-
-def approve_for(surface: str, number: int, reviewer: str, home: str | None) -> None:
-    """Approve the packaged release in a reviewer's name, by the rules that hold for every review."""
-    workplace = open_workplace(surface, home)
-    version = version_of(workplace.store, surface, number)
-    position = position_of(workplace.store, version)
-    approve(
-        workplace.store,
-        version,
-        by=ReviewKeys(workplace.settings.review_keys).signatory(reviewer),
-        panel=workplace.panel,
-        release=position.release or "",
-        reason="demonstration",
-        at=now(),
-    )
-    seal_ledger(workplace)

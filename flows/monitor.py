@@ -165,11 +165,9 @@ def settle(workplace: Workplace, arranged: Watch, outcome: Outcome, at: datetime
 
 
 @flow(name="monitor", flow_run_name="{surface}")
-def monitor(
-    surface: str, until: datetime | None = None, home: str | None = None
-) -> dict[str, Any]:
+def monitor(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """Watch the champion over the newest window; returns the drift report and its state."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     arranged = arrange(workplace, until)
     found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
     report = document(workplace, found["report"])

@@ -91,9 +91,9 @@ def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
 
 
 @flow(name="package", flow_run_name="{surface} version {version}")
-def package(surface: str, version: int, home: str | None = None) -> dict[str, Any]:
+def package(surface: str, version: int) -> dict[str, Any]:
     """Package a gated version and submit it to review; returns release, state and verdicts."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     found = version_of(workplace.store, surface, version)
     name = StepName("package", "build", found.snapshot, (found.run, environment_digest()))
     building = task(name="build", cache_policy=NO_CACHE)(build)

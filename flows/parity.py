@@ -139,14 +139,13 @@ def parity(
     surface: str,
     start: datetime | None = None,
     end: datetime | None = None,
-    home: str | None = None,
 ) -> dict[str, Any]:
     """Recompute what was served over a window; returns outcome, reason and the report.
 
     Raises:
         NothingServed: no answer is logged in the window, which is not a pass.
     """
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     with step("prediction log"):
         served = arrange(workplace, start, end)
     found = task(name="compare", cache_policy=NO_CACHE)(compare)(workplace, served)

@@ -134,11 +134,9 @@ def export(workplace: Workplace) -> str:
 
 
 @flow(name="promote", flow_run_name="{surface}")
-def promote(
-    surface: str, version: int | None = None, home: str | None = None
-) -> dict[str, Any]:
+def promote(surface: str, version: int | None = None) -> dict[str, Any]:
     """Promote the approved version, or the one that is named; returns version, release and epoch."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     number = approved_version(workplace) if version is None else version
     with step("promotion"):
         row = task(name="move", cache_policy=NO_CACHE)(move)(workplace, number)

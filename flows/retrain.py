@@ -189,9 +189,9 @@ def register(retraining: Retraining, trained: dict[str, Any]) -> Version:
 
 
 @flow(name="retrain", flow_run_name="{surface}")
-def retrain(surface: str, snapshot: str, home: str | None = None) -> dict[str, Any]:
+def retrain(surface: str, snapshot: str) -> dict[str, Any]:
     """Train on a snapshot and judge; returns version, state, digests and verdicts."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     taken = open_snapshot(workplace.settings.snapshots, snapshot)
     retraining = Retraining(workplace, taken)
     trained = task(name="train", cache_policy=NO_CACHE)(retraining.train)()

@@ -61,11 +61,9 @@ def checks_digest(workplace: Workplace) -> str:
 
 
 @flow(name="validate", flow_run_name="{surface}")
-def validate(
-    surface: str, until: datetime | None = None, home: str | None = None
-) -> dict[str, Any]:
+def validate(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """Snapshot the log up to `until` and check it; returns digest, window and suite outcomes."""
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     window = workplace.window(until)
     with step("snapshot"):
         snapshot = task(name="freeze", cache_policy=NO_CACHE)(freeze)(workplace, window)

@@ -1,6 +1,8 @@
 """What every flow works in: one surface, one store, one event log. Built in flow bodies only."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from registry.review_keys import ReviewKeys
 from sluice.data.event_log import EventLog
 from sluice.data.tables import Window
 from sluice.errors import NotFound, TooLittleData
-from sluice.settings import Settings, apply_environment, load_settings
+from sluice.settings import HOME, Settings, apply_environment, load_settings
 from sluice.store import open_store
 from sluice.store.port import Store
 from sluice.surface import Surface, load_surface, surface_path
@@ -65,6 +67,24 @@ def seal_ledger(workplace: Workplace) -> Exported | None:
     """Keep the ledger's signed head outside the database; after every gate and every decision."""
     settings = workplace.settings
     return seal(workplace.store, settings.heads, KeyRing(settings.keys), now())
+
+
+@contextmanager
+def at_home(settings: Settings) -> Iterator[None]:
+    """Have the flows of the block work in this installation, and the processes they start too.
+
+    A home is never a parameter of a flow: who may start a run by Prefect's API must not choose whose
+    keys and whose store it works with.
+    """
+    before = os.environ.get(HOME)
+    os.environ[HOME] = str(settings.home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME]
+        else:
+            os.environ[HOME] = before
 
 
 def open_workplace(surface: str, home: str | None = None) -> Workplace:

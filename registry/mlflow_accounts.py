@@ -4,12 +4,10 @@ No password has a default, and none is in a log, an argument or a child's enviro
 generated stands in files that only the installation's owner can read.
 """
 
-import os
 import secrets
-import tempfile
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from registry.account_holds import mark_of
 from registry.mlflow_candidate import candidates_model
 from registry.mlflow_database import ensure_database
 from sluice.data.atomic import write_atomically
+from sluice.data.private_files import secret_in
 from sluice.errors import Refused
 
 ADMIN = "admin"
@@ -55,8 +54,8 @@ class Accounts:
         write_atomically(config, told.encode())
         return {
             "MLFLOW_AUTH_CONFIG_PATH": str(config),
-            "MLFLOW_AUTH_ADMIN_PASSWORD": _secret(self.admin_password),
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": _secret(self.folder / "session.key"),
+            "MLFLOW_AUTH_ADMIN_PASSWORD": secret_in(self.admin_password),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": secret_in(self.folder / "session.key"),
         }
 
     def mark(self, name: str) -> str | None:
@@ -129,15 +128,3 @@ def _build(path: Path) -> None:
     store = SqlAlchemyStore()
     store.init_db(f"sqlite:///{path}")
     store.engine.dispose()
-
-
-def _secret(path: Path) -> str:
-    """The secret in the file; whichever process comes first makes it."""
-    if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".") as file:
-            file.write(secrets.token_urlsafe(32))
-            file.flush()
-            os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(file.name, path)
-    return path.read_text(encoding="utf-8")

@@ -9,6 +9,8 @@ import runpy
 import signal
 import sys
 
+from sluice.data.private_files import OTHERS
+
 SELF = "SLUICE_CHILD"
 """Variable that tells a child's own children whose they are."""
 
@@ -29,6 +31,8 @@ def end_with(parent: int) -> None:
 
 def _main(parent: str, module: str, *arguments: str) -> None:
     end_with(int(parent))
+    # What a server writes is its owner's alone, its databases too, which it makes itself.
+    os.umask(OTHERS)
     os.environ[SELF] = str(os.getpid())
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

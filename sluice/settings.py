@@ -17,6 +17,9 @@ TELEMETRY_OFF = {
 }
 """No tool under Sluice reports to anybody. Each spelling is the one that its tool obeys."""
 
+HOME = "SLUICE_HOME"
+"""The variable that names the home folder."""
+
 SAFE_DEFAULTS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -78,6 +81,22 @@ class Settings:
     @property
     def bentos(self) -> Path:
         return self.home / "bentoml"
+
+    @property
+    def credentials(self) -> Path:
+        """Secrets that open Prefect and Evidently, each in a file that its owner alone reads."""
+        return self.home / "credentials"
+
+    @property
+    def evidently_key(self) -> Path:
+        return self.credentials / "evidently"
+
+    @property
+    def others_files(self) -> tuple[Path, ...]:
+        """What other tools make as open as they like: folders, databases and logs that are there."""
+        folders = (self.mlflow, self.prefect, self.evidently, self.home / "logs")
+        names = (*folders[0].glob("*.db*"), *folders[0].glob("accounts/*"))
+        return (*folders, *names, *self.prefect.glob("*.*"), *folders[-1].glob("*.log"))
 
     @property
     def keys(self) -> Path:
@@ -145,7 +164,7 @@ class Settings:
     def own_variables(self) -> dict[str, str]:
         """Variables by which `load_settings` in another process finds this installation."""
         return {
-            "SLUICE_HOME": str(self.home),
+            HOME: str(self.home),
             "SLUICE_DATABASE_URL": self.database_url,
             "SLUICE_SURFACES": str(self.surfaces),
             "SLUICE_PROMOTER": self.promoter,
@@ -160,9 +179,9 @@ def load_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
     Raises:
         ConfigError: the home exists and is no folder, or a signature is required neither 0 nor 1.
     """
-    root = (home or Path(environ.get("SLUICE_HOME", ".sluice"))).resolve()
+    root = (home or Path(environ.get(HOME, ".sluice"))).resolve()
     if root.exists() and not root.is_dir():
-        raise ConfigError(f"SLUICE_HOME {root}: is a file, must be a folder")
+        raise ConfigError(f"{HOME} {root}: is a file, must be a folder")
     keys = environ.get("SLUICE_REVIEW_KEYS")
     return Settings(
         home=root,

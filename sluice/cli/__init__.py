@@ -22,6 +22,7 @@ from sluice.cli.serve import serve
 from sluice.cli.shadow import shadow
 from sluice.cli.tradeoffs import tradeoffs
 from sluice.cli.ui import ui
+from sluice.data.private_files import OTHERS
 from sluice.errors import SluiceError, mendable
 
 __all__ = ["entrypoint", "main"]
@@ -70,6 +71,8 @@ for _command in (
 
 def entrypoint() -> None:
     """Run the command line; a known error is one message and an exit code, never a traceback."""
+    # Other tools' databases and pages are made with the mode that this leaves.
+    os.umask(OTHERS)
     machine = "--json" in sys.argv
     try:
         code = main.main(standalone_mode=False, prog_name="sluice")

@@ -165,6 +165,7 @@ def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None
       sluice canary judge for_you
     """
     from flows.prefect_api import prefect_api
+    from flows.workplace import at_home
 
     settings = settings_at(home)
     moment = until.replace(tzinfo=UTC) if until else None
@@ -173,7 +174,8 @@ def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None
         # Prefect reads where its API is when it is imported.
         from flows.canary import canary as judged
 
-        found = judged(surface, moment, home=str(settings.home))
+        with at_home(settings):
+            found = judged(surface, moment)
     if as_json:
         print_json(found)
     else:

@@ -4,10 +4,11 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluice.cli.approval import Approval, give
 from sluice.cli.demo_report import show_report
 from sluice.cli.ingest import GENERATED, append, read_tables
 from sluice.cli.installation import settings_at, surface_of
@@ -15,6 +16,9 @@ from sluice.cli.output import conclude, print_json, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.data.durations import parse_duration
 from sluice.errors import Held
+
+if TYPE_CHECKING:
+    from sluice.settings import Settings
 
 REVIEWER = "demo-reviewer"
 _STEPS = 14
@@ -51,13 +55,15 @@ def demo(
     began = perf_counter()
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to, step
+    from flows.workplace import at_home
 
     reporter = Quiet() if as_json else Steps(_STEPS)
     with reported_to(reporter) as seconds, prefect_api(settings) as await_api:
         with step("ingest"):
             append(settings.log, read_tables(source, data, surface))
         await_api()
-        found = _lifecycle(surface, source, str(settings.home))
+        with at_home(settings):
+            found = _lifecycle(settings, surface, source)
     seconds["total"] = perf_counter() - began
     found["seconds"] = {name: round(taken, 2) for name, taken in seconds.items()}
     found["home"] = str(settings.home)
@@ -77,18 +83,23 @@ def _home(source: str, data: Path | None) -> Path:
     return Path(".sluice/demo") / f"{source}-{mark}"
 
 
-def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
-    from flows.lifecycle import lifecycle
+def _lifecycle(settings: "Settings", surface: str, source: str) -> dict[str, Any]:
+    from flows.lifecycle import decided, lifecycle
     from flows.memory import document
     from flows.monitor import monitor
     from flows.package import replay
     from flows.workplace import open_workplace
     from registry.moves import version_of
 
-    workplace = open_workplace(surface, home)
+    workplace = open_workplace(surface)
     until = _until(workplace, source)
-    done = lifecycle(surface, until, REVIEWER, home)
+    done = lifecycle(surface, until)
     retrained, packaged = done["retrain"], done.get("package")
+    if packaged and packaged["state"] == "in_review":
+        # Between flows, as a person would: no flow approves anything.
+        seen = packaged["version"], REVIEWER, packaged["release"]
+        give(settings, Approval(surface, *seen, "demonstration"))
+        done |= decided(surface, packaged["version"], until)
     evaluation = document(workplace, retrained["evaluation"])
     found: dict[str, Any] = {
         "surface": surface,
@@ -109,7 +120,7 @@ def _lifecycle(surface: str, source: str, home: str) -> dict[str, Any]:
     if "promote" in done:
         version = version_of(workplace.store, surface, found["version"])
         found["ranking"] = replay(workplace, version, found["release"])["example"]
-        found["drift"] = monitor(surface, None, home)
+        found["drift"] = monitor(surface)
         found["state"] = found["drift"]["state"]
         found["bakes_until"] = found["drift"]["bakes_until"]
     return found

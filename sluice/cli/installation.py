@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 def settings_at(home: Path | None) -> "Settings":
     """Settings from the environment, and --home."""
+    from sluice.data.private_files import close_to_others
     from sluice.settings import apply_environment, load_settings
 
     settings = load_settings(os.environ, home)
     apply_environment(settings)
+    close_to_others(settings.others_files)
     return settings
 
 

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sluice.cli.installation import accounts_of
+from sluice.data.private_files import OTHERS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -15,6 +16,7 @@ def create() -> "FastAPI":
     from registry.review_keys import ReviewKeys
     from sluice.settings import apply_environment, load_settings
 
+    os.umask(OTHERS)
     settings = load_settings(os.environ)
     apply_environment(settings)
     return create_app(

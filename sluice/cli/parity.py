@@ -57,6 +57,7 @@ def parity(
     existing_store(settings)
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
+    from flows.workplace import at_home
     from sluice.metrics.parity_report import ParityReport
 
     window = [each and each.replace(tzinfo=UTC) for each in (start, end)]
@@ -65,7 +66,8 @@ def parity(
         # Prefect reads where its API is when it is imported.
         from flows.parity import parity as measure
 
-        found = measure(surface, *window, home=str(settings.home))
+        with at_home(settings):
+            found = measure(surface, *window)
     if as_json:
         print_json(found)
     else:

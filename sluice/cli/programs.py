@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from serving.processes import end_sessions
 from sluice.child import child_command
+from sluice.data.private_files import private_log
+from sluice.door import HOST
 from sluice.errors import ConfigError, SluiceError
 
 if TYPE_CHECKING:
     import httpx
-
-HOST = "127.0.0.1"
 
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 20.0
@@ -125,7 +125,7 @@ def running(
 
 
 def _start(program: Program, environ: Mapping[str, str], log: Path) -> Started:
-    with log.open("wb") as output:
+    with private_log(log) as output:
         process = subprocess.Popen(
             child_command(program.module, *program.arguments),
             env={**environ, **program.environ},

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
+from sluice.cli.approval import Approval, give
 from sluice.cli.installation import (
     existing_store,
     panel_of,
@@ -150,24 +151,14 @@ def approve(
     Example:
       sluice review approve for_you 1 --reviewer demo-reviewer --digest 3f2a...
     """
-    from registry import review as decisions
     from registry.approvals import counted_approvals
     from registry.moves import version_of
     from sluice.store.records import State
 
     settings = settings_at(home)
+    row = give(settings, Approval(surface, version, reviewer, digest, reason), keys)
     store, declared = existing_store(settings), surface_of(settings, surface)
     found, panel = version_of(store, surface, version), panel_of(settings, declared)
-    row = decisions.approve(
-        store,
-        found,
-        by=signatory(settings, reviewer, keys),
-        panel=panel,
-        release=digest,
-        reason=reason,
-        at=datetime.now(UTC),
-    )
-    seal_ledger(settings, store)
     counted = counted_approvals(store, found, digest, panel).counted
     given = [each.actor for each in counted]
     untold = tell_reviews(settings, store, declared)

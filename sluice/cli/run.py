@@ -63,13 +63,14 @@ def run(
     """
     from flows.prefect_api import prefect_api
     from flows.reporting import reported_to
-    from flows.workplace import open_workplace
+    from flows.workplace import at_home, open_workplace
 
     settings = settings_at(home)
     # What is refused is refused before anything is started.
     workplace = open_workplace(surface, str(settings.home))
     if schedule:
-        _keep_schedule(flow, workplace)
+        with at_home(settings):
+            _keep_schedule(flow, workplace)
         return
     moment = until.replace(tzinfo=UTC) if until else None
     arguments = {
@@ -78,12 +79,13 @@ def run(
         "package": lambda: (version or _gated(workplace),),
         "promote": lambda: (version,),
         "monitor": lambda: (moment,),
-        "lifecycle": lambda: (moment, None),
+        "lifecycle": lambda: (moment,),
     }[flow]()
     reporter = Quiet() if as_json else Steps(FLOWS[flow])
     with reported_to(reporter), prefect_api(settings) as await_api:
         await_api()
-        found = _flow(flow)(surface, *arguments, home=str(settings.home))
+        with at_home(settings):
+            found = _flow(flow)(surface, *arguments)
     if as_json:
         print_json(found)
     else:
@@ -103,19 +105,25 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
         raise ConfigError(
             f"--schedule is for the lifecycle, and serves monitor and parity with it; {flow} is not served"
         )
-    if not os.environ.get("PREFECT_API_URL"):
+    address = os.environ.get("PREFECT_API_URL")
+    if not address:
         raise ConfigError(
             "--schedule needs a Prefect server that stays up: run `sluice ui`, and name its API with "
             "PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
-    from flows.schedule import serve_schedule
+    from flows.prefect_api import admitted, ensure_admitted
 
     times = workplace.surface.schedule
-    click.echo(
-        f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, parity at "
-        f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
-    )
-    serve_schedule(workplace.surface, str(workplace.settings.home))
+    with admitted(workplace.settings, address):
+        ensure_admitted(address)
+        click.echo(
+            f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, parity at "
+            f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
+        )
+        # Prefect reads its address and the credential when it is imported.
+        from flows.schedule import serve_schedule
+
+        serve_schedule(workplace.surface)
 
 
 def _newest(workplace: "Workplace") -> str:

@@ -37,7 +37,8 @@ def ui(
 
     Everything binds to 127.0.0.1, and no tool reports to anybody. With --auth, MLflow asks who you
     are, and the tag `review` of a candidate approves or rejects it; `sluice review account` makes
-    the accounts.
+    the accounts. The addresses of Prefect and Evidently carry the secret that signs a browser in:
+    keep them to yourself.
 
     \b
     Example:
@@ -67,10 +68,10 @@ def ui(
 def _programs(
     settings: "Settings", ports: dict[str, int], *, auth: bool
 ) -> "list[Program]":
-    from monitors.evidently_ui import ui_arguments
+    from flows import prefect_server
+    from monitors import evidently_server
     from sluice.cli.programs import HOST, Program
 
-    evidently, *arguments = ui_arguments(settings.evidently, ports["evidently"])
     return [
         Program(
             "mlflow", "mlflow",
@@ -81,20 +82,28 @@ def _programs(
             ports["mlflow"], "/health", settings.own_variables(),
         ),
         Program(
-            "prefect", "prefect",
-            ("server", "start", "--host", HOST, "--port", str(ports["prefect"])),
-            ports["prefect"], "/api/health", _prefect_pages(f"http://{HOST}:{ports['prefect']}/api"),
+            "prefect", prefect_server.__name__, (str(ports["prefect"]),),
+            ports["prefect"], "/api/health", settings.own_variables(),
         ),
-        Program("evidently", evidently, arguments, ports["evidently"], "/api/version"),
+        Program(
+            "evidently", evidently_server.__name__,
+            (str(settings.evidently), str(ports["evidently"]), str(settings.evidently_key)),
+            ports["evidently"], evidently_server.HEALTH,
+        ),
     ]  # fmt: skip
 
 
-def _prefect_pages(api: str) -> dict[str, str]:
+def _sign_in(settings: "Settings", programs: "list[Program]") -> dict[str, str]:
+    """By program, the address that signs a browser in to it."""
+    from flows import prefect_server
+    from monitors import evidently_server
+
+    urls = {program.name: program.url for program in programs}
     return {
-        "PREFECT_SERVER_UI_API_URL": api,
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The newer pages ask Amplitude for its configuration, whatever the server was told.
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "prefect": prefect_server.sign_in_address(settings, urls["prefect"]),
+        "evidently": evidently_server.sign_in_address(
+            settings.evidently_key, urls["evidently"]
+        ),
     }
 
 
@@ -102,7 +111,8 @@ def _tell(
     settings: "Settings", programs: "list[Program]", *, as_json: bool, auth: bool
 ) -> None:
     if as_json:
-        print_json({program.name: program.url for program in programs})
+        urls = {program.name: program.url for program in programs}
+        print_json(urls | {"sign_in": _sign_in(settings, programs)})
         return
     print_line("Open in a browser", style="bold")
     for name, address in _addresses(settings, programs, auth=auth):
@@ -124,6 +134,7 @@ def _addresses(
     """Name and address of what there is to see; of MLflow, the runs or candidates of every surface."""
     from registry.mlflow_pages import candidate_pages, run_pages
 
+    signed_in = _sign_in(settings, programs)
     for program in programs:
         pages: dict[str, str] = {}
         if program.name == "mlflow":
@@ -132,7 +143,9 @@ def _addresses(
             pages = (
                 candidate_pages(program.url, surfaces) if auth else run_pages(program.url)
             )
-        yield from ((program.name, page) for page in pages.values() or [program.url])
+        yield from (
+            (program.name, page) for page in pages.values() or [signed_in[program.name]]
+        )
     yield from _pages(settings)
 
 

@@ -72,7 +72,8 @@ def test_mlflow_says_which_version_is_champion_and_describes_the_candidate(ui, b
 
 
 def test_prefect_shows_the_completed_flow_runs(ui, browser):
-    page = browser.open(f"{ui.urls['prefect']}/runs")
+    page = browser.open(ui.sign_in["prefect"])
+    page.wait_for_url("**/runs**")
     for flow in ("lifecycle", "validate", "retrain", "package", "promote", "monitor"):
         page.get_by_role("link", name=flow, exact=True).first.wait_for()
     page.get_by_text("Completed").first.wait_for()
@@ -82,7 +83,7 @@ def test_prefect_shows_the_completed_flow_runs(ui, browser):
 
 
 def test_evidently_shows_the_dashboard_and_the_verdict_of_a_report(ui, browser):
-    page = browser.open(ui.urls["evidently"])
+    page = browser.open(ui.sign_in["evidently"])
     page.get_by_text("for_you").first.click()
     page.get_by_text("Drifted features, %").wait_for()
     page.get_by_text("PSI of the score").wait_for()
@@ -111,7 +112,8 @@ def test_the_pages_on_disk_need_no_server(ui, browser):
 
 def test_no_page_of_the_three_reaches_out(ui, browser):
     fresh = Browser.new(browser.process)
-    for url in (*run_pages(ui.urls["mlflow"]).values(), *ui.urls.values()):
+    addresses = (*ui.urls.values(), *ui.sign_in.values(), *ui.urls.values())
+    for url in (*run_pages(ui.urls["mlflow"]).values(), *addresses):
         page = fresh.open(url)
         # What would report home does so a moment after the page is drawn.
         page.wait_for_timeout(3_000)

@@ -25,11 +25,14 @@ from tests.lib import (
     damaged_code,
     damaged_promotions,
     damaged_releases,
+    deployments,
+    evidently_door,
     forged_pointers,
     forged_reviews,
     machine_mutants,
     missing_evidence,
     no_data,
+    prefect_door,
     review_crashes,
     role_matrix,
     sql_roles,
@@ -353,6 +356,26 @@ def every_role(postgres: Postgres) -> Iterator[Survived]:
     yield _survived("G30", what, "postgresql", wrong, red, began)
 
 
+def doors() -> Iterator[Survived]:
+    """What a stranger gets from Prefect and Evidently, and what a rewritten deployment runs."""
+    yield drill(
+        "G30", "a stranger at Prefect's API, pages and events: refused", "prefect",
+        prefect_door.entered, prefect_door.MUTANTS,
+    )  # fmt: skip
+    yield drill(
+        "G30", "a deployment rewritten in Prefect: its run is refused, and no other code runs",
+        "prefect", deployments.would_run, [deployments.rows_are_believed],
+    )  # fmt: skip
+    yield drill(
+        "G30", "every flow and every deployment: none takes a reviewer, an actor or a home", "prefect",
+        deployments.open_parameters, deployments.PARAMETER_MUTANTS,
+    )  # fmt: skip
+    yield drill(
+        "G30", "a stranger and a foreign page at Evidently: refused", "evidently",
+        evidently_door.entered, evidently_door.MUTANTS,
+    )  # fmt: skip
+
+
 def ingest(every: int) -> Survived:
     """The flow whose every write is a file, and its mutant that writes in place."""
     began = time.perf_counter()
@@ -396,6 +419,7 @@ def everything(given: argparse.Namespace, postgres: Postgres) -> Iterator[Surviv
         ("G7", lambda: [forged()]),
         ("G9", lambda: (tampered(each, place, postgres) for each, place in places.items())),
         ("G9", lambda: [tampered_home()]),
+        ("G30", doors),
         ("G30", lambda: every_role(postgres)),
         ("G3", lambda: (raced.on(each, place) for each, place in places.items())),
         ("G4", lambda: (stale.on(each, place) for each, place in places.items())),

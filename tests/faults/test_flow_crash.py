@@ -139,8 +139,8 @@ def test_the_harness_finds_an_ingest_that_writes_in_place(tmp_path):
 
 MOMENTS = (
     # a process that works then, how long it does before the kill, and what is killed
-    ("flows.prefect_api", 0.0, os.kill),
-    ("flows.prefect_api", 2.0, os.killpg),
+    ("flows.prefect_server", 0.0, os.kill),
+    ("flows.prefect_server", 2.0, os.killpg),
     ("serving package", 2.0, os.kill),
     ("bentoml build", 1.0, os.killpg),
     ("serving.sandbox", 0.5, os.kill),
@@ -163,7 +163,7 @@ def orphaned(tmp_path_factory, prefect_url):
     quick.must("run", "retrain", "for_you")
     left = {}
     for moment in MOMENTS:
-        started = installation if moment[0] == "flows.prefect_api" else quick
+        started = installation if moment[0] == "flows.prefect_server" else quick
         left[moment] = killed_during(started, *moment, "run", "package", "for_you")
     return quick, left
 

@@ -216,17 +216,16 @@ def test_a_person_starts_shows_and_stops_one(installation):
 
 
 WHEN_DUE = """
-import sys
 from flows.schedule import canary_due
-state = canary_due("feed", sys.argv[1], return_state=True)
+state = canary_due("feed", return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """
 
 
 def test_on_a_schedule_it_is_skipped_while_no_canary_runs(installation):
     done = subprocess.run(
-        [sys.executable, "-c", WHEN_DUE, str(installation.home)],
-        env=installation.variables(), capture_output=True, text=True, check=True,
+        [sys.executable, "-c", WHEN_DUE],
+        env={**installation.variables(), "SLUICE_HOME": str(installation.home)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
     assert done.stdout.strip().startswith("COMPLETED|Skipped|no canary runs on feed")

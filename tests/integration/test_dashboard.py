@@ -18,7 +18,7 @@ import pytest
 from monitors import dashboard
 from monitors.dashboard import Rows, Watched, add_run
 from monitors.drift import drift
-from monitors.evidently_ui import ui_arguments
+from monitors.evidently_server import HEALTH, sign_in_address
 from monitors.histogram import profile_like, reference_profile
 from sluice.data.tables import Window
 from sluice.surface import MonitorSpec
@@ -193,13 +193,15 @@ def served(workspace):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    key = workspace.parent / "key"
     with (workspace.parent / "ui.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", *ui_arguments(workspace, port)],
+            [sys.executable, "-m", "monitors.evidently_server", workspace, str(port), key],
             env={**os.environ, "DO_NOT_TRACK": "true"}, stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        yield f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        yield url, sign_in_address(key, url)
     finally:
         server.terminate()
         server.wait(30)
@@ -222,11 +224,13 @@ def test_evidently_ui_shows_the_dashboard_and_asks_no_other_host(tmp_path):
     what = watched(later())
     write(tmp_path / "workspace", what, later())
     hosts = set()
-    with served(tmp_path / "workspace") as base, sync_playwright() as playwright:
-        wait_for(f"{base}/api/version")
+    with served(tmp_path / "workspace") as (base, sign_in), sync_playwright() as playwright:
+        wait_for(base + HEALTH)
         browser = playwright.chromium.launch(**chromium(playwright))
         page = browser.new_page()
         page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+        page.goto(sign_in)
+        page.wait_for_url(lambda url: "sign-in" not in url)
         page.goto(f"{base}/projects/{what.project_id}")
         page.get_by_text("Drifted features, %").wait_for()
         page.get_by_text("33.33").wait_for()

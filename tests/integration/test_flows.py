@@ -81,6 +81,24 @@ def test_the_promoted_release_is_signed_and_the_ledger_s_head_exported(told):
     assert (audited["exported_heads"] > 0, audited["problems"]) == (True, [])
 
 
+def test_nothing_that_the_tools_wrote_is_open_to_others(story):
+    """The log was written by this test's own process, which keeps its mask."""
+    home = story.installation.home
+    ours = [each for each in home.rglob("*") if home / "log" not in (each, *each.parents)]
+
+    assert {"mlflow.db", "prefect.db", "api.log"} <= {each.name for each in ours}
+    assert [each for each in ours if each.lstat().st_mode & 0o077] == []
+
+
+def test_prefects_secret_stands_in_its_own_file_alone(story):
+    home = story.installation.home
+    kept = home / "credentials" / "prefect"
+    secret = kept.read_bytes()
+    files = [each for each in home.rglob("*") if each.is_file()]
+
+    assert [each for each in files if secret in each.read_bytes()] == [kept]
+
+
 def test_the_postgresql_store_leaves_no_database_of_ours_in_the_home(postgres_story):
     assert not (postgres_story.installation.home / "sluice.db").exists()
 

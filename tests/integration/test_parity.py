@@ -142,7 +142,7 @@ def test_the_gate_and_the_evidence_read_the_newest_window(served):
 WHEN_DUE = """
 import sys
 from flows.schedule import parity_due
-state = parity_due(*sys.argv[1:], return_state=True)
+state = parity_due(sys.argv[1], return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """
 
@@ -150,8 +150,8 @@ print(state.type.value, state.name, state.message, sep="|")
 def due(installation: Installation) -> tuple[str, ...]:
     """How the run ends that a schedule starts: type, name and message of its state."""
     done = subprocess.run(
-        [sys.executable, "-c", WHEN_DUE, "for_you", str(installation.home)],
-        env=installation.variables(), capture_output=True, text=True, check=True,
+        [sys.executable, "-c", WHEN_DUE, "for_you"],
+        env={**installation.variables(), "SLUICE_HOME": str(installation.home)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return tuple(done.stdout.strip().split("|"))
 

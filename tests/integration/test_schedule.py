@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -97,7 +99,7 @@ def test_a_scheduled_monitor_is_skipped_until_there_is_a_champion(prefect_url, t
 WHEN_DUE = """
 import sys
 from flows.schedule import monitor_due
-state = monitor_due(*sys.argv[1:], return_state=True)
+state = monitor_due(sys.argv[1], return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """
 
@@ -105,8 +107,8 @@ print(state.type.value, state.name, state.message, sep="|")
 def due(installation: Installation, surface: str) -> tuple[str, ...]:
     """How the run ends that a schedule starts: type, name and message of its state."""
     done = subprocess.run(
-        [sys.executable, "-c", WHEN_DUE, surface, str(installation.home)],
-        env=installation.variables(), capture_output=True, text=True, check=True,
+        [sys.executable, "-c", WHEN_DUE, surface],
+        env={**installation.variables(), "SLUICE_HOME": str(installation.home)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return tuple(done.stdout.strip().split("|"))
 
@@ -120,8 +122,53 @@ def prefect(installation) -> Iterator[Open]:
     opened.process.communicate(timeout=60)
 
 
-def asked(api: str, kind: str) -> list[dict[str, Any]]:
-    return httpx.post(f"{api}/{kind}/filter", json={}, trust_env=False).json()
+@contextmanager
+def signed_in(prefect: Open) -> Iterator[httpx.Client]:
+    api = f"{prefect.urls['prefect']}/api"
+    with httpx.Client(
+        base_url=api, auth=prefect.prefect_auth, trust_env=False, timeout=60
+    ) as client:
+        token = client.get("/csrf-token", params={"client": "test"}).json()["token"]
+        client.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
+        yield client
+
+
+def asked(prefect: Open, kind: str) -> list[dict[str, Any]]:
+    with signed_in(prefect) as client:
+        return client.post(f"/{kind}/filter", json={}).json()
+
+
+def rewritten(prefect: Open, flow: str) -> str:
+    """Have a deployment run other code, as who has the credential can; returns its id."""
+    (row,) = (
+        each
+        for each in asked(prefect, "deployments")
+        if each["entrypoint"] == f"flows.schedule.{flow}_due"
+    )
+    script = {"script": f"touch {prefect.home}/pwned"}
+    with signed_in(prefect) as client:
+        client.patch(
+            f"/deployments/{row['id']}",
+            json={
+                "entrypoint": f"pwn.py:{flow}",
+                "pull_steps": [{"prefect.deployments.steps.run_shell_script": script}],
+            },
+        ).raise_for_status()
+    return row["id"]
+
+
+def run_of(deployment: str, prefect: Open) -> dict[str, Any]:
+    """How a run of it ends that is due at once."""
+    until = time.monotonic() + SECONDS
+    due_now = {"state": {"type": "SCHEDULED"}}
+    with signed_in(prefect) as client:
+        run = client.post(f"/deployments/{deployment}/create_flow_run", json=due_now).json()
+        while time.monotonic() < until:
+            state = client.get(f"/flow_runs/{run['id']}").json()["state"]
+            if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+                return state
+            time.sleep(0.5)
+    raise TimeoutError(state)
 
 
 def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect):
@@ -135,24 +182,39 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
         assert served.poll() is None, served.communicate()
         time.sleep(1)
     declared = {
-        each["entrypoint"].rpartition(":")[2]: (
+        each["entrypoint"]: (
             each["name"],
             each["schedules"][0]["schedule"]["cron"],
             each["global_concurrency_limit"]["limit"],
         )
-        for each in asked(api, "deployments")
+        for each in asked(prefect, "deployments")
     }
+    refused = run_of(rewritten(prefect, "parity"), prefect)
     family = (*family, *tree(served.pid))
+    commands = [
+        Path(f"/proc/{pid}/cmdline").read_bytes()
+        for root in (served.pid, prefect.process.pid)
+        for pid in (root, *(each.pid for each in tree(root)))
+    ]
     served.send_signal(signal.SIGTERM)
     out, _ = served.communicate(timeout=60)
 
+    secret = prefect.prefect_auth[1].encode()
+    assert len(commands) > 4
+    assert [each for each in commands if secret in each] == []
+    assert refused["type"] == "FAILED"
+    assert (
+        "changed in Prefect: the entrypoint is not flows.schedule.parity_due, it has pull"
+        in refused["message"]
+    )
+    assert not (installation.home / "pwned").exists()
     assert moves(installation)[-1] == (3, "confirm")
     assert champion(installation)["state"] == State.CHAMPION
     assert declared == {
-        "lifecycle": ("for_you", "0 3 1 1 *", 1),
-        "monitor_due": ("for_you", "* * * * *", 1),
-        "parity_due": ("for_you", "15 2 1 1 *", 1),
-        "canary_due": ("for_you", "*/15 * * * *", 1),
+        "flows.schedule.lifecycle_due": ("for_you", "0 3 1 1 *", 1),
+        "flows.schedule.monitor_due": ("for_you", "* * * * *", 1),
+        "flows.schedule.parity_due": ("for_you", "15 2 1 1 *", 1),
+        "flows.schedule.canary_due": ("for_you", "*/15 * * * *", 1),
     }
     assert out.startswith(
         "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 *, "

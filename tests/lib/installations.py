@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flows.prefect_api import API_URL, AUTH
 from sluice.data.digest import file_digest
 from sluice.data.event_log import EventLog
 from sluice.data.generated import FeedConfig, generate
@@ -132,7 +133,13 @@ class Installation:
             for name, value in os.environ.items()
             if not name.startswith(("SLUICE_", "PREFECT_", "PYTEST", "MLFLOW_"))
         }
-        return {**theirs, **ours, **self.environ}
+        return {**theirs, **ours, **self._admission(), **self.environ}
+
+    def _admission(self) -> dict[str, str]:
+        """The credential of the session's own Prefect, for who is pointed to it."""
+        shared = os.environ.get(API_URL)
+        pointed = shared is not None and self.environ.get(API_URL) == shared
+        return {AUTH: os.environ[AUTH]} if pointed else {}
 
 
 def empty_installation(folder: Path, **environ: str) -> Installation:

@@ -1,5 +1,6 @@
 """A running `sluice ui`, and pictures of what its pages show."""
 
+import base64
 import json
 import os
 import subprocess
@@ -19,7 +20,16 @@ class Open:
 
     process: "subprocess.Popen[str]"
     urls: dict[str, str]
+    sign_in: dict[str, str]
+    """By program, the address that signs a browser in."""
     home: Path
+
+    @property
+    def prefect_auth(self) -> tuple[str, str]:
+        """User and secret of Prefect's API, out of the address."""
+        _, _, encoded = self.sign_in["prefect"].partition("#")
+        user, _, secret = base64.b64decode(encoded).decode().partition(":")
+        return user, secret
 
 
 def started(installation: Installation, *options: str) -> Open:
@@ -31,7 +41,8 @@ def started(installation: Installation, *options: str) -> Open:
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         said += line
-    return Open(process, json.loads(said), installation.home)
+    urls = json.loads(said)
+    return Open(process, urls, urls.pop("sign_in"), installation.home)
 
 
 def shot(page: Any, name: str) -> None:

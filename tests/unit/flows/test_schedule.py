@@ -16,7 +16,7 @@ def test_every_flow_is_served_at_its_own_times():
             canary="*/5 * * * *",
         ),
     )
-    told = deployments(surface, "/home/of/feed")
+    told = deployments(surface)
 
     assert set(told) == {flow.name for flow in FLOWS}
     assert {flow: each["cron"] for flow, each in told.items()} == {
@@ -27,7 +27,7 @@ def test_every_flow_is_served_at_its_own_times():
     }
     for each in told.values():
         assert each["name"] == "feed"
-        assert each["parameters"] == {"surface": "feed", "home": "/home/of/feed"}
+        assert each["parameters"] == {"surface": "feed"}
         assert each["concurrency_limit"] == 1
 
 
