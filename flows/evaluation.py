@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flows.guardrails import coverage, ecosystem, stability, stakeholders
 from flows.logged_slates import without_the_unknown
-from flows.scrutiny import calibration, churn, reliabilities, slices
+from flows.scrutiny import calibration, churn, columns, reliabilities, slices
 from flows.trial import Incumbent, Trial, micros
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
@@ -79,6 +79,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
             judged, scores["candidate"], scores[reference], gates.quality.confidence,
         ),
         "coverage": coverage(fitted, judged),
+        "columns": columns(candidate, fitted, judged),
         "churn": churn(scores["candidate"], scores["champion"], judged) if champion else {},
         **_asked_for(surface, trial, scores, reference, refitted, arrangement),
     }  # fmt: skip

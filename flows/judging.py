@@ -9,6 +9,7 @@ import polars as pl
 from flows.candidates import candidate_folder
 from flows.memory import document
 from flows.parity_memory import latest_parity
+from flows.served_context import served_context
 from flows.validate import check
 from flows.workplace import Workplace, now
 from monitors.suites import SUITES
@@ -19,8 +20,9 @@ from registry.gates.data import judge_data
 from registry.gates.ecosystem import judge_ecosystem
 from registry.gates.freshness import judge_freshness
 from registry.gates.judgement import Judgement
-from registry.gates.leakage import judge_leakage
+from registry.gates.leakage import Audited, RankedAlone, judge_leakage
 from registry.gates.quality import ReferenceKind, judge_quality
+from registry.gates.sent_context import SentContext
 from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
 from registry.proof import record, verdict_of
@@ -46,7 +48,9 @@ def judge(
     """
     gates: dict[str, Judging] = {
         "data": lambda: _data(workplace, version),
-        "leakage": lambda: judge_leakage(**document(workplace, leakage)),
+        "leakage": lambda: _leakage(
+            workplace, document(workplace, leakage), document(workplace, evaluation)
+        ),
         "freshness": lambda: _freshness(workplace, version, now()),
         "served": lambda: _served(workplace, now()),
         **_of_evaluation(workplace, version, lambda: document(workplace, evaluation)),
@@ -98,6 +102,23 @@ def _data(workplace: Workplace, version: Version) -> Judgement:
     return judge_data(
         [(each.suite, each.outcome, each.checks, each.failing) for each in suites],
         required=SUITES,
+    )
+
+
+def _leakage(
+    workplace: Workplace, audited: dict[str, Any], found: dict[str, Any]
+) -> Judgement:
+    columns = found["columns"]
+    learned = columns["context"]
+    return judge_leakage(
+        Audited(**audited),
+        RankedAlone(columns["model"], columns["alone"]),
+        SentContext(
+            learned,
+            workplace.surface.serving.context,
+            served_context(workplace) if learned else None,
+        ),
+        workplace.surface.gates.leakage,
     )
 
 

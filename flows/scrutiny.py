@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.schema import CONTEXT_PREFIX
 from sluice.features.frame import RankingFrame
 from sluice.gate_spec import CalibrationGate, GateSpec
 from sluice.metrics import (
@@ -19,12 +20,14 @@ from sluice.metrics import (
     SliceRule,
     calibrations,
     compare_slices,
+    evaluate,
     likeness,
     pair,
     predictions_of,
 )
 from sluice.metrics.calibration import reliability
 from sluice.metrics.predictions import Predictions
+from sluice.metrics.single_columns import single_columns
 from sluice.metrics.slice_labels import activity_labels, hour_labels, quantile_labels
 from sluice.rankers import Ranker
 from sluice.rankers.multitask import Multitask
@@ -41,6 +44,26 @@ def request_labels(judged: RankingFrame) -> Labels:
         "activity": activity_labels(judged.users),
         "candidates": quantile_labels(sizes),
     }
+
+
+def columns(
+    candidate: Ranker, fitted: RankingFrame, judged: RankingFrame
+) -> dict[str, Any]:
+    """How well each column ranks alone, beside the whole model, and how much of it was known."""
+    alone = single_columns(fitted, judged)
+    scores = candidate.score(judged.features)
+    known = dict(zip(fitted.names, _known_shares(fitted), strict=True))
+    return {
+        "model": evaluate(scores, judged).mean("auc") if alone else None,
+        "alone": {each.name: each.auc for each in alone},
+        "context": {
+            name: share for name, share in known.items() if name.startswith(CONTEXT_PREFIX)
+        },
+    }
+
+
+def _known_shares(frame: RankingFrame) -> list[float]:
+    return [float(share) for share in (~np.isnan(frame.features)).mean(axis=0)]
 
 
 def slices(

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from registry.gates.judgement import Judgement
+from registry.gates.judgement import Judgement, finite
 from registry.gates.paired import asked, figures, settled
 from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
@@ -17,7 +17,8 @@ def judge_quality(
 ) -> Judgement:
     """Judge a paired comparison by its whole interval, never by its point; see `decide`.
 
-    A candidate that straddles the threshold is held. Against the baseline superiority is asked
+    A candidate that straddles the threshold is held, and so is one whose gain is beyond what is
+    believed: a person has to say why it is no leak. Against the baseline superiority is asked
     whatever the rule: a candidate that is no better than the baseline is no candidate.
     """
     kind: Rule = "superiority" if reference_kind == "baseline" else rule.rule
@@ -26,16 +27,38 @@ def judge_quality(
     if comparison is None or decision.threshold is None:
         reason = f"{rule.metric} cannot be compared with the {reference_kind}: {decision.reason}."
         return Judgement("quality", Outcome.INCONCLUSIVE, reason, evidence)
-    reason = (
+    evidence |= {"threshold": decision.threshold}
+    values = (
         f"{comparison.metric} is {comparison.candidate:.4f} against {comparison.reference:.4f} "
-        f"of the {reference_kind}, {decision.reason}."
+        f"of the {reference_kind}"
     )
-    return Judgement(
-        "quality",
-        Outcome(decision.outcome),
-        reason,
-        {**evidence, "threshold": decision.threshold},
+    if decision.outcome == "pass" and (doubt := _too_good(evidence)):
+        reason = f"Too good to be true: {values}, {doubt}."
+        return Judgement(
+            "quality", Outcome.INCONCLUSIVE, reason, {**evidence, "too_good": True}
+        )
+    reason = f"{values}, {decision.reason}."
+    return Judgement("quality", Outcome(decision.outcome), reason, evidence)
+
+
+def _too_good(evidence: dict[str, Any]) -> str | None:
+    """Why a gain needs a person to vouch for it; every metric here ends at 1."""
+    share, believable = evidence["share_of_the_missing"], evidence["believable"]
+    if share is None or share <= believable:
+        return None
+    return (
+        f"which is {share:.0%} of all that the reference lacks, {believable:.0%} is believed without "
+        "a named person's reason: look for a column that knows the outcome"
     )
+
+
+def _gained(comparison: PairedComparison) -> float | None:
+    """The gain as a share of what the reference lacks to a perfect ranking."""
+    # What is read back from JSON may lack any figure.
+    difference, reference = finite(comparison.difference), finite(comparison.reference)
+    if difference is None or reference is None or reference >= 1:
+        return None
+    return difference / (1 - reference)
 
 
 def _evidence(
@@ -47,8 +70,15 @@ def _evidence(
     demanded = {
         "reference_kind": reference_kind,
         "limits": rule.model_dump(mode="json"),
+        "believable": rule.believable_first
+        if reference_kind == "baseline"
+        else rule.believable,
         **asked(kind, rule.margin),
     }
     if comparison is None:
         return {**demanded, "metric": rule.metric, "comparison": None}
-    return {**demanded, **figures(comparison)}
+    return {
+        **demanded,
+        **figures(comparison),
+        "share_of_the_missing": _gained(comparison),
+    }

@@ -74,6 +74,15 @@ def _thin(found: Evidence, limits: Evidence) -> list[str]:
     ]
 
 
+def _quality(found: Evidence) -> list[str]:
+    if found.get("too_good"):
+        return [
+            f"a gain of at most {found['believable']:.0%} of what the reference lacks, or a reviewer who "
+            "says why it is none of a leak: sluice gates waive"
+        ]
+    return _compared(found)
+
+
 def _compared(found: Evidence) -> list[str]:
     said = interval_remedy(found)
     thin = _thin(found, found.get("limits", {}))
@@ -199,7 +208,18 @@ def _leakage(found: Evidence) -> list[str]:
     moved = found.get("moved")
     if moved:
         return [f"{', '.join(moved)} must know only what was received before the request"]
-    return ["a mutation audit with probes, rows and no unnamed change"]
+    columns = [
+        f"{each}: leave it out, or show that it is known before the ranking is asked for"
+        for each in found.get("too_well", ())
+    ]
+    unsent = [
+        f"{each}: let clients send it and say so in serving.context, or leave it out of the log"
+        for each in found.get("unsent", ())
+    ]
+    return [*columns, *unsent] or [
+        "a mutation audit with probes, rows and no unnamed change, judged requests with a label, and a "
+        "look at the context that is sent"
+    ]
 
 
 def _replay(found: Evidence) -> list[str]:
@@ -232,7 +252,7 @@ def _nothing(_found: Evidence) -> list[str]:
 _OF: Mapping[str, Callable[[Evidence], list[str]]] = {
     "data": _data,
     "leakage": _leakage,
-    "quality": _compared,
+    "quality": _quality,
     "slices": _slices,
     "calibration": _calibration,
     "churn": _churn,
