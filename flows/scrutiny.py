@@ -81,10 +81,16 @@ def slices(
     )
     return {
         "metric": metric,
-        "outcome": report.outcome,
         "worst": report.worst.name if report.worst else None,
         "slices": [asdict(each) for each in report.slices],
     }
+
+
+def calibration_rule(gate: CalibrationGate) -> CalibrationRule:
+    """What the gate asks, as the rule by which rows are decided."""
+    return CalibrationRule(
+        gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
+    )
 
 
 def calibration(
@@ -95,9 +101,7 @@ def calibration(
     labels = {
         name: np.repeat(values, sizes) for name, values in request_labels(judged).items()
     }
-    rule = CalibrationRule(
-        gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
-    )
+    rule = calibration_rule(gate)
     return {
         name: [
             asdict(each)

@@ -14,6 +14,7 @@ _LONG = (
     "reason",
     "report",
     "alone",
+    "gone",
 )
 
 

@@ -157,14 +157,11 @@ def _freshness(found: Evidence) -> list[str]:
 
 
 def _coverage(found: Evidence) -> list[str]:
-    least = found["limits"]["min_share"]
+    least, asked = found["limits"]["min_share"], found["limits"]["min_rows"]
     gone = [
-        f"{name}: known for {each['judged']:.1%} of the judged rows, "
-        f"{least * each['fitted']:.1%} is the least"
-        for name, each in found.get("features", {}).items()
-        if None not in each.values() and each["judged"] < least * each["fitted"]
+        f"{each}: {least:.0%} of the share that was fitted is the least"
+        for each in found.get("gone", ())
     ]
-    asked = found["limits"]["min_rows"]
     return gone or [
         f"{asked:,} fitted and {asked:,} judged rows with a known share of each feature"
     ]

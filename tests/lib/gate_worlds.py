@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from flows.guardrails import coverage, ecosystem, stability
-from flows.scrutiny import slices
+from flows.scrutiny import calibration_rule, slices
 from registry.gates.calibration import judge_calibration
 from registry.gates.churn import judge_churn
 from registry.gates.coverage import judge_coverage
@@ -36,7 +36,6 @@ from sluice.gate_spec import (
     ServedGate,
 )
 from sluice.metrics import (
-    CalibrationRule,
     PairedComparison,
     calibrations,
     compare,
@@ -115,10 +114,10 @@ def calibrated(
     truth = rng.uniform(0.05, 0.4, frame.rows)
     came = (rng.random(frame.rows) < truth).astype(np.float64)
     outcomes = came if label is None else np.full(frame.rows, label)
-    rows = calibrations(
-        predictions_of(truth * scale, frame, outcomes), {}, CalibrationRule(), rng=rng
-    )
     rule = CalibrationGate(min_positives=positives)
+    rows = calibrations(
+        predictions_of(truth * scale, frame, outcomes), {}, calibration_rule(rule), rng=rng
+    )
     found = {"click": [asdict(each) for each in rows]}
     return judge_calibration(found, rule, family="multitask")
 
