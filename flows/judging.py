@@ -21,7 +21,7 @@ from registry.gates.ecosystem import judge_ecosystem
 from registry.gates.freshness import judge_freshness
 from registry.gates.judgement import Judgement
 from registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from registry.gates.quality import ReferenceKind, judge_quality
+from registry.gates.quality import Labels, ReferenceKind, judge_quality
 from registry.gates.sent_context import SentContext
 from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
@@ -53,7 +53,7 @@ def judge(
         ),
         "freshness": lambda: _freshness(workplace, version, now()),
         "served": lambda: _served(workplace, now()),
-        **_of_evaluation(workplace, version, lambda: document(workplace, evaluation)),
+        **of_evaluation(workplace, version.family, lambda: document(workplace, evaluation)),
     }
     return tuple(
         judged_once(workplace, version, gate, gates[gate])
@@ -80,15 +80,16 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _of_evaluation(
-    workplace: Workplace, version: Version, read: Callable[[], dict[str, Any]]
+def of_evaluation(
+    workplace: Workplace, family: str, read: Callable[[], dict[str, Any]]
 ) -> dict[str, Judging]:
+    """The gates that rest on the evaluation alone, of a candidate of this family."""
     rules = workplace.surface.gates
     return {
         "quality": lambda: _quality(workplace, read()),
         "slices": lambda: judge_slices(read()["slices"], rules.slices),
         "calibration": lambda: judge_calibration(
-            read()["calibration"], rules.calibration, family=version.family
+            read()["calibration"], rules.calibration, family=family
         ),
         "churn": lambda: _churn(workplace, read()),
         "ecosystem": lambda: _ecosystem(workplace, read()),
@@ -126,7 +127,7 @@ def _quality(workplace: Workplace, found: dict[str, Any]) -> Judgement:
     kind, rule = _reference(found), workplace.surface.gates.quality
     rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
     row = next((row for row in rows if row.metric == rule.metric), None)
-    return judge_quality(row, rule, reference_kind=kind)
+    return judge_quality(row, rule, reference_kind=kind, labels=Labels(**found["labels"]))
 
 
 def _churn(workplace: Workplace, found: dict[str, Any]) -> Judgement:

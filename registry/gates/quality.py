@@ -1,5 +1,6 @@
 """The quality gate: candidate against champion or baseline on the same requests."""
 
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from registry.gates.judgement import Judgement, finite
@@ -12,8 +13,38 @@ from sluice.store.records import Outcome
 ReferenceKind = Literal["champion", "baseline"]
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What came of the judged requests."""
+
+    kind: str
+    judged: int
+    """Requests to be judged."""
+    labelled: int
+    """Of these, such as a ranking can be right or wrong about."""
+    last: str | None
+    """When the newest label of the whole window was received, ISO 8601; None without any."""
+
+    @property
+    def lacking(self) -> str:
+        """Why there is no comparison, for the reader."""
+        came = (
+            f"the last {self.kind} was received at {self.last}"
+            if self.last
+            else "none ever came"
+        )
+        return (
+            f"{self.labelled:,} of {self.judged:,} judged requests have a {self.kind}, of too few people "
+            f"to compare; {came}"
+        )
+
+
 def judge_quality(
-    comparison: PairedComparison | None, rule: QualityGate, *, reference_kind: ReferenceKind
+    comparison: PairedComparison | None,
+    rule: QualityGate,
+    *,
+    reference_kind: ReferenceKind,
+    labels: Labels | None = None,
 ) -> Judgement:
     """Judge a paired comparison by its whole interval, never by its point; see `decide`.
 
@@ -23,9 +54,12 @@ def judge_quality(
     """
     kind: Rule = "superiority" if reference_kind == "baseline" else rule.rule
     evidence = _evidence(comparison, rule, reference_kind, kind)
+    if labels is not None:
+        evidence |= {"labels": asdict(labels)}
     decision = settled(comparison, rule.metric, rule, kind)
     if comparison is None or decision.threshold is None:
-        reason = f"{rule.metric} cannot be compared with the {reference_kind}: {decision.reason}."
+        lacking = labels.lacking if comparison is None and labels else decision.reason
+        reason = f"{rule.metric} cannot be compared with the {reference_kind}: {lacking}."
         return Judgement("quality", Outcome.INCONCLUSIVE, reason, evidence)
     evidence |= {"threshold": decision.threshold}
     values = (

@@ -80,6 +80,13 @@ def _quality(found: Evidence) -> list[str]:
             f"a gain of at most {found['believable']:.0%} of what the reference lacks, or a reviewer who "
             "says why it is none of a leak: sluice gates waive"
         ]
+    labels = found.get("labels")
+    if labels and found.get("difference") is None:
+        return [
+            f"judged requests with a {labels['kind']}, where {labels['labelled']:,} of {labels['judged']:,} "
+            f"have one and the last came at {labels['last'] or 'no time'}: ingest what has come since, and "
+            "run the lifecycle again"
+        ]
     return _compared(found)
 
 
