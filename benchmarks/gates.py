@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gates_detection import detection
+from benchmarks.gates_leaks import leaks
 from benchmarks.gates_picture import picture
 from benchmarks.gates_world import (
     GATES,
@@ -97,7 +98,12 @@ def run(runs: int, trees: int) -> dict[str, Any]:
         "fits_cpu_s": cost,
         "aa": aa(found, made),
         "detection": detection(found, made[0], made[1:3], runs),
+        **leaks(),
     }
+
+
+def _names(those: list[str]) -> str:
+    return ", ".join(those) or "none"
 
 
 def show(figures: dict[str, Any]) -> str:
@@ -127,6 +133,11 @@ def show(figures: dict[str, Any]) -> str:
             for g in ("quality", "slices", "churn")
         ]
         lines.append(f"{row['true_loss']:>10.2%}  {'  '.join(cells)}")
+    planted, honest = figures["leaks"], figures["honest"]
+    lines += [
+        f"leaks: {planted['caught']} of {planted['of']} caught, escaped: {_names(planted['escaped'])}",
+        f"honest: {honest['passed']} of {honest['of']} passed, held: {_names(honest['held'])}",
+    ]
     low, high = figures["calibration"]
     lines.append(
         f"probabilities multiplied by, calibration within {low:g} to {high:g} held/failed"

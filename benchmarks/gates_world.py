@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flows.guardrails import coverage, ecosystem, stability
 from flows.refits import refit
-from flows.scrutiny import slices
+from flows.scrutiny import calibration_rule, slices
 from flows.trial import Trial, prepare
 from registry.gates.calibration import judge_calibration
 from registry.gates.churn import judge_churn
@@ -26,7 +26,6 @@ from sluice.features.frame import RankingFrame
 from sluice.gate_spec import GateSpec, QualityGate
 from sluice.mechanisms.slates import Slates
 from sluice.metrics import (
-    CalibrationRule,
     Evaluation,
     PairedComparison,
     calibrations,
@@ -148,7 +147,8 @@ def of_quality(row: PairedComparison, margin: float) -> Judgement:
 def of_calibration(found: World, scores: Scores) -> Judgement:
     """Of clicks, which these scores are probabilities of."""
     promised = predictions_of(np.clip(scores, 0, 1), found.judged)
-    rows = calibrations(promised, {}, CalibrationRule(), rng=np.random.default_rng(0))
+    rule = calibration_rule(GATES.calibration)
+    rows = calibrations(promised, {}, rule, rng=np.random.default_rng(0))
     return judge_calibration(
         {"click": [asdict(each) for each in rows]}, GATES.calibration, family="multitask"
     )

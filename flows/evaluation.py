@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from flows.guardrails import coverage, ecosystem, stability, stakeholders
 from flows.logged_slates import without_the_unknown
-from flows.scrutiny import calibration, churn, reliabilities, slices
+from flows.scrutiny import calibration, churn, columns, reliabilities, slices
 from flows.trial import Incumbent, Trial, micros
+from sluice.errors import TooLittleData
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
 from sluice.mechanisms.arrangement import Arrangement
@@ -67,6 +70,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         if champion is None
         else {"version": champion.version, "release": champion.release},
         "counts": _counts(trial, results["candidate"]),
+        "labels": _labels(surface, trial, results["candidate"]),
         "fit_end": trial.split.fit_end.isoformat(),
         "gains": _gains(candidate),
         "slices": slices(results["candidate"], results[reference], judged, gates),
@@ -79,6 +83,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
             judged, scores["candidate"], scores[reference], gates.quality.confidence,
         ),
         "coverage": coverage(fitted, judged),
+        "columns": columns(candidate, fitted, judged),
         "churn": churn(scores["candidate"], scores["champion"], judged) if champion else {},
         **_asked_for(surface, trial, scores, reference, refitted, arrangement),
     }  # fmt: skip
@@ -135,7 +140,24 @@ def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[n
 
 
 def _means(result: Evaluation) -> dict[str, float]:
-    return {name: result.mean(name) for name in result.names}
+    """Of the metrics by which a request could be judged; none where no label has come."""
+    judged = result.requests > result.dropped
+    return {name: result.mean(name) for name in result.names} if judged else {}
+
+
+def _labels(surface: Surface, trial: Trial, result: Evaluation) -> dict[str, Any]:
+    """How many judged requests can be judged at all, and when the last label came."""
+    kind = surface.data.label.value
+    given = trial.tables.feedback.filter((pl.col("kind") == kind) & (pl.col("value") > 0))
+    last = given.select(pl.col("received_ts").dt.timestamp("us").max()).item()
+    return {
+        "kind": kind,
+        "judged": result.requests,
+        "labelled": result.requests - result.dropped,
+        "last": None
+        if last is None
+        else datetime.fromtimestamp(last / 1e6, UTC).isoformat(),
+    }
 
 
 def _compared(
@@ -145,14 +167,18 @@ def _compared(
     users: NDArray[np.int64],
 ) -> list[PairedComparison]:
     names = dict.fromkeys((*COMPARED, surface.gates.quality.metric))
-    return [
-        compare(
-            results["candidate"], results[reference], users, name,
-            confidence=surface.gates.quality.confidence,
-            rng=np.random.default_rng(_SEED),
-        )
-        for name in names
-    ]  # fmt: skip
+    try:
+        return [
+            compare(
+                results["candidate"], results[reference], users, name,
+                confidence=surface.gates.quality.confidence,
+                rng=np.random.default_rng(_SEED),
+            )
+            for name in names
+        ]  # fmt: skip
+    except TooLittleData:
+        # The gate says that there was no comparison, and when the last label came.
+        return []
 
 
 def _counts(trial: Trial, result: Evaluation) -> dict[str, int]:

@@ -9,6 +9,7 @@ import polars as pl
 from flows.candidates import candidate_folder
 from flows.memory import document
 from flows.parity_memory import latest_parity
+from flows.served_context import served_context
 from flows.validate import check
 from flows.workplace import Workplace, now
 from monitors.suites import SUITES
@@ -19,8 +20,9 @@ from registry.gates.data import judge_data
 from registry.gates.ecosystem import judge_ecosystem
 from registry.gates.freshness import judge_freshness
 from registry.gates.judgement import Judgement
-from registry.gates.leakage import judge_leakage
-from registry.gates.quality import ReferenceKind, judge_quality
+from registry.gates.leakage import Audited, RankedAlone, judge_leakage
+from registry.gates.quality import Labels, ReferenceKind, judge_quality
+from registry.gates.sent_context import SentContext
 from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
 from registry.proof import record, verdict_of
@@ -46,10 +48,12 @@ def judge(
     """
     gates: dict[str, Judging] = {
         "data": lambda: _data(workplace, version),
-        "leakage": lambda: judge_leakage(**document(workplace, leakage)),
+        "leakage": lambda: _leakage(
+            workplace, document(workplace, leakage), document(workplace, evaluation)
+        ),
         "freshness": lambda: _freshness(workplace, version, now()),
         "served": lambda: _served(workplace, now()),
-        **_of_evaluation(workplace, version, lambda: document(workplace, evaluation)),
+        **of_evaluation(workplace, version.family, lambda: document(workplace, evaluation)),
     }
     return tuple(
         judged_once(workplace, version, gate, gates[gate])
@@ -76,15 +80,16 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _of_evaluation(
-    workplace: Workplace, version: Version, read: Callable[[], dict[str, Any]]
+def of_evaluation(
+    workplace: Workplace, family: str, read: Callable[[], dict[str, Any]]
 ) -> dict[str, Judging]:
+    """The gates that rest on the evaluation alone, of a candidate of this family."""
     rules = workplace.surface.gates
     return {
         "quality": lambda: _quality(workplace, read()),
         "slices": lambda: judge_slices(read()["slices"], rules.slices),
         "calibration": lambda: judge_calibration(
-            read()["calibration"], rules.calibration, family=version.family
+            read()["calibration"], rules.calibration, family=family
         ),
         "churn": lambda: _churn(workplace, read()),
         "ecosystem": lambda: _ecosystem(workplace, read()),
@@ -101,11 +106,28 @@ def _data(workplace: Workplace, version: Version) -> Judgement:
     )
 
 
+def _leakage(
+    workplace: Workplace, audited: dict[str, Any], found: dict[str, Any]
+) -> Judgement:
+    columns = found["columns"]
+    learned = columns["context"]
+    return judge_leakage(
+        Audited(**audited),
+        RankedAlone(columns["model"], columns["alone"]),
+        SentContext(
+            learned,
+            workplace.surface.serving.context,
+            served_context(workplace) if learned else None,
+        ),
+        workplace.surface.gates.leakage,
+    )
+
+
 def _quality(workplace: Workplace, found: dict[str, Any]) -> Judgement:
     kind, rule = _reference(found), workplace.surface.gates.quality
     rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
     row = next((row for row in rows if row.metric == rule.metric), None)
-    return judge_quality(row, rule, reference_kind=kind)
+    return judge_quality(row, rule, reference_kind=kind, labels=Labels(**found["labels"]))
 
 
 def _churn(workplace: Workplace, found: dict[str, Any]) -> Judgement:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.data.schema import CONTEXT_PREFIX
 from sluice.features.frame import RankingFrame
 from sluice.gate_spec import CalibrationGate, GateSpec
 from sluice.metrics import (
@@ -19,12 +20,14 @@ from sluice.metrics import (
     SliceRule,
     calibrations,
     compare_slices,
+    evaluate,
     likeness,
     pair,
     predictions_of,
 )
 from sluice.metrics.calibration import reliability
 from sluice.metrics.predictions import Predictions
+from sluice.metrics.single_columns import single_columns
 from sluice.metrics.slice_labels import activity_labels, hour_labels, quantile_labels
 from sluice.rankers import Ranker
 from sluice.rankers.multitask import Multitask
@@ -43,6 +46,26 @@ def request_labels(judged: RankingFrame) -> Labels:
     }
 
 
+def columns(
+    candidate: Ranker, fitted: RankingFrame, judged: RankingFrame
+) -> dict[str, Any]:
+    """How well each column ranks alone, beside the whole model, and how much of it was known."""
+    alone = single_columns(fitted, judged)
+    scores = candidate.score(judged.features)
+    known = dict(zip(fitted.names, _known_shares(fitted), strict=True))
+    return {
+        "model": evaluate(scores, judged).mean("auc") if alone else None,
+        "alone": {each.name: each.auc for each in alone},
+        "context": {
+            name: share for name, share in known.items() if name.startswith(CONTEXT_PREFIX)
+        },
+    }
+
+
+def _known_shares(frame: RankingFrame) -> list[float]:
+    return [float(share) for share in (~np.isnan(frame.features)).mean(axis=0)]
+
+
 def slices(
     candidate: Evaluation, reference: Evaluation, judged: RankingFrame, gates: GateSpec
 ) -> dict[str, Any]:
@@ -58,10 +81,16 @@ def slices(
     )
     return {
         "metric": metric,
-        "outcome": report.outcome,
         "worst": report.worst.name if report.worst else None,
         "slices": [asdict(each) for each in report.slices],
     }
+
+
+def calibration_rule(gate: CalibrationGate) -> CalibrationRule:
+    """What the gate asks, as the rule by which rows are decided."""
+    return CalibrationRule(
+        gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
+    )
 
 
 def calibration(
@@ -72,9 +101,7 @@ def calibration(
     labels = {
         name: np.repeat(values, sizes) for name, values in request_labels(judged).items()
     }
-    rule = CalibrationRule(
-        gate.floor, gate.ceiling, gate.min_positives, gate.min_users, gate.confidence
-    )
+    rule = calibration_rule(gate)
     return {
         name: [
             asdict(each)

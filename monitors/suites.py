@@ -34,6 +34,16 @@ LABELLED_REQUESTS = 0.001
 """Least share of requests with a label; the lowest click rates of public logs lie above it."""
 LABELLED_ROWS = 0.9
 """Greatest share of shown rows with a plain label; above it, nearly everything is a positive."""
+DAY_CHANGES: dict[str, tuple[float | None, float | None]] = {
+    "days.volume": (0.4, 2.5),
+    "days.label_rate": (0.5, 2.0),
+    "days.null_shift": (None, 0.2),
+    "days.category_shift": (None, 0.1),
+    "days.provider_id_shift": (None, 0.1),
+}
+"""What one day may differ by from the days before it; see `monitors.days`."""
+SILENT = 0.3
+"""Share of the last day's requests that may have come after the last label: above it labels are late."""
 COVERED_DAYS = 0.9
 """Least share of days, first to last, with a request: one missing day in a week fails."""
 
@@ -115,6 +125,8 @@ class LogShape:
     items: int
     starts_inside: bool
     """Whether the log begins within the window, so that no request lies before it."""
+    days: frozenset[str] = frozenset()
+    """Figures of `monitors.days` that can be told; none of a log of a few days."""
 
 
 def table_suite(table: str, data: DataSpec, shape: Shape) -> Suite:
@@ -143,6 +155,7 @@ def log_suite(data: DataSpec, shape: LogShape) -> Suite:
         checks += _joins(shape)
         checks += _labels(data.label)
         checks.append(_figure("covered_days", low=COVERED_DAYS))
+        checks += _days(shape)
     return Suite(LOG, tuple(checks))
 
 
@@ -212,6 +225,15 @@ def _joins(shape: LogShape) -> Iterator[Check]:
     yield _figure("feedback_by_another_user", high=0)
     if shape.items:
         yield _figure("shown_items_without_facts", high=UNKNOWN_ITEMS)
+
+
+def _days(shape: LogShape) -> Iterator[Check]:
+    for name, (low, high) in DAY_CHANGES.items():
+        if name in shape.days:
+            yield _figure(name, low=low, high=high)
+    if "days.silent_share" in shape.days:
+        # They may still come: too little is known, nothing is known to be wrong.
+        yield _figure("days.silent_share", high=SILENT, quantity=True)
 
 
 def _labels(label: FeedbackKind) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from monitors.days import day_figures
 from monitors.docs import write_index, write_page
 from monitors.expectations import run_suite
 from monitors.figures import comparable, figure, log_figures, log_shape, table_shape
@@ -53,7 +54,9 @@ def validate(
         for name in TABLES
     ]
     shape = log_shape(tables)
-    figures = log_figures(tables, data.label, shape)
+    days = day_figures(tables, data.label) if shape.sound and shape.requests else {}
+    shape = replace(shape, days=frozenset(days))
+    figures = log_figures(tables, data.label, shape) | days
     reports.append(_judge(log_suite(data, shape), _one_row(figures), figures, docs))
     if docs is not None:
         write_index(docs, {report.suite: report.outcome for report in reports})

@@ -23,6 +23,7 @@ from serving.parity import Asked, measure, place_of
 from serving.release import build_release, load_scorer, open_release, verify_release
 from serving.replay import replay
 from serving.running import serve
+from serving.sent_context import sent_columns
 from serving.served_answers import ServedAnswers, newest_answer
 from sluice.data.schema import FeedbackKind
 from sluice.data.snapshot import open_snapshot
@@ -96,11 +97,10 @@ def intact(request: Mapping[str, Any]) -> Answer:
 def served(request: Mapping[str, Any]) -> Answer:
     """Which answers the prediction log holds of a window; its end is the newest answer at most."""
     folder = Path(request["predictions"])
-    newest = newest_answer(folder, time.time_ns() // 1_000)
-    if newest is None:
+    window = _window(folder, request)
+    if window is None:
         return {"requests": 0}
-    end = min(newest + 1, request["end"] or newest + 1)
-    start = end - request["length"] if request["start"] is None else request["start"]
+    start, end = window
     answers = ServedAnswers.read(folder, start, end)
     return {
         "start": start,
@@ -108,6 +108,26 @@ def served(request: Mapping[str, Any]) -> Answer:
         "requests": len(answers.frame),
         "digest": answers.digest,
     }
+
+
+def context(request: Mapping[str, Any]) -> Answer:
+    """Which context columns came along with the requests of the last window."""
+    folder = Path(request["predictions"])
+    window = _window(folder, request)
+    return (
+        {"requests": 0, "sent": {}}
+        if window is None
+        else asdict(sent_columns(folder, *window))
+    )
+
+
+def _window(folder: Path, request: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Start and end (µs), the newest answer at most; None where nothing was answered."""
+    newest = newest_answer(folder, time.time_ns() // 1_000)
+    if newest is None:
+        return None
+    end = min(newest + 1, request["end"] or newest + 1)
+    return end - request["length"] if request["start"] is None else request["start"], end
 
 
 def parity(request: Mapping[str, Any]) -> Answer:
@@ -122,6 +142,7 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
     "replay": replay_release,
     "intact": intact,
     "served": served,
+    "context": context,
     "parity": parity,
 }
 

@@ -37,6 +37,24 @@ class _Evidenced(_Declared):
     min_users: int = Field(default=50, ge=2)
 
 
+class LeakageGate(_Declared):
+    """What a column may know of the outcome before it counts as written afterwards."""
+
+    ceiling: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.95
+    """AUC that no single column may exceed."""
+    near: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.95
+    """Share of the whole model's lift over chance that no context column may reach alone; what is
+    counted from the log is held to the past by the mutation audit."""
+    near_from: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = 0.75
+    """AUC below which a column is near the model only because the model is poor."""
+    strong: tuple[str, ...] = Field(default=(), strict=False)
+    """Context columns that rank well by right, such as the score of a stage before: not held by `near`."""
+    min_sent: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.5
+    """Of a context column's known share where it was fitted: least share in the requests served."""
+    min_requests: int = Field(default=100, ge=1)
+    """Served requests in the last window from which on they, not the declaration, say what is sent."""
+
+
 class QualityGate(_Evidenced):
     """Candidate against the champion, or against the baseline for a surface's first."""
 
@@ -44,6 +62,11 @@ class QualityGate(_Evidenced):
     rule: Literal["superiority", "non_inferiority", "equivalence"] = "non_inferiority"
     margin: Margin = 0.002
     """Relative difference that is tolerated: a loss, or for equivalence one either way; 0.002 = 0.2 %."""
+    believable: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.25
+    """Gain over the champion, as a share of what it lacks to a perfect ranking, beyond which a person
+    has to say why it is none too good to be true."""
+    believable_first: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.5
+    """The same of a surface's first candidate, over the baseline."""
 
     @model_validator(mode="after")
     def _equivalence_has_a_margin(self) -> "QualityGate":
@@ -138,6 +161,7 @@ class GateSpec(_Declared):
     mandatory: tuple[Gate, ...] = Field(
         default=("data", "leakage", "quality", "replay"), min_length=1, strict=False
     )
+    leakage: LeakageGate = LeakageGate()
     quality: QualityGate = QualityGate()
     slices: SliceGate = SliceGate()
     calibration: CalibrationGate = CalibrationGate()

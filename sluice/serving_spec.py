@@ -37,6 +37,9 @@ class ServingSpec(_Declared):
     """An answer from a state whose newest event is older than this says that it is degraded."""
     shown: Literal["confirmed"] | Annotated[int, Field(ge=1)] = CONFIRMED
     """Whether the client confirms what was shown, or every answer is shown down to this slot."""
+    context: tuple[str, ...] = Field(default=(), strict=False)
+    """Context columns that clients send with a request, like "context_hour"; `*` stands for any letters.
+    What is neither declared nor sent is learned from by no candidate that is let on."""
     predictions: PredictionsSpec = PredictionsSpec()
     canary: CanarySpec = CanarySpec()
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from registry.gates.judgement import Judgement, count, finite
 from sluice.gate_spec import CalibrationGate
-from sluice.metrics.decision import Verdict, place
+from sluice.metrics.calibration_slices import ALL
+from sluice.metrics.decision import Verdict
 from sluice.store.records import Outcome
 
-_ALL = "all"
 _SHARES = ("ratio", "low", "high", "confidence", "normalized_entropy", "expected_error")
 _COUNTS = ("positives", "users", "rows")
 
@@ -19,12 +19,15 @@ def judge_calibration(
     *,
     family: str,
 ) -> Judgement:
-    """Judge the interval of each objective's expected over observed positives, over all rows.
+    """Judge each objective's expected over observed positives, over all rows.
+
+    What was decided where they were measured counts, so that the page and the gate say the same.
 
     Args:
-        objectives: by objective, rows with a `name`, of which `all` counts, and its `calibration`
-            (or None); empty where the family promises nothing.
-        rule: the bounds, and the evidence that it takes to judge them.
+        objectives: by objective, rows with a `name`, of which `all` counts, its `calibration` (or
+            None) and its `decision`, as `sluice.metrics.calibrations` writes them; empty where the
+            family promises nothing.
+        rule: the bounds, and the evidence that it takes, by which the rows were decided.
         family: of the ranker, for the reason.
     """
     found = [_objective(name, rows, rule) for name, rows in (objectives or {}).items()]
@@ -47,36 +50,26 @@ def judge_calibration(
 def _objective(
     name: str, rows: Sequence[Mapping[str, Any]], rule: CalibrationGate
 ) -> dict[str, Any]:
-    whole = next((row["calibration"] for row in rows if row["name"] == _ALL), None) or {}
+    row = next((row for row in rows if row["name"] == ALL), {})
+    whole = row.get("calibration") or {}
     figures = {
         **{key: finite(whole.get(key)) for key in _SHARES},
         **{key: count(whole.get(key)) for key in _COUNTS},
     }
-    outcome, reason = _settled(figures, rule)
+    outcome, reason = _read(row.get("decision") or {}, figures, rule)
     return {"name": name, "outcome": outcome, "reason": f"{name}: {reason}", **figures}
 
 
-def _settled(figures: Mapping[str, Any], rule: CalibrationGate) -> tuple[Verdict, str]:
+def _read(
+    decision: Mapping[str, Any], figures: Mapping[str, Any], rule: CalibrationGate
+) -> tuple[Verdict, str]:
+    """The decision that stands beside the figures, where there are figures that it can rest on."""
     ratio, low, high, confidence = (figures[key] for key in _SHARES[:4])
-    if None in (ratio, low, high, confidence) or low > high:
+    unknown = None in (ratio, low, high, confidence) or low > high
+    if unknown and decision.get("outcome") == "inconclusive":
+        return "inconclusive", decision["reason"]
+    if unknown or "outcome" not in decision:
         return "inconclusive", "there is no interval of expected over observed"
     if confidence < rule.confidence:
         return "inconclusive", f"its interval holds at {confidence:.0%} only"
-    if (lacking := _lacking(figures, rule)) is not None:
-        return "inconclusive", lacking
-    outcome = place(low, high, rule.floor, rule.ceiling)
-    where = {"pass": "all within", "fail": "none within", "inconclusive": "which straddles"}
-    return outcome, (
-        f"expected over observed is {ratio:.3f} ({confidence:.0%} interval {low:.3f} to {high:.3f}), "
-        f"{where[outcome]} {rule.floor:g} to {rule.ceiling:g}"
-    )
-
-
-def _lacking(figures: Mapping[str, Any], rule: CalibrationGate) -> str | None:
-    positives, users = figures["positives"] or 0, figures["users"] or 0
-    if positives >= rule.min_positives and users >= rule.min_users:
-        return None
-    return (
-        f"{positives} positives of {users} users were judged, "
-        f"the rule asks {rule.min_positives} of {rule.min_users}"
-    )
+    return decision["outcome"], decision["reason"]

@@ -39,6 +39,7 @@ def judge_coverage(found: Mapping[str, Any] | None, rule: CoverageGate) -> Judge
         for name, (fitted, judged) in _known(features).items()
         if judged < rule.min_share * fitted
     ]
+    evidence["gone"] = gone
     if gone:
         more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         reason = (

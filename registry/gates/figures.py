@@ -5,7 +5,17 @@ from typing import Any
 
 _INTERVAL = ("difference", "low", "high")
 _SHOWN = 12
-_LONG = ("slices", "objectives", "features", "suites", "limits", "reason", "report")
+_LONG = (
+    "slices",
+    "objectives",
+    "features",
+    "suites",
+    "limits",
+    "reason",
+    "report",
+    "alone",
+    "gone",
+)
 
 
 def figure_rows(gate: str, evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -50,6 +60,14 @@ def _features(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, f"known {fitted:.1%} fitted, {judged:.1%} judged")
         for name, fitted, judged in worst
+    ]
+
+
+def _alone(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The columns that rank best by themselves."""
+    return [
+        (f"{each['name']} alone", f"AUC {_told(each['auc'])}")
+        for each in evidence.get("alone", ())[:_SHOWN]
     ]
 
 
@@ -98,6 +116,7 @@ def _told(value: Any) -> str:
 
 
 _INNER = {
+    "leakage": _alone,
     "slices": _slices,
     "calibration": _objectives,
     "coverage": _features,

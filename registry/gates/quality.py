@@ -1,8 +1,9 @@
 """The quality gate: candidate against champion or baseline on the same requests."""
 
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from registry.gates.judgement import Judgement
+from registry.gates.judgement import Judgement, finite
 from registry.gates.paired import asked, figures, settled
 from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
@@ -12,30 +13,86 @@ from sluice.store.records import Outcome
 ReferenceKind = Literal["champion", "baseline"]
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What came of the judged requests."""
+
+    kind: str
+    judged: int
+    """Requests to be judged."""
+    labelled: int
+    """Of these, such as a ranking can be right or wrong about."""
+    last: str | None
+    """When the newest label of the whole window was received, ISO 8601; None without any."""
+
+    @property
+    def lacking(self) -> str:
+        """Why there is no comparison, for the reader."""
+        came = (
+            f"the last {self.kind} was received at {self.last}"
+            if self.last
+            else "none ever came"
+        )
+        return (
+            f"{self.labelled:,} of {self.judged:,} judged requests have a {self.kind}, of too few people "
+            f"to compare; {came}"
+        )
+
+
 def judge_quality(
-    comparison: PairedComparison | None, rule: QualityGate, *, reference_kind: ReferenceKind
+    comparison: PairedComparison | None,
+    rule: QualityGate,
+    *,
+    reference_kind: ReferenceKind,
+    labels: Labels | None = None,
 ) -> Judgement:
     """Judge a paired comparison by its whole interval, never by its point; see `decide`.
 
-    A candidate that straddles the threshold is held. Against the baseline superiority is asked
+    A candidate that straddles the threshold is held, and so is one whose gain is beyond what is
+    believed: a person has to say why it is no leak. Against the baseline superiority is asked
     whatever the rule: a candidate that is no better than the baseline is no candidate.
     """
     kind: Rule = "superiority" if reference_kind == "baseline" else rule.rule
     evidence = _evidence(comparison, rule, reference_kind, kind)
+    if labels is not None:
+        evidence |= {"labels": asdict(labels)}
     decision = settled(comparison, rule.metric, rule, kind)
     if comparison is None or decision.threshold is None:
-        reason = f"{rule.metric} cannot be compared with the {reference_kind}: {decision.reason}."
+        lacking = labels.lacking if comparison is None and labels else decision.reason
+        reason = f"{rule.metric} cannot be compared with the {reference_kind}: {lacking}."
         return Judgement("quality", Outcome.INCONCLUSIVE, reason, evidence)
-    reason = (
+    evidence |= {"threshold": decision.threshold}
+    values = (
         f"{comparison.metric} is {comparison.candidate:.4f} against {comparison.reference:.4f} "
-        f"of the {reference_kind}, {decision.reason}."
+        f"of the {reference_kind}"
     )
-    return Judgement(
-        "quality",
-        Outcome(decision.outcome),
-        reason,
-        {**evidence, "threshold": decision.threshold},
+    if decision.outcome == "pass" and (doubt := _too_good(evidence)):
+        reason = f"Too good to be true: {values}, {doubt}."
+        return Judgement(
+            "quality", Outcome.INCONCLUSIVE, reason, {**evidence, "too_good": True}
+        )
+    reason = f"{values}, {decision.reason}."
+    return Judgement("quality", Outcome(decision.outcome), reason, evidence)
+
+
+def _too_good(evidence: dict[str, Any]) -> str | None:
+    """Why a gain needs a person to vouch for it; every metric here ends at 1."""
+    share, believable = evidence["share_of_the_missing"], evidence["believable"]
+    if share is None or share <= believable:
+        return None
+    return (
+        f"which is {share:.0%} of all that the reference lacks, {believable:.0%} is believed without "
+        "a named person's reason: look for a column that knows the outcome"
     )
+
+
+def _gained(comparison: PairedComparison) -> float | None:
+    """The gain as a share of what the reference lacks to a perfect ranking."""
+    # What is read back from JSON may lack any figure.
+    difference, reference = finite(comparison.difference), finite(comparison.reference)
+    if difference is None or reference is None or reference >= 1:
+        return None
+    return difference / (1 - reference)
 
 
 def _evidence(
@@ -47,8 +104,15 @@ def _evidence(
     demanded = {
         "reference_kind": reference_kind,
         "limits": rule.model_dump(mode="json"),
+        "believable": rule.believable_first
+        if reference_kind == "baseline"
+        else rule.believable,
         **asked(kind, rule.margin),
     }
     if comparison is None:
         return {**demanded, "metric": rule.metric, "comparison": None}
-    return {**demanded, **figures(comparison)}
+    return {
+        **demanded,
+        **figures(comparison),
+        "share_of_the_missing": _gained(comparison),
+    }

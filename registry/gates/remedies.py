@@ -74,6 +74,22 @@ def _thin(found: Evidence, limits: Evidence) -> list[str]:
     ]
 
 
+def _quality(found: Evidence) -> list[str]:
+    if found.get("too_good"):
+        return [
+            f"a gain of at most {found['believable']:.0%} of what the reference lacks, or a reviewer who "
+            "says why it is none of a leak: sluice gates waive"
+        ]
+    labels = found.get("labels")
+    if labels and found.get("difference") is None:
+        return [
+            f"judged requests with a {labels['kind']}, where {labels['labelled']:,} of {labels['judged']:,} "
+            f"have one and the last came at {labels['last'] or 'no time'}: ingest what has come since, and "
+            "run the lifecycle again"
+        ]
+    return _compared(found)
+
+
 def _compared(found: Evidence) -> list[str]:
     said = interval_remedy(found)
     thin = _thin(found, found.get("limits", {}))
@@ -148,14 +164,11 @@ def _freshness(found: Evidence) -> list[str]:
 
 
 def _coverage(found: Evidence) -> list[str]:
-    least = found["limits"]["min_share"]
+    least, asked = found["limits"]["min_share"], found["limits"]["min_rows"]
     gone = [
-        f"{name}: known for {each['judged']:.1%} of the judged rows, "
-        f"{least * each['fitted']:.1%} is the least"
-        for name, each in found.get("features", {}).items()
-        if None not in each.values() and each["judged"] < least * each["fitted"]
+        f"{each}: {least:.0%} of the share that was fitted is the least"
+        for each in found.get("gone", ())
     ]
-    asked = found["limits"]["min_rows"]
     return gone or [
         f"{asked:,} fitted and {asked:,} judged rows with a known share of each feature"
     ]
@@ -199,7 +212,18 @@ def _leakage(found: Evidence) -> list[str]:
     moved = found.get("moved")
     if moved:
         return [f"{', '.join(moved)} must know only what was received before the request"]
-    return ["a mutation audit with probes, rows and no unnamed change"]
+    columns = [
+        f"{each}: leave it out, or show that it is known before the ranking is asked for"
+        for each in found.get("too_well", ())
+    ]
+    unsent = [
+        f"{each}: let clients send it and say so in serving.context, or leave it out of the log"
+        for each in found.get("unsent", ())
+    ]
+    return [*columns, *unsent] or [
+        "a mutation audit with probes, rows and no unnamed change, judged requests with a label, and a "
+        "look at the context that is sent"
+    ]
 
 
 def _replay(found: Evidence) -> list[str]:
@@ -232,7 +256,7 @@ def _nothing(_found: Evidence) -> list[str]:
 _OF: Mapping[str, Callable[[Evidence], list[str]]] = {
     "data": _data,
     "leakage": _leakage,
-    "quality": _compared,
+    "quality": _quality,
     "slices": _slices,
     "calibration": _calibration,
     "churn": _churn,

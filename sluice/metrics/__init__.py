@@ -4,7 +4,7 @@ from sluice.metrics.auc import Auc, WeightedAuc
 from sluice.metrics.average_precision import AveragePrecision
 from sluice.metrics.calibration import Calibration, measure_calibration
 from sluice.metrics.calibration_slices import CalibrationRule, calibrations
-from sluice.metrics.churn import ChurnRule, judge_churn, likeness, noise_floor
+from sluice.metrics.churn import likeness, noise_floor
 from sluice.metrics.comparison import PairedComparison, compare, compare_pairs
 from sluice.metrics.decision import Decision, Minimum, decide
 from sluice.metrics.evaluation import DEFAULT, Evaluation, evaluate
@@ -24,7 +24,6 @@ __all__ = [
     "AveragePrecision",
     "Calibration",
     "CalibrationRule",
-    "ChurnRule",
     "Decision",
     "Evaluation",
     "HitRate",
@@ -45,7 +44,6 @@ __all__ = [
     "compare_slices",
     "decide",
     "evaluate",
-    "judge_churn",
     "likeness",
     "measure_calibration",
     "noise_floor",

@@ -20,6 +20,9 @@ from sluice.metrics.holm import holm
 from sluice.metrics.predictions import Predictions
 from sluice.metrics.slices import members
 
+ALL = "all"
+"""Name of the row over everything, beside the slices."""
+
 
 @dataclass(frozen=True)
 class CalibrationRule:
@@ -35,7 +38,7 @@ class CalibrationRule:
 
     @property
     def level(self) -> float:
-        """Chance, over all slices together, that one is accused without reason, on each side."""
+        """Chance, of all rows and again of all slices together, of an accusation without reason, on each side."""
         return (1 - self.confidence) / 2
 
 
@@ -48,7 +51,7 @@ class SliceCalibration:
     calibration: Calibration | None
     """None where there is too little for any figure."""
     adjusted: float | None
-    """Holm-adjusted p-value of "the ratio lies within the bounds"; None where not tested."""
+    """p-value of "the ratio lies within the bounds", Holm-adjusted among slices; None where not tested."""
     decision: Decision
 
 
@@ -61,18 +64,22 @@ def calibrations(
 ) -> tuple[SliceCalibration, ...]:
     """Of all rows, then of every slice of every dimension; `labels` are [rows] each.
 
-    A slice fails where the interval of its ratio lies wholly outside the bounds, also after
-    Holm's adjustment over all of them; it passes where it lies wholly inside.
+    This is the one place that decides: the gate and every page read `decision`. All rows are one claim,
+    the gate's, and its verdict hangs on no slice that is shown beside it. A slice fails where the
+    interval of its ratio lies wholly outside the bounds, also after Holm's adjustment over all slices;
+    it passes where it lies wholly inside.
 
     Raises:
         DataError: a dimension's labels are not one a row.
     """
-    everyone = ("all", np.ones(predictions.rows, np.bool_))
+    everyone = (ALL, np.ones(predictions.rows, np.bool_))
     chosen = [everyone, *members(labels, {}, predictions.rows)]
     found = [_judge(name, predictions.where(rows), rule, rng) for name, rows in chosen]
     tested = [at for at, one in enumerate(found) if one.decision.threshold is not None]
-    chances = [_chance(predictions.where(chosen[at][1]), rule) for at in tested]
-    adjusted = dict(zip(tested, holm(np.array(chances)).tolist(), strict=True))
+    chances = {at: _chance(predictions.where(chosen[at][1]), rule) for at in tested}
+    among = [at for at in tested if found[at].name != ALL]
+    corrected = holm(np.array([chances[at] for at in among])).tolist()
+    adjusted = chances | dict(zip(among, corrected, strict=True))
     return tuple(_settle(one, adjusted.get(at), rule) for at, one in enumerate(found))
 
 

@@ -1,39 +1,14 @@
 """How much of what users see changes between two models, beyond what a mere retrain changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import ConfigError, DataError, TooLittleData
 from sluice.features.frame import RankingFrame
-from sluice.metrics.comparison import RESAMPLES, PairedComparison, compare
-from sluice.metrics.decision import Decision, Minimum, decide
 from sluice.metrics.evaluation import Evaluation
 from sluice.metrics.metric import check_cutoff
-
-
-@dataclass(frozen=True)
-class ChurnRule:
-    """What is asked of a candidate's likeness to what serves now."""
-
-    margin: float = 0.05
-    """Relative loss of likeness, against that of retrains, that is tolerated."""
-    minimum: Minimum = field(default_factory=Minimum)
-    resamples: int = RESAMPLES
-
-
-@dataclass(frozen=True)
-class ChurnFinding:
-    """One likeness of candidate and champion against the same between retrains."""
-
-    comparison: PairedComparison
-    """Candidate: between the two models; reference: mean between retrains, on the same requests."""
-    floor: tuple[float, float]
-    """Lowest and highest mean of a pair of retrains: how far seeds alone spread it."""
-    decision: Decision
-    """Pass: no less alike than retrains of one configuration are, within the margin."""
 
 
 def likeness(
@@ -97,33 +72,6 @@ def noise_floor(retrains: Sequence[Evaluation]) -> Evaluation:
         for name in retrains[0].names
     }
     return Evaluation(values, retrains[0].requests, retrains[0].dropped)
-
-
-def judge_churn(
-    measured: Evaluation,
-    retrains: Sequence[Evaluation],
-    users: NDArray[np.int64],
-    rule: ChurnRule,
-    *,
-    rng: np.random.Generator,
-) -> dict[str, ChurnFinding]:
-    """Every likeness of `measured` against its noise floor, by name; `users` [requests].
-
-    Raises:
-        TooLittleData: there is no pair of retrains, or fewer than two users can be judged.
-        DataError: the evaluations are not of the same requests.
-    """
-    floor = noise_floor(retrains)
-    found = {}
-    for name in measured.names:
-        comparison = compare(
-            measured, floor, users, name,
-            confidence=rule.minimum.confidence, resamples=rule.resamples, rng=rng,
-        )  # fmt: skip
-        means = [pair.mean(name) for pair in retrains]
-        decision = decide(comparison, "non_inferiority", rule.margin, rule.minimum)
-        found[name] = ChurnFinding(comparison, (min(means), max(means)), decision)
-    return found
 
 
 def _checked(scores: NDArray[np.float64], rows: int) -> NDArray[np.float64]:

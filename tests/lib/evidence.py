@@ -6,10 +6,11 @@ from typing import Any
 
 from registry.evidence import Evidence
 from registry.gates.data import judge_data
-from registry.gates.leakage import judge_leakage
+from registry.gates.leakage import Audited, RankedAlone, judge_leakage
 from registry.gates.quality import judge_quality
 from registry.gates.replay import ReplayFigures, judge_replay
-from sluice.gate_spec import QualityGate, ReplayGate
+from registry.gates.sent_context import SentContext
+from sluice.gate_spec import LeakageGate, QualityGate, ReplayGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.feature_gaps import FeatureGap
 from sluice.metrics.parity_report import (
@@ -138,7 +139,12 @@ def an_evidence(**changes: Any) -> Evidence:
         mandatory=("data", "leakage", "quality", "replay"),
         judgements=(
             judge_data(SUITES),
-            judge_leakage(probes=8, rows=4_096, moved=(), worst=0.0),
+            judge_leakage(
+                Audited(probes=8, rows=4_096, moved=(), worst=0.0),
+                RankedAlone(0.765, {"item.click.1h": 0.71}),
+                SentContext({}),
+                LeakageGate(),
+            ),
             judge_quality(a_comparison(), QualityGate(), reference_kind="champion"),
             judge_replay(a_replay(), ReplayGate()),
         ),

@@ -1,6 +1,6 @@
 """Candidates for the gates: for each gate a sound one, one it must stop, and some it cannot know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from flows.guardrails import coverage, ecosystem, stability
-from flows.scrutiny import slices
+from flows.scrutiny import calibration_rule, slices
 from registry.gates.calibration import judge_calibration
 from registry.gates.churn import judge_churn
 from registry.gates.coverage import judge_coverage
@@ -16,9 +16,10 @@ from registry.gates.data import judge_data
 from registry.gates.ecosystem import judge_ecosystem
 from registry.gates.freshness import judge_freshness
 from registry.gates.judgement import Judgement
-from registry.gates.leakage import judge_leakage
+from registry.gates.leakage import Audited, RankedAlone, judge_leakage
 from registry.gates.quality import judge_quality
 from registry.gates.replay import judge_replay
+from registry.gates.sent_context import SentContext, ServedContext
 from registry.gates.served import judge_served
 from registry.gates.slices import judge_slices
 from sluice.features.frame import RankingFrame
@@ -29,12 +30,12 @@ from sluice.gate_spec import (
     EcosystemGate,
     FreshnessGate,
     GateSpec,
+    LeakageGate,
     QualityGate,
     ReplayGate,
     ServedGate,
 )
 from sluice.metrics import (
-    CalibrationRule,
     PairedComparison,
     calibrations,
     compare,
@@ -50,6 +51,8 @@ from tests.lib.stores import T0
 
 NAN = float("nan")
 REQUESTS, CANDIDATES = 1_500, 8
+LEAKAGE = LeakageGate()
+MODEST = {"item.click.1h": 0.71, "context_hour": 0.5}
 _DAY = 86_400_000_000
 
 
@@ -111,10 +114,10 @@ def calibrated(
     truth = rng.uniform(0.05, 0.4, frame.rows)
     came = (rng.random(frame.rows) < truth).astype(np.float64)
     outcomes = came if label is None else np.full(frame.rows, label)
-    rows = calibrations(
-        predictions_of(truth * scale, frame, outcomes), {}, CalibrationRule(), rng=rng
-    )
     rule = CalibrationGate(min_positives=positives)
+    rows = calibrations(
+        predictions_of(truth * scale, frame, outcomes), {}, calibration_rule(rule), rng=rng
+    )
     found = {"click": [asdict(each) for each in rows]}
     return judge_calibration(found, rule, family="multitask")
 
@@ -174,9 +177,24 @@ def fresh(newest_hours: float | None, clock_hours: float | None) -> Judgement:
     return judge_freshness(newest=newest, clock=clock, at=T0, rule=FreshnessGate())
 
 
-def leaked(**changes: object) -> Judgement:
+def leaked(
+    *,
+    alone: Mapping[str, float] | None = MODEST,
+    model: float | None = 0.78,
+    learned: Mapping[str, float] | None = None,
+    declared: tuple[str, ...] = (),
+    served: ServedContext | None = None,
+    rule: LeakageGate = LEAKAGE,
+    **changes: object,
+) -> Judgement:
+    """An audit that saw nothing move, columns that rank modestly, and no context."""
     sound = {"probes": 8, "rows": 4_096, "moved": (), "worst": 0.0}
-    return judge_leakage(**{**sound, **changes})  # pyright: ignore[reportArgumentType]
+    return judge_leakage(
+        Audited(**{**sound, **changes}),  # pyright: ignore[reportArgumentType]
+        None if alone is None else RankedAlone(model, alone),
+        SentContext(learned or {}, declared, served),
+        rule,
+    )
 
 
 def as_served(
@@ -211,6 +229,10 @@ GATES: dict[str, GateCase] = {
             lambda: leaked(rows=0),
             lambda: leaked(worst=NAN),
             lambda: leaked(moved=None),
+            lambda: leaked(alone=None),
+            lambda: leaked(alone={"item.click.1h": NAN}),
+            lambda: leaked(model=None),
+            lambda: leaked(learned={"context_hour": 1.0}),
         ),
     ),
     "quality": GateCase(

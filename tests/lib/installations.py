@@ -64,6 +64,9 @@ p99_ms = 500.0
 [review]
 reviewers = ["demo-reviewer", "rita"]
 
+[serving]
+context = ["context_*"]
+
 [monitors]
 psi_limit = 5.0
 max_drifted_share = 1.0

@@ -11,11 +11,11 @@ SURFACES = {
     "sluice.data.adapters": {"SOURCES", "read_source"},
     "sluice.mechanisms": {"Utility", "rank_by"},
     "sluice.metrics": {
-        "DEFAULT", "Auc", "AveragePrecision", "Calibration", "CalibrationRule", "ChurnRule",
+        "DEFAULT", "Auc", "AveragePrecision", "Calibration", "CalibrationRule",
         "Decision", "Evaluation", "HitRate", "Metric", "Minimum", "Ndcg", "Paired",
         "PairedComparison", "Predictions", "Recall", "ReciprocalRank", "SliceReport", "SliceRule",
         "WeightedAuc", "calibrations", "compare", "compare_pairs", "compare_slices", "decide",
-        "evaluate", "judge_churn", "likeness", "measure_calibration", "noise_floor", "pair",
+        "evaluate", "likeness", "measure_calibration", "noise_floor", "pair",
         "parse_metric", "predictions_of",
     },
     "sluice.metrics.offpolicy": {

@@ -10,8 +10,8 @@ from scipy.stats import kendalltau
 
 from sluice.errors import ConfigError, DataError, TooLittleData
 from sluice.mechanisms import rank_by
-from sluice.metrics import ChurnRule, judge_churn, likeness, noise_floor
-from tests.lib.frames import flat, frame_of, generated_frame
+from sluice.metrics import likeness, noise_floor
+from tests.lib.frames import flat, frame_of
 
 
 def alike(ours, theirs, **settings) -> dict[str, np.ndarray]:
@@ -154,47 +154,9 @@ def test_scores_of_other_rows_or_none_are_refused(scores, error):
         likeness(np.array(scores), np.zeros(2), frame_of([[1, 0]]))
 
 
-def retrained(spread: float, *, pairs: int = 3):
-    """Likeness of a candidate to a model, and of pairs of retrains of that model."""
-    rng = np.random.default_rng(0)
-    frame = generated_frame(400, 12, rng=rng, users=150)
-    model = rng.normal(size=frame.rows)
-
-    def moved(by: float):
-        return likeness(model, model + by * rng.normal(size=frame.rows), frame)
-
-    return moved(spread), [moved(0.2) for _ in range(pairs)], frame.users
-
-
-@pytest.mark.parametrize(
-    ("spread", "outcome"), [(0.2, "pass"), (1.0, "fail"), (0.0, "pass")]
-)
-def test_a_candidate_is_held_against_what_retraining_alone_changes(spread, outcome):
-    measured, retrains, users = retrained(spread)
-    rule = ChurnRule(margin=0.05, resamples=500)
-    found = judge_churn(measured, retrains, users, rule, rng=np.random.default_rng(0))
-
-    assert {one.decision.outcome for one in found.values()} == {outcome}
-    for name, one in found.items():
-        assert one.floor[0] <= one.comparison.reference <= one.floor[1]
-        assert one.comparison.candidate == pytest.approx(measured.mean(name))
-
-
-def test_too_few_users_say_nothing_about_churn():
-    measured, retrains, _ = retrained(1.0)
-    users = np.arange(400) % 49
-    found = judge_churn(
-        measured, retrains, users, ChurnRule(), rng=np.random.default_rng(0)
-    )
-
-    assert {one.decision.outcome for one in found.values()} == {"inconclusive"}
-
-
 def test_without_retrains_there_is_no_floor():
-    measured, _, users = retrained(0.2, pairs=0)
-
     with pytest.raises(TooLittleData, match="no noise floor"):
-        judge_churn(measured, [], users, ChurnRule(), rng=np.random.default_rng(0))
+        noise_floor([])
 
 
 def test_the_floor_is_the_mean_of_each_request():

@@ -85,9 +85,19 @@ def test_without_a_champion_nothing_can_churn():
 def test_a_better_candidate_may_still_churn_too_much():
     exact = scores(2, noise=0.0)
 
-    assert quality(exact).outcome is Outcome.PASS
+    assert quality(exact, believable=1.0).outcome is Outcome.PASS
     assert churned(exact).outcome is Outcome.PASS
     assert churned(scores(2, noise=1.5)).outcome is Outcome.FAIL
+
+
+def test_a_gain_beyond_what_is_believed_waits_for_a_person():
+    judgement = quality(scores(2, noise=0.0), believable=0.05)
+
+    checked(judgement, "quality", Outcome.INCONCLUSIVE)
+    assert "Too good to be true" in judgement.reason
+    assert "gates waive" in " ".join(
+        remedies("quality", judgement.outcome, judgement.evidence)
+    )
 
 
 @pytest.mark.parametrize(

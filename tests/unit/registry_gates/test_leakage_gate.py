@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from registry.gates.leakage import judge_leakage
 from sluice.store.records import Outcome
+from tests.lib.gate_worlds import leaked
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 NAN, INF = float("nan"), float("inf")
@@ -28,7 +28,7 @@ NAN, INF = float("nan"), float("inf")
     ],
 )
 def test_leakage_gate(probes, rows, moved, worst, outcome, says):
-    judgement = judge_leakage(probes=probes, rows=rows, moved=moved, worst=worst)
+    judgement = leaked(probes=probes, rows=rows, moved=moved, worst=worst)
 
     assert judgement.outcome is outcome
     assert says in judgement.reason
