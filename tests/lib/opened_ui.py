@@ -37,7 +37,7 @@ def started(installation: Installation, *options: str) -> Open:
     process = installation.start("ui", "--json", *options)
     assert process.stdout
     until, said = time.monotonic() + START_SECONDS, ""
-    while time.monotonic() < until and not said.rstrip().endswith("}"):
+    while time.monotonic() < until and not said.endswith("\n}\n"):
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         said += line
