@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from registry.coverage import coverage
 from sluice.errors import Conflict, UserError
-from sluice.store import change, open_store
+from sluice.store import change, open_store, sql
 from sluice.store.canary import Canary
 from sluice.store.change import request_digest
 from sluice.store.content import KINDS
@@ -81,13 +81,17 @@ def test_a_database_of_before_there_were_canaries_is_migrated_with_all_that_is_i
     """Promoted, undelivered and retried over the upgrade: nothing moves twice."""
     with monkeypatch.context() as before, open_store(database_url) as store:
         before.setattr(change, "_vouched", lambda decided, _: decided)
+        before.setattr(sql.Rows, "session", lambda _: None)
         register(store, "a")
         promoted = store.transition(a_promotion(1))
     execute(
         database_url,
         "DROP TABLE canary",
         "ALTER TABLE outbox DROP COLUMN share",
-        "ALTER TABLE ledger DROP COLUMN covers",
+        *(
+            f"ALTER TABLE ledger DROP COLUMN {name}"
+            for name in ("covers", "ran_by", "signature")
+        ),
         f"UPDATE {VERSION_TABLE} SET version_num = '0001'",
     )
 

@@ -46,7 +46,8 @@ def test_the_commands_are_those_that_are_documented():
         "release keygen", "release keys", "release revoke", "release verify",
         "champion as-of", "champion diff", "champion history", "champion mirror", "champion rollback",
         "champion show", "demo", "doctor",
-        "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review list", "review reject", "review show", "run", "serve",
+        "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review keygen", "review keys", "review list", "review reject",
+        "review revoke", "review rules", "review show", "review trust", "run", "serve",
         "shadow", "tradeoffs", "ui",
     }  # fmt: skip
 
