@@ -201,4 +201,4 @@ def _silence(
     received = tables.feedback.filter(pl.col("kind") == label.value)["received_ts"].max()
     last = days.exposures.filter(pl.col("day") == len(days.requests) - 1)
     times = last.unique("request_id")["ts"]
-    return 1.0 if received is None else float((times > received).mean() or 0.0)
+    return 1.0 if received is None else float((times > received).to_numpy().mean())
