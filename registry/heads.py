@@ -94,12 +94,14 @@ def seal(store: Store, folder: Path, keys: KeyRing, at: datetime) -> Exported | 
     """Export the head after a gate or a review; None where that is another's to do.
 
     Which it is where others are trusted and no key is here: `audit verify` then names the rows that
-    nobody sealed. And where something serves and no key was ever trusted: the next promotion makes
-    the key and signs, and until then no server may ask for a signature.
+    nobody sealed. An empty ledger has no head. And where something serves and no key was ever
+    trusted, the next promotion makes the key and signs: until then no server may ask for a signature.
 
     Raises:
         IntegrityError: as `export_head`.
     """
+    if head(store) is None:
+        return None
     if not keys.private.exists() and (keys.known() or store.find(Champion)):
         return None
     return export_head(store, folder, keys, at)

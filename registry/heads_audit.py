@@ -9,7 +9,7 @@ from sluice.store.port import Store
 from sluice.store.records import LedgerRow, OutboxRow
 
 SEALED = frozenset({
-    "gate", "submit", "waive", "approve", "reject", "promote", "confirm", "rollback", "canary",
+    "account", "gate", "submit", "waive", "rules", "approve", "reject", "promote", "confirm", "rollback", "canary",
     "canary_stop", "withdraw",
 })  # fmt: skip
 """Actions after which a head is exported."""

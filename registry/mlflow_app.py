@@ -34,6 +34,7 @@ from registry.review_tags import REVIEWED, review_tags
 from sluice.data.durations import parse_duration
 from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
 from sluice.store import open_store
+from sluice.store.port import Store
 from sluice.surface import load_surface, surface_path
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Desk:
     """Where the ledger's head is exported after a decision, if its key is here."""
     head_keys: Path | None = None
     """Folder of the keys that sign heads."""
+
+    def seal(self, store: Store) -> None:
+        """Keep the ledger's head outside the database, where it is known where."""
+        if self.heads and self.head_keys:
+            seal(store, self.heads, KeyRing(self.head_keys), datetime.now(UTC))
 
     def reviewed_by(self, name: str) -> list[str]:
         """Surfaces that the person reviews, as they are declared now."""
@@ -90,7 +96,7 @@ def create_app(desk: Desk) -> "FastAPI":
         )
     # After MLflow's own hook: whoever comes here is signed in.
     pages.before_request(_guard(desk))
-    pages.after_request(watch_resets(desk.store_url, desk.reviewed_by))
+    pages.after_request(watch_resets(desk.store_url, desk.reviewed_by, desk.seal))
     application.add_middleware(_WithoutAssistant)
     return application
 
@@ -208,8 +214,7 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
             panel=panel,
             at=at,
         )
-        if desk.heads and desk.head_keys:
-            seal(store, desk.heads, KeyRing(desk.head_keys), datetime.now(UTC))
+        desk.seal(store)
         told = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.
     tag = ModelVersionTag(REVIEWED, told[REVIEWED])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from registry.account_holds import Account, mark_of, note_own, note_reset
 from sluice.store import open_store
+from sluice.store.port import Store
 
 if TYPE_CHECKING:
     from flask import Response
@@ -23,13 +24,16 @@ def account_of(name: str) -> Account:
 
 
 def watch_resets(
-    store_url: str, reviewed: Callable[[str], Iterable[str]]
+    store_url: str,
+    reviewed: Callable[[str], Iterable[str]],
+    seal: Callable[[Store], None],
 ) -> Callable[["Response"], "Response"]:
     """What the app calls after each answer.
 
     Args:
         store_url: of the store.
         reviewed: by account, the surfaces that the person reviews.
+        seal: keeps the ledger's head outside its database.
     """
     from flask import g, request
 
@@ -50,6 +54,7 @@ def watch_resets(
                     note_own(store, account_of(name), surfaces, at)
                 else:
                     note_reset(store, account_of(name), surfaces, by=str(by), at=at)
+                seal(store)
         return response
 
     return watch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import accounts_of, settings_at, surface_of
+from sluice.cli.installation import accounts_of, seal_ledger, settings_at, surface_of
 from sluice.cli.output import print_json, with_home
 
 if TYPE_CHECKING:
@@ -52,3 +52,4 @@ def _tell_ledger(settings: "Settings", account: "Account", surfaces: "list[str]"
 
     with open_store(settings.database_url) as store:
         note_reset(store, account, surfaces, by=os_user(), at=datetime.now(UTC))
+        seal_ledger(settings, store)

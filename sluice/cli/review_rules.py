@@ -8,6 +8,7 @@ import click
 from sluice.cli.installation import (
     existing_store,
     panel_of,
+    seal_ledger,
     settings_at,
     signatory,
     surface_of,
@@ -50,6 +51,7 @@ def rules(
         reason=reason,
         at=datetime.now(UTC),
     )
+    seal_ledger(settings, store)
     if as_json:
         print_json(
             {"surface": surface, "version": version, "laxer": laxer, "ledger": row.sequence}
