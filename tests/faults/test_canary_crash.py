@@ -26,7 +26,7 @@ from tests.lib.releases import small_release
 pytestmark = pytest.mark.faults
 
 POINTS = (
-    Point.READ, Point.BEGIN, Point.LEASE, Point.LEDGER, Point.STATE, Point.OUTBOX, Point.COMMIT,
+    Point.READ, Point.BEGIN, Point.LEASE, Point.LEDGER, Point.OUTBOX, Point.COMMIT,
     Point.COMMITTED, Point.POINTER_TORN, Point.POINTER_UNNAMED, Point.POINTER_NAMED,
     Point.POINTER_SYNCED, Point.ACK, Point.ACKED,
 )  # fmt: skip

@@ -142,19 +142,23 @@ class Trap:
 
         os.fdopen = fdopen
 
+    def _moves(self, connection):
+        """Whether this transaction is the move: documents before it are put in some of their own."""
+        return _writes(connection) and Point.READ in self.met
+
     def _begin(self, connection):
-        if _writes(connection):
+        if self._moves(connection):
             self.meet(Point.BEGIN)
 
     def _execute(self, connection, cursor, statement, *rest):
         self._wrote = " ".join(statement.split()[:3])
         kind = next((key for key in _STATEMENTS if self._wrote.startswith(key)), None)
-        if _writes(connection) and kind:
+        if kind and self._moves(connection):
             points = _STATEMENTS[kind]
             self.meet(next((point for point in points if point not in self.met), None))
 
     def _commit(self, connection):
-        if _writes(connection):
+        if self._moves(connection):
             self.meet(Point.COMMIT)
 
     def _checkin(self, *rest):
