@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from registry.audit import audit
 from registry.canary_arm import in_canary
 from registry.canary_pointer import read_canary_pointer
 from registry.keys import KeyRing
@@ -57,13 +58,16 @@ def installation(tmp_path, monkeypatch, prefect_url):
     surfaces.mkdir()
     (surfaces / "feed.toml").write_text(SURFACE)
     found = Installation(tmp_path / "home", surfaces, {"PREFECT_API_URL": prefect_url})
-    releases = {n: small_release(found.home / "releases", n) for n in (1, 2)}
+    releases = {
+        n: small_release(found.home / "releases", n, surface="feed") for n in (1, 2)
+    }
     monkeypatch.setattr(promotions, "release_of", lambda each: releases[each.number])
     (found.home / "log").mkdir()
     with opened(found) as store:
         bring(store, State.CHAMPION, "champion")
         bring(store, State.APPROVED, "candidate")
         settings = load_settings(found.variables(), found.home)
+        promotions.trust_in(settings.review_keys, "rita")
         relay(store, [signed_pointer(settings, store)])
     return found
 
@@ -75,6 +79,13 @@ def opened(installation):
 def pointer(installation):
     keys = KeyRing(installation.home / "keys")
     return read_canary_pointer(installation.home / "serving", "feed", keys)
+
+
+def disagreeing(installation):
+    """What ledger, canary and pointers do not agree on; the releases here are too small for a whole audit."""
+    keys = KeyRing(installation.home / "keys")
+    with opened(installation) as store:
+        return audit(store, pointers=installation.home / "serving", keys=keys)
 
 
 def clicked(installation, effect, spec=SPEC, seed=1):
@@ -145,8 +156,7 @@ def test_one_that_is_worse_by_a_fifth_is_withdrawn_by_itself_with_its_evidence(
         "withdraw", "sluice", (held.release, found["document"]),
     )  # fmt: skip
     assert {point.outcome for point in points} == {Outcome.FAIL}
-    audited = installation.must("audit", "verify")
-    assert audited["problems"] == []
+    assert disagreeing(installation) == []
     again = judge(installation, 7.2)
     assert again.code == UserError.exit_code
     assert "no canary runs" in again.json["error"]
@@ -212,7 +222,7 @@ def test_a_person_starts_shows_and_stops_one(installation):
     assert (stopped["runs"], pointer(installation).share) == (False, 0.0)
     history = installation.must("canary", "show", "feed")["history"]
     assert [each["action"] for each in history] == ["canary", "canary_stop"]
-    assert installation.must("audit", "verify")["problems"] == []
+    assert disagreeing(installation) == []
 
 
 WHEN_DUE = """

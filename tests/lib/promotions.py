@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
@@ -10,7 +11,8 @@ from registry import promotion
 from registry.approvals import Panel
 from registry.gates.judgement import Judgement
 from registry.keys import PublicKey, SigningKey
-from registry.review_keys import ReviewTrust, Signatory
+from registry.review_keys import ReviewKeys, ReviewTrust, Signatory
+from sluice.data.atomic import write_atomically
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Outcome, State, Version
 from tests.lib.stores import T0, a_draft
@@ -40,6 +42,13 @@ def signatory(name: str) -> Signatory:
 
 
 TRUST = Trust()
+
+
+def trust_in(review_keys: Path, *reviewers: str) -> None:
+    """Have an installation's own keys count what these reviewers decide here."""
+    for reviewer in reviewers:
+        trusted = ReviewKeys(review_keys).ring_of(reviewer).folder / "trusted"
+        write_atomically(trusted / f"{reviewer}.pub", KEY.public.pem)
 
 
 def panel(

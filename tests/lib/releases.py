@@ -81,17 +81,19 @@ def tree_release(into: Path) -> str:
     return release_of(scorer, into)
 
 
-def release_of(scorer: Scorer, into: Path, version: int = 1) -> str:
+def release_of(
+    scorer: Scorer, into: Path, version: int = 1, surface: str = "for_you"
+) -> str:
     """Build a release under `into`, with eight requests of the log as golden ones."""
     golden = record_golden(
         scorer, sample_requests(small_log().exposures, micros(START), 8), END
     )
-    return build_release(into, small_provenance(version), scorer, golden)
+    return build_release(into, small_provenance(version, surface), scorer, golden)
 
 
-def small_provenance(version: int = 1) -> Provenance:
+def small_provenance(version: int = 1, surface: str = "for_you") -> Provenance:
     return Provenance(
-        surface="for_you",
+        surface=surface,
         version=version,
         family="popularity",
         snapshot="1" * 64,
@@ -103,6 +105,11 @@ def small_provenance(version: int = 1) -> Provenance:
     )
 
 
-def small_release(into: Path, version: int = 1, feature: str = "item.click.24h") -> str:
-    """Build a release under `into`; another version or feature is another release."""
-    return release_of(small_scorer(feature), into, version)
+def small_release(
+    into: Path,
+    version: int = 1,
+    feature: str = "item.click.24h",
+    surface: str = "for_you",
+) -> str:
+    """Build a release under `into`; another version, feature or surface is another release."""
+    return release_of(small_scorer(feature), into, version, surface)

@@ -24,12 +24,10 @@ from registry.heads import export_head
 from registry.keys import KeyRing
 from registry.pointer import PointerReceiver
 from registry.relay import relay
-from registry.review_keys import ReviewKeys
 from serving import release_audit
 from serving.bento import Bento
 from serving.release_audit import ReleaseAudit
 from sluice.cli.audit_seen import look
-from sluice.data.atomic import write_atomically
 from sluice.settings import Settings, load_settings
 from sluice.store import open_store
 from sluice.store.cover import covers_of
@@ -86,9 +84,7 @@ def make(folder: Path) -> Home:
     """A home with a champion, its predecessor, a blocked version and one that waits for review."""
     home = Home(folder)
     made = [small_release(home.settings.releases, number) for number in (1, 2, 3, 4)]
-    # Whose decisions in `promotions` are: an audit counts them by the keys that lie in the home.
-    own = ReviewKeys(home.settings.review_keys).ring_of("rita").folder / "trusted"
-    write_atomically(own / "rita.pub", promotions.KEY.public.pem)
+    promotions.trust_in(home.settings.review_keys, "rita")
     named = mock.patch.object(promotions, "release_of", lambda each: made[each.number - 1])
     with named, home.store() as store:
         first = promotions.bring(store, State.CHAMPION_PROVISIONAL, "a", SURFACE)
