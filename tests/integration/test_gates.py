@@ -48,6 +48,8 @@ min_users = 10
 dimensions = ["candidates"]
 [gates.coverage]
 min_rows = 100
+[serving]
+context = ["context_*"]
 [review]
 reviewers = ["rita", "rob"]
 """
