@@ -45,13 +45,20 @@ def approve(home, *arguments, **named):
     )
 
 
+def of_decisions(home):
+    """Problems that an audit sees, but for the release, which is a name here and no bytes."""
+    done = CliRunner().invoke(main, ["audit", "verify", "--home", str(home), "--json"])
+    problems = json.loads(done.stdout)["problems"]
+    return [problem for problem in problems if "no release folder" not in problem]
+
+
 def test_an_approval_by_command_is_signed_with_a_key_made_at_its_first_use(home):
     assert approve(home, "--reviewer", "rita")["approved_by"] == ["rita"]
 
     settings = load_settings({}, home)
     (row,) = sluice(home, "review", "keys")["keys"]
     assert (row["reviewer"], row["standing"]) == ("rita", "trusted")
-    assert sluice(home, "audit", "verify")["problems"] == []
+    assert of_decisions(home) == []
     execute(
         settings.database_url, "UPDATE ledger SET signature = NULL WHERE action = 'approve'"
     )

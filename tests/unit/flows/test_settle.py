@@ -8,6 +8,7 @@ import pytest
 from flows.lifecycle import baked_champion
 from flows.monitor import settle
 from sluice.gate_spec import TIERS
+from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, Outcome, State
 from tests.lib.promotions import BY_FLOW, bring
@@ -16,9 +17,15 @@ HOUR = timedelta(hours=1)
 PROMOTED = BY_FLOW["at"]
 
 
-def room(store):
+def room(store, home):
     surface = SimpleNamespace(at_least=TIERS["standard"])
-    return SimpleNamespace(store=store, name="feed", actor="flow", surface=surface)
+    return SimpleNamespace(
+        store=store,
+        name="feed",
+        actor="flow",
+        surface=surface,
+        settings=load_settings({}, home),
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,11 +38,11 @@ def room(store):
     ],
 )
 def test_a_monitor_confirms_what_has_baked_over_a_good_window_and_nothing_else(
-    outcome, after, state
+    outcome, after, state, tmp_path
 ):
     store = MemoryStore()
     baking = bring(store, State.CHAMPION_PROVISIONAL)
-    workplace = room(store)
+    workplace = room(store, tmp_path)
     watched = SimpleNamespace(end=PROMOTED)
     arranged = SimpleNamespace(version=baking, watched=watched)
 
@@ -55,10 +62,10 @@ def test_a_monitor_confirms_what_has_baked_over_a_good_window_and_nothing_else(
     ],
 )
 def test_before_another_follows_only_a_baked_unconfirmed_champion_is_watched(
-    state, after, waits
+    state, after, waits, tmp_path
 ):
     store = MemoryStore()
     version = bring(store, state)
 
-    found = baked_champion(room(store), PROMOTED + after)
+    found = baked_champion(room(store, tmp_path), PROMOTED + after)
     assert found == (version if waits else None)
