@@ -1,5 +1,6 @@
 """Live intake, ingest and compaction, killed at the writes that they make."""
 
+import gc
 import os
 import shutil
 from datetime import timedelta
@@ -30,6 +31,7 @@ def workers():
 def killed_everywhere(workers, tmp_path, work, prepare=lambda log: None):
     """A log for each write at which the work was killed, and what it had said by then."""
     prepare(EventLog(tmp_path / "prepared"))
+    gc.collect()  # a journal that is still open would be tidied up while it is copied
     (tmp_path / "prepared").mkdir(exist_ok=True)
     for lives in range(0, MOST_WRITES, EVERY):
         log = EventLog(tmp_path / str(lives))

@@ -10,7 +10,7 @@ import pytest
 from tests.lib.machine_mutants import MUTANTS, mutated
 from tests.lib.promotion_machine import Promotions, SqlPromotions, broken, sized
 
-EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "100"))
 STEPS = int(os.environ.get("FAULTS_STEPS", "30"))
 ENOUGH = 2000
 """Examples of which one shows each mutant: most within a hundred, and the search ends with it."""

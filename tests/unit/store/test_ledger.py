@@ -84,8 +84,7 @@ def test_every_reordering_is_found(order):
 def test_every_field_is_hashed(field):
     row = CHAIN[2]
     value = getattr(row, field)
-    other = {int: 99, str: "x", tuple: ("x",), type(None): "x"}.get(
-        type(value), CHAIN[1].at
-    )
+    others = {int: 99, str: "x", tuple: ("x",), dict: {"x": "y"}, type(None): "x"}
+    other = others.get(type(value), CHAIN[1].at)
 
     assert row_hash(replace(row, **{field: other})) != row.hash
