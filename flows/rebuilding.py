@@ -22,12 +22,12 @@ def rebuild(workplace: Workplace) -> Rebuilt:
 
     What a version lacks to be shown (an evaluation, its model's files) does not keep back the others.
     """
-    done, missing = [], {}
+    shown, missing = [], {}
     for version in workplace.store.find(Version, surface=workplace.name):
         try:
             publish(workplace, version, anew=True)
         except SluiceError as error:
             missing[version.number] = str(error)
         else:
-            done.append(version.number)
-    return Rebuilt(tuple(done), missing)
+            shown.append(version.number)
+    return Rebuilt(tuple(shown), missing)

@@ -86,7 +86,7 @@ def _by_day(tables: LogTables, label: FeedbackKind) -> Days | None:
     oldest = int(age.max())
     if oldest <= LEAST_BEFORE:
         return None
-    given = (
+    labels = (
         tables.feedback.filter((pl.col("kind") == label.value) & (pl.col("value") > 0))
         .select("request_id", "item_id", pl.lit(1).alias("labelled"))
         .unique(["request_id", "item_id"])
@@ -97,7 +97,7 @@ def _by_day(tables: LogTables, label: FeedbackKind) -> Days | None:
     rows = (
         exposures.with_columns(day=pl.Series(oldest - 1 - age))
         .filter(pl.col("day") >= 0)
-        .join(given, on=["request_id", "item_id"], how="left")
+        .join(labels, on=["request_id", "item_id"], how="left")
         .join(facts, on="item_id", how="left")
         .with_columns(pl.col("labelled").fill_null(0))
     )
@@ -106,9 +106,9 @@ def _by_day(tables: LogTables, label: FeedbackKind) -> Days | None:
 
 
 def _counted(rows: pl.DataFrame, what: pl.Expr, days: int) -> NDArray[np.float64]:
-    found = rows.group_by("day").agg(what.alias("value"))
+    counted = rows.group_by("day").agg(what.alias("value"))
     values = np.zeros(days)
-    values[found["day"].to_numpy()] = found["value"].to_numpy()
+    values[counted["day"].to_numpy()] = counted["value"].to_numpy()
     return values
 
 
@@ -125,12 +125,12 @@ def _worst_ratio(
     """
     worst = 1.0
     for day, before in days.compared:
-        known = values[before][values[before] > 0]
-        if len(known) < LEAST_BEFORE:
+        earlier = values[before][values[before] > 0]
+        if len(earlier) < LEAST_BEFORE:
             continue
-        usual = float(np.median(known))
+        usual = float(np.median(earlier))
         references = [usual, *([values[day - 7]] if day >= 7 and values[day - 7] else [])]
-        spread = 1.4826 * float(np.median(np.abs(np.log(known / usual))))
+        spread = 1.4826 * float(np.median(np.abs(np.log(earlier / usual))))
         chance = 1 / np.sqrt(max(float(np.median(counts[before])), 1.0))
         allowed = _DEVIATIONS * float(np.hypot(max(spread, _LEAST_SPREAD), chance))
         ratio = min(
@@ -147,14 +147,16 @@ def _null_shares(days: Days) -> NDArray[np.float64]:
     rows = days.exposures
     names = [
         name
-        for name in (*rows.columns, *SEGMENTS)
+        for name in rows.columns
         if name.startswith(CONTEXT_PREFIX) or name in {"position", *SEGMENTS}
     ]
     unknown = [
-        _by(days, pl.col(name).cast(pl.String).replace("NaN", None).is_null().mean())
-        for name in dict.fromkeys(names)
+        # NaN is not known either.
+        (pl.col(name).fill_nan(None) if rows.schema[name].is_float() else pl.col(name))
+        for name in names
     ]
-    return np.stack(unknown, axis=1)
+    shares = [_by(days, column.is_null().mean()) for column in unknown]
+    return np.stack(shares, axis=1)
 
 
 def _worst_rise(days: Days, shares: NDArray[np.float64]) -> float:

@@ -85,10 +85,10 @@ def ensure_free(
         _meet(store, surface, account, at)
     elif not _is_kept(store, _seen(surface, account, at)):
         note_reset(store, account, (surface,), by=PAST, at=at)
-    for row, by in _resets(store, surface, account.name):
+    for row in _resets(store, surface, account.name):
         if row.at <= at < row.at + hold:
             raise Refused(
-                f"{by} set the password of {account.name!r} at {row.at.isoformat(timespec='seconds')} "
+                f"{row.actor} set the password of {account.name!r} at {row.at.isoformat(timespec='seconds')} "
                 f"(ledger row {row.sequence}); its decisions are held until "
                 f"{(row.at + hold).isoformat(timespec='seconds')}: if that was not agreed, tell the owner"
             )
@@ -140,10 +140,10 @@ def _is_kept(store: Store, document: Document) -> bool:
     return store.get(Document, digest=document.digest) is not None
 
 
-def _resets(store: Store, surface: str, name: str) -> Iterator[tuple[LedgerRow, str]]:
-    """Rows about the person, newest first, each with who set the password."""
+def _resets(store: Store, surface: str, name: str) -> Iterator[LedgerRow]:
+    """Rows about the person, newest first."""
     for row in reversed(store.find(LedgerRow, surface=surface, action=ACTION)):
         document = store.get(Document, digest=row.evidence[0])
         # One whose document is gone holds everybody: nobody knows any more whom it was about.
         if document is None or document.body["account"] == person(name):
-            yield row, row.actor
+            yield row

@@ -72,6 +72,15 @@ def check_review(row: LedgerRow, trust: ReviewTrust) -> SignedReview:
     return _of_row(row, payload, name, by_app=key in app)
 
 
+def is_signed(row: LedgerRow, trust: ReviewTrust) -> bool:
+    """Whether the row's signature is about it and counts; see `check_review`."""
+    try:
+        check_review(row, trust)
+    except IntegrityError:
+        return False
+    return True
+
+
 def verdicts_digest(store: Store, version: Version) -> str:
     """Digest of everything that the gates said of the version."""
     verdicts = store.find(Verdict, surface=version.surface, version=version.number)

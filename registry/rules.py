@@ -14,10 +14,10 @@ from registry.moves import made, named, position_of
 from registry.people import person
 from registry.review import ensure_may_review
 from registry.review_keys import Signatory
-from registry.review_signature import check_review, signed
+from registry.review_signature import is_signed, signed
 from sluice.data.digest import json_digest
 from sluice.data.durations import parse_duration
-from sluice.errors import Held, IntegrityError, Refused
+from sluice.errors import Held, Refused
 from sluice.store.port import Store
 from sluice.store.records import Champion, Document, LedgerRow, State, Transition, Version
 
@@ -142,15 +142,7 @@ def _approved(store: Store, version: Version, panel: Panel, laxer: tuple[str, ..
     )
     may = entitled - authors(store, version)
     about = (row for row in rows if row.evidence == (digest,) and person(row.actor) in may)
-    return any(_counts(row, panel) for row in about)
-
-
-def _counts(row: LedgerRow, panel: Panel) -> bool:
-    try:
-        check_review(row, panel.trust)
-    except IntegrityError:
-        return False
-    return True
+    return any(is_signed(row, panel.trust) for row in about)
 
 
 def _entitled(store: Store, version: Version, panel: Panel) -> list[str]:
@@ -162,14 +154,26 @@ def _entitled(store: Store, version: Version, panel: Panel) -> list[str]:
 
 
 def _noted(store: Store, champion: Champion) -> Mapping[str, Any] | None:
-    """What the newest promotion of the champion's version noted; None of one of before."""
+    """What the newest promotion of the champion's version noted; None of one of before.
+
+    Raises:
+        Held: a document that it relied on was changed since, so nobody knows what it noted.
+    """
     rows = store.find(
         LedgerRow, surface=champion.surface, version=champion.version, action="promote"
     )
-    documents = (store.get(Document, digest=each) for row in rows for each in row.evidence)
-    found = [each for each in documents if each is not None and "bake_seconds" in each.body]
-    sound = [each.body for each in found if json_digest(each.body) == each.digest]
-    return sound[-1] if sound else None
+    evidence = (
+        store.get(Document, digest=digest) for row in rows for digest in row.evidence
+    )
+    documents = [document for document in evidence if document is not None]
+    for document in documents:
+        if json_digest(document.body) != document.digest:
+            raise Held(
+                f"document {document.digest[:12]}, by which version {champion.version} of "
+                f"{champion.surface} was promoted, was changed; `sluice audit verify` says what else was"
+            )
+    noted = [document.body for document in documents if "bake_seconds" in document.body]
+    return noted[-1] if noted else None
 
 
 def _declared(store: Store, surface: str, number: int) -> Mapping[str, Any]:

@@ -7,9 +7,9 @@ from registry.moves import made, move_once, named, position_of
 from registry.proof import verdict_of
 from registry.review import ensure_may_review
 from registry.review_keys import Signatory
-from registry.review_signature import check_review, signed
+from registry.review_signature import is_signed, signed
 from registry.waivers import KIND
-from sluice.errors import IntegrityError, NotFound, Refused
+from sluice.errors import NotFound, Refused
 from sluice.gate_spec import UNWAIVABLE
 from sluice.store.port import Store
 from sluice.store.records import (
@@ -79,7 +79,7 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
     document = Document.of(KIND, terms, at)
     name = f"waive:{version.surface}:{version.number}:{document.digest}"
     while row := made(store, name):
-        if _counts(row, panel):
+        if is_signed(row, panel.trust):
             return row
         name = f"{name}:again"  # of before reviews were signed, or forged: this one counts
     position = position_of(store, version)
@@ -103,14 +103,6 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
         by.key,
     )
     return move_once(store, decision)
-
-
-def _counts(row: LedgerRow, panel: Panel) -> bool:
-    try:
-        check_review(row, panel.trust)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _waivable(store: Store, version: Version, gate: str) -> Verdict:

@@ -91,8 +91,7 @@ def _of_inputs(read: Finder, version: Version) -> Iterator[Record]:
 
 
 def _documents(read: Finder, digests: Iterable[str]) -> Iterator[Record]:
-    found = (read.get(Document, digest=digest) for digest in digests)
-    yield from filter(None, found)
+    yield from filter(None, (read.get(Document, digest=digest) for digest in digests))
 
 
 def _plain(value: Any) -> Any:
