@@ -70,6 +70,20 @@ def test_a_raised_margin_holds_until_a_reviewer_approves_it_by_name(store):
     assert audit(store, reviews=lib.TRUST) == []
 
 
+def test_a_changed_record_of_the_champions_rules_holds(store, monkeypatch):
+    version, plain = approved(store, "b", STRICT), store.get
+
+    def changed(kind, **key):
+        record = plain(kind, **key)
+        if kind is Document and record is not None and "bake_seconds" in record.body:
+            return replace(record, body={"bake_seconds": 0})
+        return record
+
+    monkeypatch.setattr(store, "get", changed)
+    with pytest.raises(Held, match="was changed"):
+        promote(store, version)
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
