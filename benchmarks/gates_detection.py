@@ -15,7 +15,7 @@ from benchmarks.gates_world import (
     progress,
     ranking_gates,
 )
-from flows.refits import chosen
+from sluice.flows.refits import chosen
 from sluice.metrics import Evaluation, evaluate
 
 NOISES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.37, 0.45, 0.6)

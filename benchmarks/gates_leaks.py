@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.scrutiny import columns
-from registry.gates.judgement import Judgement
-from registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from registry.gates.quality import judge_quality
-from registry.gates.sent_context import SentContext, ServedContext
 from sluice.features.frame import RankingFrame
+from sluice.flows.scrutiny import columns
 from sluice.gate_spec import LeakageGate, QualityGate
 from sluice.metrics import compare, evaluate
 from sluice.rankers import make_ranker
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
+from sluice.registry.gates.quality import judge_quality
+from sluice.registry.gates.sent_context import SentContext, ServedContext
 from sluice.store.records import Outcome
 
 CANDIDATES = 10

@@ -9,20 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.guardrails import coverage, ecosystem, stability
-from flows.refits import refit
-from flows.scrutiny import calibration_rule, slices
-from flows.trial import Trial, prepare
-from registry.gates.calibration import judge_calibration
-from registry.gates.churn import judge_churn
-from registry.gates.coverage import judge_coverage
-from registry.gates.ecosystem import judge_ecosystem
-from registry.gates.judgement import Judgement
-from registry.gates.quality import judge_quality
-from registry.gates.slices import judge_slices
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
 from sluice.features.frame import RankingFrame
+from sluice.flows.guardrails import coverage, ecosystem, stability
+from sluice.flows.refits import refit
+from sluice.flows.scrutiny import calibration_rule, slices
+from sluice.flows.trial import Trial, prepare
 from sluice.gate_spec import GateSpec, QualityGate
 from sluice.mechanisms.slates import Slates
 from sluice.metrics import (
@@ -33,6 +26,13 @@ from sluice.metrics import (
     evaluate,
     predictions_of,
 )
+from sluice.registry.gates.calibration import judge_calibration
+from sluice.registry.gates.churn import judge_churn
+from sluice.registry.gates.coverage import judge_coverage
+from sluice.registry.gates.ecosystem import judge_ecosystem
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.quality import judge_quality
+from sluice.registry.gates.slices import judge_slices
 from sluice.surface import Surface
 
 FEED = FeedConfig(users=1_500, days=6, requests_per_day=4_000)

@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[1]
 
 def bare() -> None:
     """The same work without the platform, from the generated feed to the table of differences."""
-    from flows import trial
-    from flows.evaluation import evaluation
     from sluice.data.generated import FeedConfig, generate
     from sluice.data.tables import Window
+    from sluice.flows import trial
+    from sluice.flows.evaluation import evaluation
     from sluice.surface import load_surface
 
     surface = load_surface(ROOT / "surfaces" / "for_you.toml")

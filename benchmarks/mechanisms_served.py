@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import measure
-from serving.scorer import Scorer
 from sluice.data.frames import log_tables
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
@@ -17,6 +16,7 @@ from sluice.features.state import Request
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.spec import MechanismSpec
 from sluice.rankers import make_ranker
+from sluice.serving.scorer import Scorer
 
 ITEMS, CATEGORIES, PROVIDERS, REQUESTS, USERS = 20_000, 100, 400, 2_000, 50
 FEATURES = FeatureSpec(affinity=("category",), similarity=1)

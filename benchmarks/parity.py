@@ -12,18 +12,18 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed, availability
-from serving.parity_quality import labels_of
-from serving.prediction import Prediction
-from serving.recomputation import LoggedAnswer, Recomputation
-from serving.release_tally import ReleaseTally
-from serving.scorer import Scorer
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.state import Late, Request
 from sluice.rankers import make_ranker
+from sluice.serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed, availability
+from sluice.serving.parity_quality import labels_of
+from sluice.serving.prediction import Prediction
+from sluice.serving.recomputation import LoggedAnswer, Recomputation
+from sluice.serving.release_tally import ReleaseTally
+from sluice.serving.scorer import Scorer
 from sluice.settings import load_settings
 from sluice.surface import load_surface, surface_path
 

@@ -29,15 +29,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from registry.attestation import SignedPointer, Signer
-from registry.heads import export_head
-from registry.keys import KeyRing
-from registry.mirror import ALIAS, MlflowMirror
-from registry.mlflow_candidate import candidates_model
-from registry.mlflow_models import ensure_registered
-from registry.pointer import PointerReceiver, read_pointer
-from registry.relay import reconcile, relay
-from registry.tracking import RELEASE, VERSION
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.heads import export_head
+from sluice.registry.keys import KeyRing
+from sluice.registry.mirror import ALIAS, MlflowMirror
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_models import ensure_registered
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.relay import reconcile, relay
+from sluice.registry.tracking import RELEASE, VERSION
 from sluice.store import open_store
 from sluice.store.records import LedgerRow, State, Version
 from sluice.store.sql import SqlStore

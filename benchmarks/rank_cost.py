@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.serving_world import World
-from serving.answer import answer_json
-from serving.answering import Asked, answer
-from serving.app import ranking_app
-from serving.lanes import LaneRules, Lanes
-from serving.prediction import CHAMPION
-from serving.ranking_server import RankingServer
-from serving.reply import json_reply
-from serving.request import parse_rank
-from serving.scorer import matrix_digest
-from serving.source import FixedSource
-from serving.times import now_micros
 from sluice.data.event_log import EventLog
 from sluice.features.state import Request
+from sluice.serving.answer import answer_json
+from sluice.serving.answering import Asked, answer
+from sluice.serving.app import ranking_app
+from sluice.serving.lanes import LaneRules, Lanes
+from sluice.serving.prediction import CHAMPION
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.reply import json_reply
+from sluice.serving.request import parse_rank
+from sluice.serving.scorer import matrix_digest
+from sluice.serving.source import FixedSource
+from sluice.serving.times import now_micros
 from sluice.serving_spec import ServingSpec
 
 REPEAT, ROUNDS = 20, 150

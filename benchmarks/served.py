@@ -33,14 +33,6 @@ import polars as pl
 from benchmarks.quality import ROOT, data_folder
 from benchmarks.served_day import Asked, day_of
 from benchmarks.timing import report
-from flows import trial
-from registry.pointer import Pointer, write_pointer
-from serving.golden import record_golden, sample_requests
-from serving.manifest import Provenance
-from serving.processes import tree, wait_gone
-from serving.release import build_release
-from serving.running import RunningServer, serve_lean
-from serving.scorer import Scorer
 from sluice.data.adapters import read_source
 from sluice.data.durations import microseconds
 from sluice.data.event_log import EventLog
@@ -48,8 +40,16 @@ from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import LogTables, Window
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
+from sluice.flows import trial
 from sluice.metrics import evaluate
 from sluice.rankers import Ranker
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.serving.golden import record_golden, sample_requests
+from sluice.serving.manifest import Provenance
+from sluice.serving.processes import tree, wait_gone
+from sluice.serving.release import build_release
+from sluice.serving.running import RunningServer, serve_lean
+from sluice.serving.scorer import Scorer
 from sluice.surface import Surface, load_surface
 
 WAYS = ("one", "two", "restart", "swap")

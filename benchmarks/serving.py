@@ -27,8 +27,8 @@ from benchmarks.serving_events import EventSource
 from benchmarks.serving_overload import overloaded, small_beside_large
 from benchmarks.serving_world import World
 from benchmarks.timing import report
-from serving.processes import cpu_seconds, resident_mb, tree
-from serving.running import RunningServer
+from sluice.serving.processes import cpu_seconds, resident_mb, tree
+from sluice.serving.running import RunningServer
 
 COUNTED, BATCHES, WARM = 500, 4, 200
 """The cheapest batch counts: what else the machine does only ever adds to it."""

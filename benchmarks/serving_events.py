@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.open_loop import Client
 from benchmarks.serving_world import SURFACE, World, as_http
-from serving.times import now_micros
+from sluice.serving.times import now_micros
 
 PER_SECOND, BATCH = 1_000, 100
 _CLICKED = 5

@@ -9,8 +9,8 @@ import httpx
 
 from benchmarks.open_loop import Client, open_loop
 from benchmarks.serving_world import as_http
-from serving.processes import resident_mb
-from serving.running import RunningServer
+from sluice.serving.processes import resident_mb
+from sluice.serving.running import RunningServer
 
 TIMES, SECONDS = 5, 6.0
 GOOD_SECONDS = 1.0

@@ -14,14 +14,6 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from registry.pointer import Pointer, write_pointer
-from serving.bento import bento_environment, build_bento
-from serving.golden import record_golden, sample_requests
-from serving.manifest import Provenance
-from serving.processes import end, tree
-from serving.release import build_release
-from serving.running import RunningServer, free_port, serve, serve_lean
-from serving.scorer import Scorer
 from sluice.child import child_command
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
@@ -30,6 +22,14 @@ from sluice.features.replay import replay
 from sluice.features.state import Request
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker, save_ranker
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.serving.bento import bento_environment, build_bento
+from sluice.serving.golden import record_golden, sample_requests
+from sluice.serving.manifest import Provenance
+from sluice.serving.processes import end, tree
+from sluice.serving.release import build_release
+from sluice.serving.running import RunningServer, free_port, serve, serve_lean
+from sluice.serving.scorer import Scorer
 from sluice.surface import load_surface
 
 ROOT = Path(__file__).parents[1]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.release import open_release
-from serving.scorer import Scorer
-from serving.shadow import Shadow
-from serving.shadow_process import shadow_command
 from sluice.features.state import Request
+from sluice.serving.release import open_release
+from sluice.serving.scorer import Scorer
+from sluice.serving.shadow import Shadow
+from sluice.serving.shadow_process import shadow_command
 from tests.lib.releases import END, ITEM_IDS, tree_release
 
 CANDIDATES = 100

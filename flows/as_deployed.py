@@ -40,7 +40,7 @@ def entrypoint(flow: Flow[..., Any]) -> str:
 
 
 def ensure_as_deployed(flow: Flow[..., Any], surface: str) -> None:
-    """Refuse a run whose deployment is not as `flows.schedule` made it; one by hand has none.
+    """Refuse a run whose deployment is not as `sluice.flows.schedule` made it; one by hand has none.
 
     Raises:
         Refused: code, steps, variables or parameters are others.

@@ -12,17 +12,17 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.canary_arms import Split, arms_of
-from flows.memory import StepName, document, kept, remembered
-from flows.promote import export, tell_canaries
-from flows.reporting import step
-from flows.workplace import Workplace, now, open_workplace
-from registry import canary as life
-from registry.canary_verdict import Fate, Look, Verdict, judge, outcome_of
 from sluice.canary_spec import CanarySpec
 from sluice.data.tables import Window
 from sluice.errors import NothingToWatch
+from sluice.flows.canary_arms import Split, arms_of
+from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.promote import export, tell_canaries
+from sluice.flows.reporting import step
+from sluice.flows.workplace import Workplace, now, open_workplace
 from sluice.metrics.arms import ArmComparison
+from sluice.registry import canary as life
+from sluice.registry.canary_verdict import Fate, Look, Verdict, judge, outcome_of
 from sluice.store.canary import Canary
 from sluice.store.records import MetricPoint
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from registry.canary_arm import in_canary
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.metrics.arms import Arm
+from sluice.registry.canary_arm import in_canary
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,25 @@
 
 from typing import Any
 
-from flows.candidates import candidate_folder
-from flows.memory import document
-from flows.parity_memory import latest_parity
-from flows.workplace import Workplace, now
-from registry.differences import Difference, differences
-from registry.evidence import Evidence
-from registry.gates.judgement import Judgement
-from registry.mirror import MlflowMirror
-from registry.moves import version_of
-from registry.page import page
-from registry.plots import draw
-from registry.proof import verdict_of
-from registry.rules import laxer_rules
-from registry.tracking import TrackedCandidate
-from registry.waivers import waivers_of
 from sluice.data.atomic import write_atomically
 from sluice.errors import NotFound
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.memory import document
+from sluice.flows.parity_memory import latest_parity
+from sluice.flows.workplace import Workplace, now
 from sluice.metrics import PairedComparison
 from sluice.metrics.parity_report import ParityReport
+from sluice.registry.differences import Difference, differences
+from sluice.registry.evidence import Evidence
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.mirror import MlflowMirror
+from sluice.registry.moves import version_of
+from sluice.registry.page import page
+from sluice.registry.plots import draw
+from sluice.registry.proof import verdict_of
+from sluice.registry.rules import laxer_rules
+from sluice.registry.tracking import TrackedCandidate
+from sluice.registry.waivers import waivers_of
 from sluice.store.records import Document, Position, SnapshotRecord, Step, Version
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.guardrails import coverage, ecosystem, stability, stakeholders
-from flows.logged_slates import without_the_unknown
-from flows.scrutiny import calibration, churn, columns, reliabilities, slices
-from flows.trial import Incumbent, Trial, micros
 from sluice.errors import TooLittleData
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
+from sluice.flows.guardrails import coverage, ecosystem, stability, stakeholders
+from sluice.flows.logged_slates import without_the_unknown
+from sluice.flows.scrutiny import calibration, churn, columns, reliabilities, slices
+from sluice.flows.trial import Incumbent, Trial, micros
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.metrics import PairedComparison, compare, evaluate
 from sluice.metrics.evaluation import Evaluation

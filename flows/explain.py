@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from flows.candidates import candidate_folder
-from flows.reporting import step
-from flows.trial import load_incumbent, micros
-from flows.workplace import Workplace
-from registry.moves import version_of
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
 from sluice.errors import NotFound
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.reporting import step
+from sluice.flows.trial import load_incumbent, micros
+from sluice.flows.workplace import Workplace
 from sluice.mechanisms.order import rank_by
 from sluice.rankers import Ranker
 from sluice.rankers.explain import explain, importance
+from sluice.registry.moves import version_of
 from sluice.store.records import Champion, Version
 
 SAMPLED_ROWS = 500

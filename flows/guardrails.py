@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.gates.ecosystem import MEASURE
 from sluice.errors import TooLittleData
 from sluice.features.frame import RankingFrame
 from sluice.gate_spec import ChurnGate, EcosystemGate
@@ -17,6 +16,7 @@ from sluice.mechanisms.slates import Slates
 from sluice.mechanisms.stakeholders import MEASURES, SMALL, Judged
 from sluice.metrics import Evaluation, compare, likeness, noise_floor
 from sluice.metrics.comparison import RESAMPLES
+from sluice.registry.gates.ecosystem import MEASURE
 
 _SEED = 20_260_119
 _QUALITY = "ndcg@10"
@@ -35,7 +35,7 @@ def stability(
     Args:
         candidate: scores of the judged rows, [rows], as all that follow.
         champion: of what serves.
-        refits: of the candidate's configuration; see `flows.refits`.
+        refits: of the candidate's configuration; see `sluice.flows.refits`.
         judged: the requests.
         rule: how many slots are looked at.
     """

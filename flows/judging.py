@@ -6,30 +6,30 @@ from typing import Any
 
 import polars as pl
 
-from flows.candidates import candidate_folder
-from flows.memory import document
-from flows.parity_memory import latest_parity
-from flows.served_context import served_context
-from flows.validate import check
-from flows.workplace import Workplace, now
-from monitors.suites import SUITES
-from registry.gates.calibration import judge_calibration
-from registry.gates.churn import judge_churn
-from registry.gates.coverage import judge_coverage
-from registry.gates.data import judge_data
-from registry.gates.ecosystem import judge_ecosystem
-from registry.gates.freshness import judge_freshness
-from registry.gates.judgement import Judgement
-from registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from registry.gates.quality import Labels, ReferenceKind, judge_quality
-from registry.gates.sent_context import SentContext
-from registry.gates.served import judge_served
-from registry.gates.slices import judge_slices
-from registry.proof import record, verdict_of
 from sluice.data.snapshot import open_snapshot
 from sluice.features.counters import NEVER
 from sluice.features.state import FeatureState
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.memory import document
+from sluice.flows.parity_memory import latest_parity
+from sluice.flows.served_context import served_context
+from sluice.flows.validate import check
+from sluice.flows.workplace import Workplace, now
 from sluice.metrics import PairedComparison
+from sluice.monitors.suites import SUITES
+from sluice.registry.gates.calibration import judge_calibration
+from sluice.registry.gates.churn import judge_churn
+from sluice.registry.gates.coverage import judge_coverage
+from sluice.registry.gates.data import judge_data
+from sluice.registry.gates.ecosystem import judge_ecosystem
+from sluice.registry.gates.freshness import judge_freshness
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
+from sluice.registry.gates.quality import Labels, ReferenceKind, judge_quality
+from sluice.registry.gates.sent_context import SentContext
+from sluice.registry.gates.served import judge_served
+from sluice.registry.gates.slices import judge_slices
+from sluice.registry.proof import record, verdict_of
 from sluice.store.records import Champion, Verdict, Version
 
 Judging = Callable[[], Judgement]

@@ -8,16 +8,16 @@ from typing import Any
 
 from prefect import flow
 
-from flows.monitor import monitor
-from flows.package import package
-from flows.promote import promote
-from flows.retrain import retrain
-from flows.validate import validate
-from flows.workplace import Workplace, now, open_workplace
-from registry.bake import has_baked
-from registry.moves import position_of, version_of
-from registry.promotion import champion_of
 from sluice.errors import TooLittleData
+from sluice.flows.monitor import monitor
+from sluice.flows.package import package
+from sluice.flows.promote import promote
+from sluice.flows.retrain import retrain
+from sluice.flows.validate import validate
+from sluice.flows.workplace import Workplace, now, open_workplace
+from sluice.registry.bake import has_baked
+from sluice.registry.moves import position_of, version_of
+from sluice.registry.promotion import champion_of
 from sluice.store.records import Outcome, State, Version
 
 SERVED = frozenset(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from flows.workplace import Workplace, now
 from sluice.data.digest import json_digest
 from sluice.errors import IntegrityError
+from sluice.flows.workplace import Workplace, now
 from sluice.store.records import Document, Step
 
 

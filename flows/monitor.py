@@ -8,19 +8,6 @@ import numpy as np
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.candidates import candidate_folder
-from flows.memory import StepName, document, kept, remembered
-from flows.promote import baking, tell
-from flows.reporting import step
-from flows.trial import CODE, load_incumbent, micros
-from flows.validate import freeze
-from flows.workplace import Workplace, now, open_workplace, seal_ledger
-from monitors.dashboard import Rows, Watched, add_run
-from monitors.drift import drift, points
-from monitors.histogram import profile_like, reference_profile
-from registry import promotion
-from registry.bake import has_baked
-from registry.moves import version_of
 from sluice.data.code import code_digest
 from sluice.data.digest import json_digest
 from sluice.data.durations import parse_duration
@@ -30,6 +17,19 @@ from sluice.data.tables import Window
 from sluice.errors import NotFound, NothingToWatch
 from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.promote import baking, tell
+from sluice.flows.reporting import step
+from sluice.flows.trial import CODE, load_incumbent, micros
+from sluice.flows.validate import freeze
+from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
+from sluice.monitors.dashboard import Rows, Watched, add_run
+from sluice.monitors.drift import drift, points
+from sluice.monitors.histogram import profile_like, reference_profile
+from sluice.registry import promotion
+from sluice.registry.bake import has_baked
+from sluice.registry.moves import version_of
 from sluice.store.records import Champion, Outcome, Position, Version
 
 _SAMPLE_SEED = 5

@@ -5,22 +5,22 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.candidates import candidate_folder
-from flows.dossier import publish
-from flows.judging import judged_once, verdict_row
-from flows.memory import StepName, remembered
-from flows.reporting import step
-from flows.serving_room import ask_serving
-from flows.trial import micros
-from flows.workplace import Workplace, now, open_workplace, seal_ledger
-from registry import promotion
-from registry.gates.judgement import Judgement
-from registry.gates.replay import ReplayFigures, judge_replay
-from registry.moves import position_of, version_of
 from sluice.data.code import environment_digest
 from sluice.data.durations import microseconds
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.dossier import publish
+from sluice.flows.judging import judged_once, verdict_row
+from sluice.flows.memory import StepName, remembered
+from sluice.flows.reporting import step
+from sluice.flows.serving_room import ask_serving
+from sluice.flows.trial import micros
+from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
+from sluice.registry import promotion
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.replay import ReplayFigures, judge_replay
+from sluice.registry.moves import position_of, version_of
 from sluice.store.records import Verdict, Version
 
 

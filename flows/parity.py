@@ -8,19 +8,19 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.memory import StepName, document, kept, remembered
-from flows.parity_memory import FLOW, STEP
-from flows.reporting import step
-from flows.serving_room import ask_serving
-from flows.trial import micros
-from flows.workplace import Workplace, now, open_workplace
-from monitors.parity import ParityLimits, points
-from registry.gates.served import judge_window
 from sluice.data.code import code_digest
 from sluice.data.durations import parse_duration
 from sluice.data.tables import Window
 from sluice.errors import NothingServed
+from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.parity_memory import FLOW, STEP
+from sluice.flows.reporting import step
+from sluice.flows.serving_room import ask_serving
+from sluice.flows.trial import micros
+from sluice.flows.workplace import Workplace, now, open_workplace
 from sluice.metrics.parity_report import ParityReport
+from sluice.monitors.parity import ParityLimits, points
+from sluice.registry.gates.served import judge_window
 from sluice.store.records import MetricPoint
 
 _SERVING = Path(__file__).parents[1] / "serving"

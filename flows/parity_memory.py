@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flows.memory import document
-from flows.workplace import Workplace
+from sluice.flows.memory import document
+from sluice.flows.workplace import Workplace
 from sluice.metrics.parity_report import ParityReport
 from sluice.store.records import Step
 

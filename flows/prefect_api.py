@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from flows import prefect_server
-from flows.prefect_server import api_url, credential
-from flows.reporting import step
 from sluice.child import child_command
 from sluice.data.private_files import private_log
 from sluice.door import HOST
 from sluice.errors import ConfigError, SluiceError
+from sluice.flows import prefect_server
+from sluice.flows.prefect_server import api_url, credential
+from sluice.flows.reporting import step
 from sluice.settings import Settings
 
 API_URL = "PREFECT_API_URL"

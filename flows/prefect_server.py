@@ -1,4 +1,4 @@
-"""`python -m flows.prefect_server PORT [short]`: Prefect's server, behind this installation's credential.
+"""`python -m sluice.flows.prefect_server PORT [short]`: Prefect's server, behind this installation's credential.
 
 Whoever reaches Prefect's API may start our flows, which hold the signing key, and may rewrite its
 deployments. So nothing is answered without the credential but whether the server is up. It comes

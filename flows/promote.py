@@ -5,22 +5,22 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.dossier import evaluation_of, mlflow_mirror
-from flows.package import served
-from flows.reporting import step
-from flows.serving_room import ask_serving
-from flows.workplace import Workplace, now, open_workplace
-from registry import promotion
-from registry.attestation import SignedPointer, Signer
-from registry.bake import bakes_until
-from registry.canary import end_superseded
-from registry.canary_pointer import CanaryReceiver
-from registry.heads import export_head
-from registry.keys import KeyRing
-from registry.moves import made, named, position_of, version_of
-from registry.pointer import PointerReceiver
-from registry.relay import relay, relay_canaries
 from sluice.errors import Held, IntegrityError, SluiceError
+from sluice.flows.dossier import evaluation_of, mlflow_mirror
+from sluice.flows.package import served
+from sluice.flows.reporting import step
+from sluice.flows.serving_room import ask_serving
+from sluice.flows.workplace import Workplace, now, open_workplace
+from sluice.registry import promotion
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.bake import bakes_until
+from sluice.registry.canary import end_superseded
+from sluice.registry.canary_pointer import CanaryReceiver
+from sluice.registry.heads import export_head
+from sluice.registry.keys import KeyRing
+from sluice.registry.moves import made, named, position_of, version_of
+from sluice.registry.pointer import PointerReceiver
+from sluice.registry.relay import relay, relay_canaries
 from sluice.store.records import LedgerRow, OutboxRow, Position, State, Version
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from flows.dossier import publish
-from flows.workplace import Workplace
 from sluice.errors import SluiceError
+from sluice.flows.dossier import publish
+from sluice.flows.workplace import Workplace
 from sluice.store.records import Version
 
 

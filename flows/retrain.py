@@ -8,16 +8,6 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import trial
-from flows.candidates import candidate_folder, keep_candidate
-from flows.dossier import publish
-from flows.evaluation import evaluation
-from flows.judging import judge, verdict_row
-from flows.memory import StepName, kept, remembered
-from flows.reporting import step
-from flows.workplace import Workplace, now, open_workplace, seal_ledger
-from registry import promotion
-from registry.attestation import COMMIT_STEP
 from sluice.data.code import code_digest
 from sluice.data.commit import running_commit
 from sluice.data.digest import json_digest
@@ -25,8 +15,18 @@ from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.errors import IntegrityError
 from sluice.features.audit import AuditResult
 from sluice.features.state import FeatureState
+from sluice.flows import trial
+from sluice.flows.candidates import candidate_folder, keep_candidate
+from sluice.flows.dossier import publish
+from sluice.flows.evaluation import evaluation
+from sluice.flows.judging import judge, verdict_row
+from sluice.flows.memory import StepName, kept, remembered
+from sluice.flows.reporting import step
+from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import Ranker, load_ranker
+from sluice.registry import promotion
+from sluice.registry.attestation import COMMIT_STEP
 from sluice.store.records import Champion, Draft, State, Version
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from prefect import State, flow
 from prefect.states import Completed
 
-from flows.as_deployed import SURFACE, ensure_as_deployed
-from flows.canary import canary
-from flows.lifecycle import lifecycle
-from flows.monitor import monitor
-from flows.parity import parity
 from sluice.errors import Held, NothingServed, NothingToWatch
+from sluice.flows.as_deployed import SURFACE, ensure_as_deployed
+from sluice.flows.canary import canary
+from sluice.flows.lifecycle import lifecycle
+from sluice.flows.monitor import monitor
+from sluice.flows.parity import parity
 from sluice.store.records import Outcome
 from sluice.surface import Surface
 

@@ -1,9 +1,9 @@
 """What serving was sent in its last window, for the gate that asks whether context is real."""
 
-from flows.serving_room import ask_serving
-from flows.workplace import Workplace
-from registry.gates.sent_context import ServedContext
 from sluice.data.durations import microseconds
+from sluice.flows.serving_room import ask_serving
+from sluice.flows.workplace import Workplace
+from sluice.registry.gates.sent_context import ServedContext
 
 
 def served_context(workplace: Workplace) -> ServedContext | None:

@@ -9,9 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from flows.workplace import Workplace
 from sluice.child import child_command
 from sluice.errors import IntegrityError, SluiceError, no_room
+from sluice.flows.workplace import Workplace
 
 _SECONDS = 600
 
@@ -36,7 +36,7 @@ def ask_serving(
         SluiceError: the command failed; the message is its own.
     """
     done = subprocess.run(
-        child_command("serving", command),
+        child_command("sluice.serving", command),
         input=json.dumps(request),
         capture_output=True,
         text=True,

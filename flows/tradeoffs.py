@@ -12,24 +12,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.candidates import candidate_folder
-from flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
-from flows.reporting import step
-from flows.tradeoffs_picture import draw
-from flows.tradeoffs_sweep import Point, every_mechanism, floor_of, points, suited, sweep
-from flows.trial import load_incumbent, micros
-from flows.workplace import Workplace
-from registry.moves import version_of
 from sluice.data.atomic import write_atomically
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
 from sluice.errors import NotFound, TooLittleData
 from sluice.features.replay import replay
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
+from sluice.flows.reporting import step
+from sluice.flows.tradeoffs_picture import draw
+from sluice.flows.tradeoffs_sweep import (
+    Point,
+    every_mechanism,
+    floor_of,
+    points,
+    suited,
+    sweep,
+)
+from sluice.flows.trial import load_incumbent, micros
+from sluice.flows.workplace import Workplace
 from sluice.mechanisms.pareto import pareto_optimal
 from sluice.mechanisms.provider_exposure import spread
 from sluice.mechanisms.spec import ProviderFloors
 from sluice.mechanisms.stakeholders import MEASURES, Judged, Measure
 from sluice.metrics import Evaluation, compare
+from sluice.registry.moves import version_of
 from sluice.store.records import Version
 
 CONFIDENCE = 0.95

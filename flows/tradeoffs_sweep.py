@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.reporting import step
+from sluice.flows.reporting import step
 from sluice.mechanisms.floors import fit_floors
 from sluice.mechanisms.slates import Slates
 from sluice.mechanisms.spec import (

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.logged_slates import logged_slates
-from flows.refits import refit
 from sluice.data.digest import json_digest
 from sluice.data.split import TimeSplit, time_split
 from sluice.data.tables import LogTables, Window
@@ -21,6 +19,8 @@ from sluice.features.readings import ALWAYS, telling
 from sluice.features.replay import Replayed, replay
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
+from sluice.flows.logged_slates import logged_slates
+from sluice.flows.refits import refit
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.floors import fit_floors
 from sluice.mechanisms.slates import Slates

@@ -6,16 +6,16 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.memory import StepName, remembered
-from flows.reporting import step
-from flows.workplace import Workplace, now, open_workplace
-from monitors.recording import record
-from monitors.suites import CODE
-from monitors.validation import validate as run_suites
 from sluice.data.code import source_digest
 from sluice.data.digest import json_digest
 from sluice.data.snapshot import Snapshot, take
 from sluice.data.tables import Window
+from sluice.flows.memory import StepName, remembered
+from sluice.flows.reporting import step
+from sluice.flows.workplace import Workplace, now, open_workplace
+from sluice.monitors.recording import record
+from sluice.monitors.suites import CODE
+from sluice.monitors.validation import validate as run_suites
 from sluice.store.records import Outcome, SnapshotRecord, Validation
 
 

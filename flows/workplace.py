@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from registry.approvals import Panel
-from registry.heads import Exported, seal
-from registry.keys import KeyRing
-from registry.review_keys import ReviewKeys
 from sluice.data.event_log import EventLog
 from sluice.data.tables import Window
 from sluice.errors import NotFound, TooLittleData
+from sluice.registry.approvals import Panel
+from sluice.registry.heads import Exported, seal
+from sluice.registry.keys import KeyRing
+from sluice.registry.review_keys import ReviewKeys
 from sluice.settings import HOME, Settings, apply_environment, load_settings
 from sluice.store import open_store
 from sluice.store.port import Store

@@ -18,9 +18,9 @@ from uuid import UUID, uuid5
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.drift import SCORE, DriftReport
 from sluice.data.atomic import write_atomically
 from sluice.data.tables import Window
+from sluice.monitors.drift import SCORE, DriftReport
 from sluice.store.records import Outcome
 
 if TYPE_CHECKING:

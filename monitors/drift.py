@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.histogram import Profile
 from sluice.data.tables import Window
+from sluice.monitors.histogram import Profile
 from sluice.store.records import MetricPoint, Outcome
 from sluice.surface import MonitorSpec
 

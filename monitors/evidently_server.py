@@ -1,4 +1,4 @@
-"""`python -m monitors.evidently_server WORKSPACE PORT KEY`: the dashboards, behind a key in a file.
+"""`python -m sluice.monitors.evidently_server WORKSPACE PORT KEY`: the dashboards, behind a key in a file.
 
 Evidently's own secret guards what is written alone, and its pages cannot be opened with a name and
 a password in their address. So a page of ours takes the key from what follows the # in its address,

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from monitors.suites import Check, Rule, Suite
+from sluice.monitors.suites import Check, Rule, Suite
 
 _SILENT = {
     "raised_exception": False,

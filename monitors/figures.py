@@ -3,9 +3,9 @@
 import polars as pl
 import pyarrow as pa
 
-from monitors.suites import Check, LogShape, Rule, Shape
 from sluice.data.schema import CONTEXT_PREFIX, TABLES, FeedbackKind
 from sluice.data.tables import LogTables
+from sluice.monitors.suites import Check, LogShape, Rule, Shape
 
 
 def misfits(table: str, frame: pl.DataFrame) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def log_shape(tables: LogTables) -> LogShape:
 def log_figures(
     tables: LogTables, label: FeedbackKind, shape: LogShape
 ) -> dict[str, float]:
-    """Every figure that `monitors.suites.log_suite` may ask for, by its name."""
+    """Every figure that `sluice.monitors.suites.log_suite` may ask for, by its name."""
     figures: dict[str, float] = {
         f"{name}.misfit_columns": len(misfits(name, getattr(tables, name)))
         for name in TABLES

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from monitors.validation import SuiteReport
 from sluice.data.digest import json_digest
+from sluice.monitors.validation import SuiteReport
 from sluice.store.port import Store
 from sluice.store.records import Document, Validation
 
@@ -24,7 +24,7 @@ def record(
         surface: whose snapshot it is.
         snapshot: its digest.
         spec: digest of the declaration that set the floors.
-        reports: what `monitors.validation.validate` returned.
+        reports: what `sluice.monitors.validation.validate` returned.
         at: now, UTC.
 
     Raises:

@@ -41,7 +41,7 @@ DAY_CHANGES: dict[str, tuple[float | None, float | None]] = {
     "days.category_shift": (None, 0.1),
     "days.provider_id_shift": (None, 0.1),
 }
-"""What one day may differ by from the days before it; see `monitors.days`."""
+"""What one day may differ by from the days before it; see `sluice.monitors.days`."""
 SILENT = 0.3
 """Share of the last day's requests that may have come after the last label: above it labels are late."""
 COVERED_DAYS = 0.9
@@ -55,7 +55,7 @@ GREATEST = 1e30
 
 
 class Rule(StrEnum):
-    """Kinds of check; `monitors.validation` and `monitors.figures` each know how to judge one."""
+    """Kinds of check; `sluice.monitors.validation` and `sluice.monitors.figures` each know how to judge one."""
 
     ROWS = "rows"
     """At least `low` rows."""
@@ -126,7 +126,7 @@ class LogShape:
     starts_inside: bool
     """Whether the log begins within the window, so that no request lies before it."""
     days: frozenset[str] = frozenset()
-    """Figures of `monitors.days` that can be told; none of a log of a few days."""
+    """Figures of `sluice.monitors.days` that can be told; none of a log of a few days."""
 
 
 def table_suite(table: str, data: DataSpec, shape: Shape) -> Suite:

@@ -11,13 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from monitors.days import day_figures
-from monitors.docs import write_index, write_page
-from monitors.expectations import run_suite
-from monitors.figures import comparable, figure, log_figures, log_shape, table_shape
-from monitors.suites import Check, Rule, Suite, log_suite, table_suite
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
+from sluice.monitors.days import day_figures
+from sluice.monitors.docs import write_index, write_page
+from sluice.monitors.expectations import run_suite
+from sluice.monitors.figures import comparable, figure, log_figures, log_shape, table_shape
+from sluice.monitors.suites import Check, Rule, Suite, log_suite, table_suite
 from sluice.store.records import Outcome
 from sluice.surface import DataSpec
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.moves import made, position_of
-from registry.people import person
 from sluice.errors import Refused
+from sluice.registry.moves import made, position_of
+from sluice.registry.people import person
 from sluice.store.port import Store
 from sluice.store.records import Document, LedgerRow, Transition, Version
 

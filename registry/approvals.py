@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from registry.people import person
-from registry.review_keys import ReviewTrust
-from registry.review_signature import check_review, verdicts_digest
 from sluice.errors import IntegrityError
+from sluice.registry.people import person
+from sluice.registry.review_keys import ReviewTrust
+from sluice.registry.review_signature import check_review, verdicts_digest
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Version
 

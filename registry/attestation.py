@@ -7,16 +7,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from registry.approvals import approvals
-from registry.canary_pointer import CanaryReceiver
-from registry.keys import KeyRing
-from registry.moves import version_of
-from registry.pointer import PointerReceiver
-from registry.signature import Files, check_signature, signature_path, signed_statement
-from registry.waivers import Waiver, waivers_of
 from sluice.data.atomic import write_atomically
 from sluice.data.commit import Commit
 from sluice.errors import IntegrityError, NotFound, Refused
+from sluice.registry.approvals import approvals
+from sluice.registry.canary_pointer import CanaryReceiver
+from sluice.registry.keys import KeyRing
+from sluice.registry.moves import version_of
+from sluice.registry.pointer import PointerReceiver
+from sluice.registry.signature import (
+    Files,
+    check_signature,
+    signature_path,
+    signed_statement,
+)
+from sluice.registry.waivers import Waiver, waivers_of
 from sluice.store.port import Store
 from sluice.store.records import OutboxRow, Step, Verdict, Version
 

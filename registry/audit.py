@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from registry.canary import ACTIONS
-from registry.canary_audit import audit_canary
-from registry.champions import history
-from registry.coverage import coverage
-from registry.keys import KeyRing
-from registry.pointer import read_pointer
-from registry.review_audit import audit_reviews
-from registry.review_keys import ReviewTrust
-from registry.states import SERVING
 from sluice.errors import IntegrityError
+from sluice.registry.canary import ACTIONS
+from sluice.registry.canary_audit import audit_canary
+from sluice.registry.champions import history
+from sluice.registry.coverage import coverage
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import read_pointer
+from sluice.registry.review_audit import audit_reviews
+from sluice.registry.review_keys import ReviewTrust
+from sluice.registry.states import SERVING
 from sluice.store.canary import Canary
 from sluice.store.ledger import Head, verify
 from sluice.store.port import Store

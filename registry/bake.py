@@ -6,8 +6,8 @@ provisional champion's place, and nothing confirms it. A rollback ends it at any
 
 from datetime import datetime, timedelta
 
-from registry.moves import named, position_of, version_of
 from sluice.errors import Held
+from sluice.registry.moves import named, position_of, version_of
 from sluice.store.port import Store
 from sluice.store.records import Champion, LedgerRow, State, Version
 

@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from registry.keys import PublicKey, SigningKey
 from sluice.errors import IntegrityError
+from sluice.registry.keys import PublicKey, SigningKey
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 

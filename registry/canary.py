@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from registry.approvals import Panel
-from registry.moves import named, position_of, version_of
-from registry.promotion import champion_of
-from registry.proof import ensure_promotable, evidence_of
-from registry.states import ensure_allowed
 from sluice.data.digest import json_digest
 from sluice.errors import Conflict, Held, IntegrityError, NotFound, Refused
+from sluice.registry.approvals import Panel
+from sluice.registry.moves import named, position_of, version_of
+from sluice.registry.promotion import champion_of
+from sluice.registry.proof import ensure_promotable, evidence_of
+from sluice.registry.states import ensure_allowed
 from sluice.store.canary import Canary, CanaryMove
 from sluice.store.port import Store
 from sluice.store.records import Document, LedgerRow, State, Transition, Version

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry.canary import START, canary_moves
-from registry.canary_pointer import read_canary_pointer
-from registry.keys import KeyRing
-from registry.promotion import champion_of
-from registry.states import SERVING
 from sluice.errors import IntegrityError
+from sluice.registry.canary import START, canary_moves
+from sluice.registry.canary_pointer import read_canary_pointer
+from sluice.registry.keys import KeyRing
+from sluice.registry.promotion import champion_of
+from sluice.registry.states import SERVING
 from sluice.store.canary import Canary
 from sluice.store.port import Store
 from sluice.store.records import Document, LedgerRow, Position

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from registry.bundle import sealed
-from registry.keys import KeyRing
-from registry.pointer import MAX_BYTES, check_signed, locked, signing_key
-from registry.small_file import read_small
 from sluice.data.atomic import write_atomically
 from sluice.data.digest import canonical_json
 from sluice.errors import Conflict, IntegrityError, Refused
+from sluice.registry.bundle import sealed
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import MAX_BYTES, check_signed, locked, signing_key
+from sluice.registry.small_file import read_small
 from sluice.store.records import OutboxRow
 
 PAYLOAD_TYPE = "application/vnd.sluice.canary-pointer+json"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from registry.gates.judgement import Judgement
-from registry.moves import move_once, named, position_of
-from registry.proof import ON_RELEASE, evidence_of, record, unproven
-from registry.waivers import reopened
 from sluice.errors import Refused
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.moves import move_once, named, position_of
+from sluice.registry.proof import ON_RELEASE, evidence_of, record, unproven
+from sluice.registry.waivers import reopened
 from sluice.store.port import Store
 from sluice.store.records import Draft, LedgerRow, Release, State, Transition, Version
 
@@ -150,7 +150,7 @@ def submit(
 
 
 def _key(store: Store, action: str, version: Version) -> str:
-    """One for each time that the version was let out of `blocked`; see `registry.waiving`."""
+    """One for each time that the version was let out of `blocked`; see `sluice.registry.waiving`."""
     again = reopened(store, version)
     key = f"{action}:{version.surface}:{version.number}"
     return f"{key}:{again}" if again else key

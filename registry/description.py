@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
-from registry.evidence import (
+from sluice.metrics.comparison import PairedComparison
+from sluice.registry.evidence import (
     Evidence,
     approve_command,
     delay_sentence,
@@ -13,9 +14,8 @@ from registry.evidence import (
     headline,
     metric_rows,
 )
-from registry.gates.judgement import finite
-from registry.words import figure, moment, signed
-from sluice.metrics.comparison import PairedComparison
+from sluice.registry.gates.judgement import finite
+from sluice.registry.words import figure, moment, signed
 
 LIMIT = 5_000
 """Characters of a description that MLflow's tables hold."""

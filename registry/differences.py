@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registry.evidence import Evidence
+from sluice.registry.evidence import Evidence
 
 ABSENT = None
 """Stands for what one of the two has not."""

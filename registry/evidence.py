@@ -1,14 +1,14 @@
-"""What a reviewer decides on: everything known about one candidate; `registry.page` shows it."""
+"""What a reviewer decides on: everything known about one candidate; `sluice.registry.page` shows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from registry.gates.judgement import Judgement
-from registry.words import moment
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.parity_report import ParityReport
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.words import moment
 from sluice.store.records import Outcome
 
 QUESTIONS = {

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from registry.evidence import QUESTIONS
-from registry.gates.figures import figure_rows
-from registry.gates.remedies import remedies
-from registry.proof import verdict_of
-from registry.waivers import Waiver, lasts, waived
 from sluice.data.digest import json_digest
+from sluice.registry.evidence import QUESTIONS
+from sluice.registry.gates.figures import figure_rows
+from sluice.registry.gates.remedies import remedies
+from sluice.registry.proof import verdict_of
+from sluice.registry.waivers import Waiver, lasts, waived
 from sluice.store.port import Store
 from sluice.store.records import Document, Outcome, Verdict, Version
 

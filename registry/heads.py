@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from registry.bundle import opened, sealed
-from registry.keys import KeyRing, PublicKey, SigningKey
-from registry.pointer import locked
 from sluice.data.atomic import write_atomically
 from sluice.data.digest import canonical_json
 from sluice.errors import IntegrityError, NotFound
+from sluice.registry.bundle import opened, sealed
+from sluice.registry.keys import KeyRing, PublicKey, SigningKey
+from sluice.registry.pointer import locked
 from sluice.store.ledger import Head, head
 from sluice.store.port import Store
 from sluice.store.records import Champion, LedgerRow

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from registry.heads import Exported
-from registry.keys import KeyRing
+from sluice.registry.heads import Exported
+from sluice.registry.keys import KeyRing
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, OutboxRow
 

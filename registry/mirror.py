@@ -10,12 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.mlflow_candidate import MirroredCandidate, candidates_model, mirror_candidate
-from registry.mlflow_database import build_tracking, ensure_database
-from registry.mlflow_models import ensure_registered, registered_model, versions_with
-from registry.review_tags import amiss, review_tags
-from registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
 from sluice.errors import Conflict, NotFound, SluiceError
+from sluice.registry.mlflow_candidate import (
+    MirroredCandidate,
+    candidates_model,
+    mirror_candidate,
+)
+from sluice.registry.mlflow_database import build_tracking, ensure_database
+from sluice.registry.mlflow_models import ensure_registered, registered_model, versions_with
+from sluice.registry.review_tags import amiss, review_tags
+from sluice.registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
 from sluice.store.port import Store
 from sluice.store.records import Champion, OutboxRow, Version
 

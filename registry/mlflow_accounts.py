@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.account_holds import mark_of
-from registry.mlflow_candidate import candidates_model
-from registry.mlflow_database import ensure_database
 from sluice.data.atomic import write_atomically
 from sluice.data.private_files import secret_in
 from sluice.errors import Refused
+from sluice.registry.account_holds import mark_of
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_database import ensure_database
 
 ADMIN = "admin"
 

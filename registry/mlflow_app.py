@@ -1,7 +1,7 @@
 """`mlflow server --app-name sluice`: MLflow with accounts, where a review is a row of our ledger.
 
 MLflow keeps no author of a tag and knows one right for all that is written to a model. Here the
-signed-in user is known, and what `registry.review_rules` refuses never reaches MLflow's handlers.
+signed-in user is known, and what `sluice.registry.review_rules` refuses never reaches MLflow's handlers.
 """
 
 import os
@@ -12,17 +12,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from registry.account_holds import ensure_free
-from registry.approvals import Panel
-from registry.heads import seal
-from registry.keys import KeyRing
-from registry.mirror import ALIAS, MOVED_BY
-from registry.mlflow_accounts import Accounts
-from registry.mlflow_candidate import candidates_model
-from registry.mlflow_resets import account_of, watch_resets
-from registry.moves import version_of
-from registry.review_keys import ReviewKeys, Signatory
-from registry.review_rules import (
+from sluice.data.durations import parse_duration
+from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
+from sluice.registry.account_holds import ensure_free
+from sluice.registry.approvals import Panel
+from sluice.registry.heads import seal
+from sluice.registry.keys import KeyRing
+from sluice.registry.mirror import ALIAS, MOVED_BY
+from sluice.registry.mlflow_accounts import Accounts
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_resets import account_of, watch_resets
+from sluice.registry.moves import version_of
+from sluice.registry.review_keys import ReviewKeys, Signatory
+from sluice.registry.review_rules import (
     Request,
     Who,
     decide,
@@ -30,9 +32,7 @@ from registry.review_rules import (
     ensure_allowed,
     needed,
 )
-from registry.review_tags import REVIEWED, review_tags
-from sluice.data.durations import parse_duration
-from sluice.errors import ConfigError, NotFound, Refused, SluiceError, UserError
+from sluice.registry.review_tags import REVIEWED, review_tags
 from sluice.store import open_store
 from sluice.store.port import Store
 from sluice.surface import load_surface, surface_path

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.description import Shown, markdown
-from registry.mlflow_models import ensure_registered, versions_with, with_tags
-from registry.tracking import (
+from sluice.registry.description import Shown, markdown
+from sluice.registry.mlflow_models import ensure_registered, versions_with, with_tags
+from sluice.registry.tracking import (
     CONTENT,
     RUN,
     TrackedCandidate,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_candidate import candidates_model
 
 _UNUSED = "Default"
 """MLflow makes an experiment of this name and shows it whether it is used or not."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from registry.account_holds import Account, mark_of, note_own, note_reset
+from sluice.registry.account_holds import Account, mark_of, note_own, note_reset
 from sluice.store import open_store
 from sluice.store.port import Store
 

@@ -1,7 +1,7 @@
 """One move of the machine, made at most once."""
 
-from registry.states import ensure_allowed
 from sluice.errors import Conflict, NotFound, Refused
+from sluice.registry.states import ensure_allowed
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, Transition, Version
 

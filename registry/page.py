@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from registry.evidence import (
+from sluice.registry.evidence import (
     Evidence,
     approve_command,
     delay_rows,
@@ -13,8 +13,8 @@ from registry.evidence import (
     headline,
     metric_rows,
 )
-from registry.plots import top_gains
-from registry.words import figure, moment, signed
+from sluice.registry.plots import top_gains
+from sluice.registry.words import figure, moment, signed
 
 _CAPTIONS = {
     "differences": "Difference of each metric with its interval.",
@@ -29,12 +29,12 @@ def page(evidence: Evidence, plots: Mapping[str, bytes]) -> str:
 
     Args:
         evidence: what is shown; all of it is escaped.
-        plots: PNG bytes by name, as `registry.plots.draw` gives them.
+        plots: PNG bytes by name, as `sluice.registry.plots.draw` gives them.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("registry", "templates"),
+        loader=PackageLoader("sluice.registry", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from registry.evidence import Evidence
 from sluice.metrics.comparison import PairedComparison
+from sluice.registry.evidence import Evidence
 
 TOP_FEATURES = 20
 COLOURS = {"candidate": "#1d4ed8", "champion": "#94a3b8", "baseline": "#d6dde8"}

@@ -19,12 +19,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from registry.bundle import opened, sealed
-from registry.keys import KeyRing, SigningKey
-from registry.small_file import read_small
 from sluice.data.atomic import write_atomically
 from sluice.data.digest import canonical_json
 from sluice.errors import Conflict, IntegrityError, Refused
+from sluice.registry.bundle import opened, sealed
+from sluice.registry.keys import KeyRing, SigningKey
+from sluice.registry.small_file import read_small
 from sluice.store.records import OutboxRow
 
 PAYLOAD_TYPE = "application/vnd.sluice.pointer+json"

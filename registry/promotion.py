@@ -8,17 +8,17 @@ as arguments, from the surface's declaration.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from registry.approvals import Panel
-from registry.bake import NO_BAKE, ensure_baked, ensure_may_follow
-from registry.candidacy import gate, package, register, submit
-from registry.champions import champion_of, history
-from registry.moves import made, move_once, named, position_of, version_of
-from registry.proof import ensure_promotable, evidence_of
-from registry.review import approve, reject, review_queue
-from registry.rollback import rollback
-from registry.rules import ensure_rules, rules_document
-from registry.waiving import waive
 from sluice.errors import Held
+from sluice.registry.approvals import Panel
+from sluice.registry.bake import NO_BAKE, ensure_baked, ensure_may_follow
+from sluice.registry.candidacy import gate, package, register, submit
+from sluice.registry.champions import champion_of, history
+from sluice.registry.moves import made, move_once, named, position_of, version_of
+from sluice.registry.proof import ensure_promotable, evidence_of
+from sluice.registry.review import approve, reject, review_queue
+from sluice.registry.rollback import rollback
+from sluice.registry.rules import ensure_rules, rules_document
+from sluice.registry.waiving import waive
 from sluice.store.port import Store
 from sluice.store.records import (
     Champion,

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from registry.approvals import Panel, authors, counted_approvals
-from registry.gates.judgement import Judgement
-from registry.moves import named, position_of
-from registry.people import person
-from registry.review_keys import ReviewTrust
-from registry.review_signature import check_review
-from registry.waivers import lasts, waived, waivers_of
 from sluice.data.digest import json_digest
 from sluice.errors import Held, IntegrityError
 from sluice.gate_spec import UNWAIVABLE
+from sluice.registry.approvals import Panel, authors, counted_approvals
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.moves import named, position_of
+from sluice.registry.people import person
+from sluice.registry.review_keys import ReviewTrust
+from sluice.registry.review_signature import check_review
+from sluice.registry.waivers import lasts, waived, waivers_of
 from sluice.store.port import Store
 from sluice.store.records import (
     Document,

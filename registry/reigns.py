@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from registry.approvals import approvals
-from registry.moves import version_of
-from registry.promotion import history
-from registry.waivers import waivers_of
 from sluice.errors import IntegrityError, NotFound
+from sluice.registry.approvals import approvals
+from sluice.registry.moves import version_of
+from sluice.registry.promotion import history
+from sluice.registry.waivers import waivers_of
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Release, Version
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from registry.mirror import MirroredChampion, Reconciled
-from registry.moves import position_of, version_of
+from sluice.registry.mirror import MirroredChampion, Reconciled
+from sluice.registry.moves import position_of, version_of
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Transition
 

@@ -5,13 +5,19 @@ What is approved is a digest of bytes: a release that was built again is another
 
 from datetime import datetime
 
-from registry.approvals import Panel, approvals, authors, counted_approvals, same_hands
-from registry.moves import move_once, named, position_of, version_of
-from registry.people import person
-from registry.proof import evidence_of
-from registry.review_keys import Signatory
-from registry.review_signature import signed
 from sluice.errors import Conflict, Refused
+from sluice.registry.approvals import (
+    Panel,
+    approvals,
+    authors,
+    counted_approvals,
+    same_hands,
+)
+from sluice.registry.moves import move_once, named, position_of, version_of
+from sluice.registry.people import person
+from sluice.registry.proof import evidence_of
+from sluice.registry.review_keys import Signatory
+from sluice.registry.review_signature import signed
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, State, Transition, Version
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from registry.review_keys import ReviewTrust
-from registry.review_signature import DECISIONS, check_review
 from sluice.errors import IntegrityError
+from sluice.registry.review_keys import ReviewTrust
+from sluice.registry.review_signature import DECISIONS, check_review
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, State
 

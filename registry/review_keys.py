@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from registry.keys import NAME_DIGITS, KeyRing, PublicKey, SigningKey, read_public
-from registry.people import person
 from sluice.data.atomic import write_atomically
 from sluice.errors import Refused
+from sluice.registry.keys import NAME_DIGITS, KeyRing, PublicKey, SigningKey, read_public
+from sluice.registry.people import person
 
 
 @dataclass(frozen=True)

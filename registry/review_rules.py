@@ -1,7 +1,7 @@
 """Who may write what to MLflow's model registry, and what the tag `review` decides.
 
 Trainers write `SURFACE-candidates`; the aliases, the champions and all that Sluice put there are the
-promoter's; a review is decided by `registry.review` for everybody, the promoter included. MLflow
+promoter's; a review is decided by `sluice.registry.review` for everybody, the promoter included. MLflow
 itself knows one right to write for all of these.
 """
 
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from registry.approvals import Panel
-from registry.lookalikes import passes_for
-from registry.mirror import ALIAS
-from registry.mlflow_candidate import candidates_model
-from registry.moves import version_of
-from registry.review import approve, ensure_may_review, reject
-from registry.review_keys import Signatory
-from registry.review_tags import REVIEW
-from registry.tracking import RELEASE, VERSION
 from sluice.errors import Conflict, Refused, UserError
+from sluice.registry.approvals import Panel
+from sluice.registry.lookalikes import passes_for
+from sluice.registry.mirror import ALIAS
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.moves import version_of
+from sluice.registry.review import approve, ensure_may_review, reject
+from sluice.registry.review_keys import Signatory
+from sluice.registry.review_tags import REVIEW
+from sluice.registry.tracking import RELEASE, VERSION
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow
 

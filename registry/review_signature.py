@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
-from registry.bundle import opened, sealed
-from registry.keys import SigningKey
-from registry.people import person
-from registry.review_keys import ReviewTrust
 from sluice.data.digest import canonical_json, json_digest
 from sluice.errors import IntegrityError
+from sluice.registry.bundle import opened, sealed
+from sluice.registry.keys import SigningKey
+from sluice.registry.people import person
+from sluice.registry.review_keys import ReviewTrust
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, Transition, Verdict, Version
 

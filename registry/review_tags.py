@@ -6,9 +6,9 @@ tags are read from it.
 
 from collections.abc import Mapping, Sequence
 
-from registry.approvals import approvals
-from registry.moves import position_of
-from registry.people import person
+from sluice.registry.approvals import approvals
+from sluice.registry.moves import position_of
+from sluice.registry.people import person
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Version
 

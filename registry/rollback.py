@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from registry.champions import champion_of, history
-from registry.moves import move_once, position_of, version_of
 from sluice.errors import Held, NotFound, Refused
+from sluice.registry.champions import champion_of, history
+from sluice.registry.moves import move_once, position_of, version_of
 from sluice.store.port import Store
 from sluice.store.records import (
     Champion,

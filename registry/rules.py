@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from registry.approvals import Panel, authors
-from registry.moves import made, named, position_of
-from registry.people import person
-from registry.review import ensure_may_review
-from registry.review_keys import Signatory
-from registry.review_signature import is_signed, signed
 from sluice.data.digest import json_digest
 from sluice.data.durations import parse_duration
 from sluice.errors import Held, Refused
+from sluice.registry.approvals import Panel, authors
+from sluice.registry.moves import made, named, position_of
+from sluice.registry.people import person
+from sluice.registry.review import ensure_may_review
+from sluice.registry.review_keys import Signatory
+from sluice.registry.review_signature import is_signed, signed
 from sluice.store.port import Store
 from sluice.store.records import Champion, Document, LedgerRow, State, Transition, Version
 

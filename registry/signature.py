@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.bundle import opened, sealed
-from registry.keys import PublicKey, SigningKey
 from sluice.data.digest import canonical_json
 from sluice.errors import IntegrityError
+from sluice.registry.bundle import opened, sealed
+from sluice.registry.keys import PublicKey, SigningKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.evidence import Evidence
-from registry.gates.judgement import finite
 from sluice.data.digest import json_digest
 from sluice.rankers import load_ranker
 from sluice.rankers.lambdamart import LambdaMart
+from sluice.registry.evidence import Evidence
+from sluice.registry.gates.judgement import finite
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -2,15 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from registry.approvals import Panel
-from registry.moves import made, move_once, named, position_of
-from registry.proof import verdict_of
-from registry.review import ensure_may_review
-from registry.review_keys import Signatory
-from registry.review_signature import is_signed, signed
-from registry.waivers import KIND
 from sluice.errors import NotFound, Refused
 from sluice.gate_spec import UNWAIVABLE
+from sluice.registry.approvals import Panel
+from sluice.registry.moves import made, move_once, named, position_of
+from sluice.registry.proof import verdict_of
+from sluice.registry.review import ensure_may_review
+from sluice.registry.review_keys import Signatory
+from sluice.registry.review_signature import is_signed, signed
+from sluice.registry.waivers import KIND
 from sluice.store.port import Store
 from sluice.store.records import (
     Document,

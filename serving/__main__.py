@@ -15,19 +15,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from serving.bento import Bento, build_bento
-from serving.golden import GoldenRequest, record_golden, sample_requests
-from serving.integrity import ensure_intact
-from serving.manifest import Provenance
-from serving.parity import Asked, measure, place_of
-from serving.release import build_release, load_scorer, open_release, verify_release
-from serving.replay import replay
-from serving.running import serve
-from serving.sent_context import sent_columns
-from serving.served_answers import ServedAnswers, newest_answer
 from sluice.data.schema import FeedbackKind
 from sluice.data.snapshot import open_snapshot
 from sluice.errors import SluiceError
+from sluice.serving.bento import Bento, build_bento
+from sluice.serving.golden import GoldenRequest, record_golden, sample_requests
+from sluice.serving.integrity import ensure_intact
+from sluice.serving.manifest import Provenance
+from sluice.serving.parity import Asked, measure, place_of
+from sluice.serving.release import build_release, load_scorer, open_release, verify_release
+from sluice.serving.replay import replay
+from sluice.serving.running import serve
+from sluice.serving.sent_context import sent_columns
+from sluice.serving.served_answers import ServedAnswers, newest_answer
 
 Answer = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from serving.port import Answer, Intake, Readiness, RefusalReason, Status
-from serving.problem import Code, Rejected
+from sluice.serving.port import Answer, Intake, Readiness, RefusalReason, Status
+from sluice.serving.problem import Code, Rejected
 
 _REFUSED = {
     RefusalReason.UNTRUSTED: "the signature of the release named is missing or wrong",

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from serving.live_state import LiveState
-from serving.port import Answer
-from serving.prediction import Prediction, sampled
-from serving.problem import Code, unfit
-from serving.request import RankRequest
-from serving.scorer import Ranking
 from sluice.data.limits import CLOCK_AHEAD
 from sluice.errors import DataError, StaleState
 from sluice.features.rows import NEVER
 from sluice.features.state import FeatureState, Request
+from sluice.serving.live_state import LiveState
+from sluice.serving.port import Answer
+from sluice.serving.prediction import Prediction, sampled
+from sluice.serving.problem import Code, unfit
+from sluice.serving.request import RankRequest
+from sluice.serving.scorer import Ranking
 from sluice.serving_spec import ServingSpec
 
 STALE = "stale_state"

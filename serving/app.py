@@ -14,27 +14,32 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from serving.answer import answer_json, error_json, intake_json, readiness_json
-from serving.body import ClientGone, MediaType, media_type, read_body
-from serving.docs_page import DOCS_HEADERS, docs_page
-from serving.events_body import MAX_ARROW_BYTES, MAX_JSON_BYTES, parse_arrow, parse_events
-from serving.lanes import Lanes
-from serving.openapi import openapi_json
-from serving.port import Answer, Intake, RankingPort, RefusedRow
-from serving.problem import Code, Rejected, unfit
-from serving.reply import Reply, error_reply, json_reply, text_reply
-from serving.request import (
+from sluice.data.schema import TABLES
+from sluice.errors import IntegrityError
+from sluice.serving.answer import answer_json, error_json, intake_json, readiness_json
+from sluice.serving.body import ClientGone, MediaType, media_type, read_body
+from sluice.serving.docs_page import DOCS_HEADERS, docs_page
+from sluice.serving.events_body import (
+    MAX_ARROW_BYTES,
+    MAX_JSON_BYTES,
+    parse_arrow,
+    parse_events,
+)
+from sluice.serving.lanes import Lanes
+from sluice.serving.openapi import openapi_json
+from sluice.serving.port import Answer, Intake, RankingPort, RefusedRow
+from sluice.serving.problem import Code, Rejected, unfit
+from sluice.serving.reply import Reply, error_reply, json_reply, text_reply
+from sluice.serving.request import (
     MAX_BATCH_BODY_BYTES,
     MAX_BODY_BYTES,
     RankRequest,
     parse_batch,
     parse_rank,
 )
-from serving.telemetry import exposition_text, scrape
-from serving.times import now_micros
-from serving.tokens import is_stranger
-from sluice.data.schema import TABLES
-from sluice.errors import IntegrityError
+from sluice.serving.telemetry import exposition_text, scrape
+from sluice.serving.times import now_micros
+from sluice.serving.tokens import is_stranger
 
 _CLOSED_BY_CLIENT = 499
 _METHODS = {"GET": frozenset({"GET", "HEAD"}), "POST": frozenset({"POST"})}
@@ -229,7 +234,7 @@ def ranking_app(
     lanes: Lanes | None = None,
     clock: Callable[[], int] = now_micros,
 ) -> RankingApp:
-    """The app without its guards; see `serving.tokens` and `serving.hosts` for these."""
+    """The app without its guards; see `sluice.serving.tokens` and `sluice.serving.hosts` for these."""
     return RankingApp(server, lanes, clock)
 
 

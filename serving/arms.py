@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from registry.canary_arm import in_canary
-from serving.following import Following, Serving
-from serving.prediction import CHAMPION
+from sluice.registry.canary_arm import in_canary
+from sluice.serving.following import Following, Serving
+from sluice.serving.prediction import CHAMPION
 
 CANARY = "canary"
 

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import orjson
 
-from serving.bento_code import COMPILED, PACKAGES, RELEASES, ROOT, read_code
-from serving.custody import check_bytes
-from serving.manifest import Manifest
-from sluice.child import child_command
+from sluice.child import ROOT, child_command
 from sluice.data.atomic import sync_folder, write_atomically
 from sluice.errors import IntegrityError, SluiceError
+from sluice.serving.bento_code import PACKAGE, RELEASES, ignored, read_code
+from sluice.serving.custody import check_bytes
+from sluice.serving.manifest import Manifest
 from sluice.settings import TELEMETRY_OFF
 
-SERVICE = "serving.service:RankingService"
+SERVICE = "sluice.serving.service:RankingService"
 VERSION_DIGITS = 16
 """Of the release's digest, that make the Bento's version."""
 REQUIREMENTS = (
@@ -127,10 +127,7 @@ def bento_environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _stage(context: Path, release: Path, bento: Bento) -> None:
     """Lay out what the Bento is built from: the code, the release and BentoML's instructions."""
-    for package in PACKAGES:
-        shutil.copytree(
-            ROOT / package, context / package, ignore=shutil.ignore_patterns(COMPILED)
-        )
+    shutil.copytree(ROOT / PACKAGE, context / PACKAGE, ignore=ignored)
     shutil.copytree(release, context / RELEASES / bento.release)
     instructions = {
         "service": SERVICE,

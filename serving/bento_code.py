@@ -10,21 +10,21 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving.custody import file_bytes
+from sluice.child import ROOT
 from sluice.data.digest import bytes_digest, file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
+from sluice.serving.custody import file_bytes
 
-PACKAGES = ("sluice", "registry", "serving")
-"""The code that serves."""
+PACKAGE = "sluice"
+NOT_SERVED = ("flows", "monitors")
+"""Rooms whose code serves nobody."""
 RELEASES = "releases"
-"""Folder of the release, beside the packages; `serving.custody` checks what is in it."""
-ROOT = Path(__file__).parents[1]
-"""Of this installation's code."""
+"""Folder of the release, beside the packages; `sluice.serving.custody` checks what is in it."""
 MAX_CODE_BYTES = 4 << 20
 MAX_CODE_FILES = 2000
 
@@ -37,10 +37,23 @@ def code_entries(root: Path = ROOT) -> dict[str, str]:
     """SHA-256 of every file of the code in a folder, by path, but of what was compiled."""
     return {
         path.relative_to(root).as_posix(): file_digest(path)
-        for package in PACKAGES
-        for path in sorted((root / package).rglob("*"))
-        if path.is_file() and COMPILED not in path.parts
+        for path in sorted(_code_files(root / PACKAGE))
+        if COMPILED not in path.parts
     }
+
+
+def _code_files(package: Path) -> Iterator[Path]:
+    """Files of the code that serves; a checkout has rooms that are links to folders beside the package."""
+    for at, folders, files in os.walk(package, followlinks=True):
+        if Path(at) == package:
+            folders[:] = [name for name in folders if name not in NOT_SERVED]
+        yield from (Path(at) / name for name in files)
+
+
+def ignored(folder: str, names: Iterable[str]) -> set[str]:
+    """What is not copied into a Bento, as `shutil.copytree` asks."""
+    strange = NOT_SERVED if Path(folder) == ROOT / PACKAGE else ()
+    return {COMPILED, *strange} & set(names)
 
 
 def read_code(source: Path, listed: Mapping[str, str]) -> Files:
@@ -104,11 +117,11 @@ def _carry_compiled(private: Path, listed: Mapping[str, str]) -> None:
     for name in listed:
         status = (ROOT / name).stat()
         os.utime(private / name, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for package in PACKAGES:
-        for compiled in sorted((ROOT / package).rglob(COMPILED)):
-            shutil.copytree(
-                compiled, private / compiled.relative_to(ROOT), ignore=_UNFINISHED
-            )
+    compiled = {
+        path.parent for path in _code_files(ROOT / PACKAGE) if path.parent.name == COMPILED
+    }
+    for folder in sorted(compiled):
+        shutil.copytree(folder, private / folder.relative_to(ROOT), ignore=_UNFINISHED)
 
 
 def _names(source: Path) -> Iterator[str]:

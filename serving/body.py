@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from starlette.types import Message, Receive
 
-from serving.problem import Code, Rejected
+from sluice.serving.problem import Code, Rejected
 
 BODY_SECONDS = 10.0
 """How long a client may take to send its body."""

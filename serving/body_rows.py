@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from serving.event_columns import (
+from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
+from sluice.serving.event_columns import (
     MAX_CONTEXT_COLUMNS,
     MAX_EMBEDDING,
     Column,
@@ -15,11 +16,10 @@ from serving.event_columns import (
     is_context,
     received_by,
 )
-from serving.port import RefusedRow
-from serving.problem import Code, Rejected, nameable, unfit
-from serving.request import encodable
-from serving.times import parse_time
-from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
+from sluice.serving.port import RefusedRow
+from sluice.serving.problem import Code, Rejected, nameable, unfit
+from sluice.serving.request import encodable
+from sluice.serving.times import parse_time
 
 FLOAT64_MAX = 1.7976931348623157e308
 INT32 = (-(2**31), 2**31 - 1)

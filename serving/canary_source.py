@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from registry.canary_pointer import canary_path, read_canary_pointer
-from registry.keys import KeyRing
-from serving.source import Assignment, file_stamp
+from sluice.registry.canary_pointer import canary_path, read_canary_pointer
+from sluice.registry.keys import KeyRing
+from sluice.serving.source import Assignment, file_stamp
 
 
 class CanarySource:

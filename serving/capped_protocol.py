@@ -10,7 +10,7 @@ from typing import ClassVar
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.head_limits import HeadLimits
+from sluice.serving.head_limits import HeadLimits
 
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_LATE = b"408 Request Timeout"

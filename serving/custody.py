@@ -1,7 +1,7 @@
 """Checks on a release folder's bytes, none of which parses a file it has not yet trusted.
 
 In this order: size caps, then an allow-list of names, then digests. The first thing that is wrong is
-named in an `IntegrityError` and nothing after it is looked at. `serving.trust` comes next.
+named in an `IntegrityError` and nothing after it is looked at. `sluice.serving.trust` comes next.
 
 Every file is opened once, and what was hashed is handed on: no path is asked again, for between two
 looks at it anybody who can write the folder may put another file there.
@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 from sluice.data.digest import bytes_digest, file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError, NotFound
+from sluice.serving.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 
 MAX_FILES = 64
 MAX_FILE_BYTES = 2 << 30

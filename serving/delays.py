@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from serving.parity_feed import ACCEPTED, LIVE, Feed, availability
 from sluice.data.schema import TABLES
 from sluice.metrics.parity_report import EventDelay, Spread
+from sluice.serving.parity_feed import ACCEPTED, LIVE, Feed, availability
 
 _SECOND = 1e6
 _KIND = {

@@ -6,9 +6,9 @@ from functools import cache
 from html import escape
 from typing import Any
 
-from serving.openapi import EVENTS_EXAMPLE, RANK_EXAMPLE, openapi
-from serving.problem import Code
-from serving.reply import Headers
+from sluice.serving.openapi import EVENTS_EXAMPLE, RANK_EXAMPLE, openapi
+from sluice.serving.problem import Code
+from sluice.serving.reply import Headers
 
 DOCS_HEADERS: Headers = (
     (
@@ -33,7 +33,7 @@ nav a { margin-right: 1rem; white-space: nowrap; }
 .method { font-weight: 600; }
 """
 
-_PYTHON = """from serving.client import Client
+_PYTHON = """from sluice.serving.client import Client
 
 with Client("http://127.0.0.1:3000") as sluice:
     answer = sluice.rank("u1", ["a", "b", "c"])

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
-from serving.arrow_size import batch_size
-from serving.event_columns import (
+from sluice.data.frames import empty_frame
+from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
+from sluice.data.schema import TABLES
+from sluice.serving.arrow_size import batch_size
+from sluice.serving.event_columns import (
     MAX_CONTEXT_COLUMNS,
     MAX_EMBEDDING,
     Column,
@@ -20,12 +23,9 @@ from serving.event_columns import (
     is_context,
     received_by,
 )
-from serving.port import EventRows, RefusedRow
-from serving.problem import Code, Rejected, nameable, unfit
-from serving.times import EARLIEST, LATEST
-from sluice.data.frames import empty_frame
-from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
-from sluice.data.schema import TABLES
+from sluice.serving.port import EventRows, RefusedRow
+from sluice.serving.problem import Code, Rejected, nameable, unfit
+from sluice.serving.times import EARLIEST, LATEST
 
 MAX_ARROW_BYTES = 32 << 20
 MAX_ARROW_ROWS = 100_000

@@ -5,13 +5,13 @@ fails, rows are looked at one by one, so that each bad row is refused by itself;
 rows and give the same frames.
 """
 
-from serving.body_rows import RowReader
-from serving.events_arrow import MAX_ARROW_BYTES, MAX_ARROW_ROWS, parse_arrow
-from serving.events_typed import typed_rows
-from serving.port import EventRows
-from serving.problem import Code, Rejected, nameable, unfit
-from serving.strict_json import decode_object
 from sluice.data.schema import TABLES
+from sluice.serving.body_rows import RowReader
+from sluice.serving.events_arrow import MAX_ARROW_BYTES, MAX_ARROW_ROWS, parse_arrow
+from sluice.serving.events_typed import typed_rows
+from sluice.serving.port import EventRows
+from sluice.serving.problem import Code, Rejected, nameable, unfit
+from sluice.serving.strict_json import decode_object
 
 __all__ = [
     "MAX_ARROW_BYTES",

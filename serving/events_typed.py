@@ -13,8 +13,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from serving.body_rows import INT32, series
-from serving.event_columns import (
+from sluice.data.frames import empty_frame
+from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
+from sluice.data.schema import TABLES, TIMESTAMP
+from sluice.serving.body_rows import INT32, series
+from sluice.serving.event_columns import (
     MAX_CONTEXT_COLUMNS,
     MAX_EMBEDDING,
     Column,
@@ -24,11 +27,8 @@ from serving.event_columns import (
     is_context,
     received_by,
 )
-from serving.port import EventRows
-from serving.times import EARLIEST, LATEST, RFC_3339
-from sluice.data.frames import empty_frame
-from sluice.data.limits import FLOAT32_MAX, MAX_ID_CHARACTERS
-from sluice.data.schema import TABLES, TIMESTAMP
+from sluice.serving.port import EventRows
+from sluice.serving.times import EARLIEST, LATEST, RFC_3339
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
 _Float32 = Annotated[float, msgspec.Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]

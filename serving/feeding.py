@@ -17,16 +17,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from serving.events_body import MAX_JSON_BYTES, parse_events
-from serving.port import EventRows, Intake
-from serving.problem import Code, Rejected
-from serving.telemetry import Telemetry
-from serving.times import now_micros
 from sluice.data.event_log import EventLog
 from sluice.data.feeds import EventSource, FeedGap, Messages
 from sluice.data.frames import empty_frame
 from sluice.data.schema import TABLES
 from sluice.errors import SluiceError
+from sluice.serving.events_body import MAX_JSON_BYTES, parse_events
+from sluice.serving.port import EventRows, Intake
+from sluice.serving.problem import Code, Rejected
+from sluice.serving.telemetry import Telemetry
+from sluice.serving.times import now_micros
 
 _LOG = logging.getLogger(__name__)
 _NOT_NOW = (OSError, sqlite3.Error, Rejected)

@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from serving.bounded import LOOK_SECONDS, OPEN_SECONDS, Bounded
-from serving.live_state import LiveState
-from serving.port import RefusalReason, Status
-from serving.refusal import Unreadable, refusal_reason
-from serving.release import LoadedRelease, open_release
-from serving.sandbox import DEFAULT_LIMITS, Limits
-from serving.source import Assignment, Source
-from serving.telemetry import Telemetry
-from serving.trust import Trust
 from sluice.data.event_log import EventLog
 from sluice.errors import IntegrityError, SluiceError
+from sluice.serving.bounded import LOOK_SECONDS, OPEN_SECONDS, Bounded
+from sluice.serving.live_state import LiveState
+from sluice.serving.port import RefusalReason, Status
+from sluice.serving.refusal import Unreadable, refusal_reason
+from sluice.serving.release import LoadedRelease, open_release
+from sluice.serving.sandbox import DEFAULT_LIMITS, Limits
+from sluice.serving.source import Assignment, Source
+from sluice.serving.telemetry import Telemetry
+from sluice.serving.trust import Trust
 
 _LOG = logging.getLogger(__name__)
 

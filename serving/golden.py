@@ -12,11 +12,11 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from serving.scorer import Scorer
 from sluice.data.digest import canonical_json
 from sluice.data.schema import CONTEXT_PREFIX
 from sluice.errors import IntegrityError
 from sluice.features.state import Request
+from sluice.serving.scorer import Scorer
 
 GOLDEN_NAME = "golden.json"
 

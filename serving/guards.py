@@ -6,9 +6,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from serving.address import TOKENS
-from serving.hosts import HOSTS, HostCheck, declared_hosts
-from serving.tokens import TokenCheck
+from sluice.serving.address import TOKENS
+from sluice.serving.hosts import HOSTS, HostCheck, declared_hosts
+from sluice.serving.tokens import TokenCheck
 
 
 def guarded(app: ASGIApp, environ: Mapping[str, str] = os.environ) -> ASGIApp:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.problem import Rejected
-from serving.reply import error_reply
+from sluice.serving.problem import Rejected
+from sluice.serving.reply import error_reply
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HOSTS = "SLUICE_HOSTS"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from serving.telemetry import Telemetry
 from sluice.data.compaction import Compacted
 from sluice.data.event_log import EventLog
+from sluice.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0

@@ -11,16 +11,20 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from serving.port import EventRows, Intake
-from serving.prediction import Prediction
-from serving.served_exposures import CompletedExposures, complete_exposures, shown_exposures
-from serving.served_request import ServedRequest
-from serving.served_requests import ServedRequests
 from sluice.data.batch import RefusedRow
 from sluice.data.event_log import EventLog
 from sluice.data.frames import conform, empty_frame
 from sluice.data.tables import LogTables
 from sluice.errors import SluiceError
+from sluice.serving.port import EventRows, Intake
+from sluice.serving.prediction import Prediction
+from sluice.serving.served_exposures import (
+    CompletedExposures,
+    complete_exposures,
+    shown_exposures,
+)
+from sluice.serving.served_request import ServedRequest
+from sluice.serving.served_requests import ServedRequests
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from serving.bento import Bento, check_bento
-from serving.custody import check_bytes
 from sluice.errors import IntegrityError
+from sluice.serving.bento import Bento, check_bento
+from sluice.serving.custody import check_bytes
 
 
 def ensure_intact(releases: Path, bentos: Path, surface: str, release: str) -> None:

@@ -20,7 +20,7 @@ from enum import Enum
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from serving.problem import Code, Rejected
+from sluice.serving.problem import Code, Rejected
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ import sys
 
 from starlette.types import Receive, Scope, Send
 
-from serving.app import ranking_app
-from serving.guards import guarded
-from serving.ranking_server import RankingServer
-from serving.start import ranking_server, settled
-from serving.worker_life import live_with_supervisor
 from sluice.errors import SluiceError
+from sluice.serving.app import ranking_app
+from sluice.serving.guards import guarded
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.start import ranking_server, settled
+from sluice.serving.worker_life import live_with_supervisor
 
 SWITCH_SECONDS = 0.0005
 """After which the thread that takes events lets the one that answers go on, where both are in Python."""

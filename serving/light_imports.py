@@ -7,11 +7,11 @@ from importlib.abc import MetaPathFinder
 UNASKED = ("sklearn", "pandas", "matplotlib", "dask")
 """LightGBM and PyArrow import these where they are there, at 2 s of CPU; serving uses none."""
 NEEDED = (
-    "lightgbm", "serving.release", "sluice.rankers.tree_kernel", "pyarrow.parquet",
+    "lightgbm", "sluice.serving.release", "sluice.rankers.tree_kernel", "pyarrow.parquet",
 )  # fmt: skip
 """What loading and asking a release imports sooner or later."""
 WORKER = (
-    "serving.lean", "cryptography.exceptions", "cryptography.hazmat.primitives.serialization",
+    "sluice.serving.lean", "cryptography.exceptions", "cryptography.hazmat.primitives.serialization",
     "cryptography.hazmat.primitives.asymmetric.ec", "uvloop",
 )  # fmt: skip
 """What a worker imports besides."""

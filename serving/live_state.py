@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from serving.release import LoadedRelease
 from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
 from sluice.features.state import FeatureState, Late, Pushed
+from sluice.serving.release import LoadedRelease
 
 _LOG = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

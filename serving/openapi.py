@@ -6,23 +6,23 @@ from typing import Any
 
 import orjson
 
-from serving.body import MediaType
-from serving.event_columns import CONTEXT_PATTERN as EVENT_CONTEXT
-from serving.event_columns import (
+from sluice.data.limits import FLOAT32_MAX, MAX_CANDIDATES, MAX_ID_CHARACTERS
+from sluice.data.schema import TABLES, FeedbackKind
+from sluice.serving.body import MediaType
+from sluice.serving.event_columns import CONTEXT_PATTERN as EVENT_CONTEXT
+from sluice.serving.event_columns import (
     MAX_CONTEXT_COLUMNS,
     MAX_EMBEDDING,
     Column,
     Kind,
     columns,
 )
-from serving.events_arrow import MAX_ARROW_ROWS
-from serving.events_body import MAX_EVENT_ROWS
-from serving.openapi_answers import ANSWER_SCHEMAS, SECURITY, answers, described
-from serving.problem import NAME_PATTERN
-from serving.request import MAX_BATCH_REQUESTS
-from serving.times import EARLIEST, LATEST, RFC_3339
-from sluice.data.limits import FLOAT32_MAX, MAX_CANDIDATES, MAX_ID_CHARACTERS
-from sluice.data.schema import TABLES, FeedbackKind
+from sluice.serving.events_arrow import MAX_ARROW_ROWS
+from sluice.serving.events_body import MAX_EVENT_ROWS
+from sluice.serving.openapi_answers import ANSWER_SCHEMAS, SECURITY, answers, described
+from sluice.serving.problem import NAME_PATTERN
+from sluice.serving.request import MAX_BATCH_REQUESTS
+from sluice.serving.times import EARLIEST, LATEST, RFC_3339
 
 Json = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from serving.port import RefusalReason, Status
-from serving.problem import Code
 from sluice.data.schema import TABLES
+from sluice.serving.port import RefusalReason, Status
+from sluice.serving.problem import Code
 
 Json = dict[str, Any]
 

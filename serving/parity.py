@@ -7,19 +7,19 @@ from pathlib import Path
 
 import polars as pl
 
-from serving.delays import event_delays, spread_of
-from serving.parity_feed import Feed
-from serving.parity_log import read_feed
-from serving.parity_quality import Labels, labels_of
-from serving.recomputation import Recomputation
-from serving.release import LoadedRelease, open_release
-from serving.release_tally import ReleaseTally
-from serving.served_answers import Group, ServedAnswers, earlier_places
 from sluice.data.batch import Superseded
 from sluice.data.event_log import EventLog
 from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError, NotFound
 from sluice.metrics.parity_report import NAMED, ParityReport, ReleaseParity
+from sluice.serving.delays import event_delays, spread_of
+from sluice.serving.parity_feed import Feed
+from sluice.serving.parity_log import read_feed
+from sluice.serving.parity_quality import Labels, labels_of
+from sluice.serving.recomputation import Recomputation
+from sluice.serving.release import LoadedRelease, open_release
+from sluice.serving.release_tally import ReleaseTally
+from sluice.serving.served_answers import Group, ServedAnswers, earlier_places
 
 _SECOND = 1e6
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed
 from sluice.data.batch import Batch, micros
 from sluice.data.event_log import EventLog
 from sluice.data.frames import empty_frame
 from sluice.data.known_rows import KEYS
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
+from sluice.serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed
 
 
 def read_feed(log: EventLog, surface: str, until: int, position: int) -> Feed:

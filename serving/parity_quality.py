@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from serving.recomputation import Answered
 from sluice.data.schema import FeedbackKind
 from sluice.errors import TooLittleData
 from sluice.features.codes import fingerprints
 from sluice.features.frame import RankingFrame
 from sluice.metrics import PairedComparison, compare, evaluate
 from sluice.metrics.ndcg import Ndcg
+from sluice.serving.recomputation import Answered
 
 METRIC = Ndcg(10)
 _SEED = 20_260_105

@@ -7,10 +7,10 @@ from typing import Protocol
 
 import polars as pl
 
-from serving.prediction_log import LogCounts
-from serving.request import RankRequest
-from serving.telemetry import Telemetry
 from sluice.data.batch import RefusedRow
+from sluice.serving.prediction_log import LogCounts
+from sluice.serving.request import RankRequest
+from sluice.serving.telemetry import Telemetry
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from serving.prediction import Prediction
 from sluice.data.schema import TIMESTAMP
+from sluice.serving.prediction import Prediction
 
 _PLAIN = (
     "request_id", "ts", "user_id", "release", "features_digest", "features", "feed_position",

@@ -14,10 +14,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serving.prediction_batch import SCHEMA
-from serving.prediction_segment import PARQUET, SEGMENT, Span, abandoned, frames, is_at
 from sluice.data.atomic import sync_folder
 from sluice.errors import IntegrityError
+from sluice.serving.prediction_batch import SCHEMA
+from sluice.serving.prediction_segment import (
+    PARQUET,
+    SEGMENT,
+    Span,
+    abandoned,
+    frames,
+    is_at,
+)
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serving.prediction import Prediction
-from serving.prediction_batch import batch_of
-from serving.prediction_files import Shelf
-from serving.prediction_segment import SEGMENT, Segment, Span, framed
 from sluice.data.durations import parse_duration
+from sluice.serving.prediction import Prediction
+from sluice.serving.prediction_batch import batch_of
+from sluice.serving.prediction_files import Shelf
+from sluice.serving.prediction_segment import SEGMENT, Segment, Span, framed
 
 _LOG = logging.getLogger(__name__)
 

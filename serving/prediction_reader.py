@@ -15,11 +15,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serving.prediction import Prediction
-from serving.prediction_batch import SCHEMA, typed_rows
-from serving.prediction_files import LogFile, Tally, log_files, tally_of
-from serving.prediction_segment import PARQUET, Span, abandoned, frames
 from sluice.errors import IntegrityError
+from sluice.serving.prediction import Prediction
+from sluice.serving.prediction_batch import SCHEMA, typed_rows
+from sluice.serving.prediction_files import LogFile, Tally, log_files, tally_of
+from sluice.serving.prediction_segment import PARQUET, Span, abandoned, frames
 
 OLDEST, NEWEST = -(2**63) + 1, 2**63 - 1
 

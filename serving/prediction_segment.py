@@ -17,8 +17,8 @@ from typing import BinaryIO, Self
 
 import pyarrow as pa
 
-from serving.prediction_batch import SCHEMA
 from sluice.errors import IntegrityError
+from sluice.serving.prediction_batch import SCHEMA
 
 SEGMENT = ".segment"
 PARQUET = ".parquet"

@@ -12,23 +12,23 @@ from typing import Protocol
 
 import numpy as np
 
-from serving.answering import Asked, answer, degradation, state_age
-from serving.arms import Arm, Arms
-from serving.following import Following, Pace, Serving, Verification
-from serving.intake import NEIGHBOUR_SECONDS, EventIntake
-from serving.port import Answer, EventRows, Intake, Readiness, Status
-from serving.prediction import CHAMPION, Prediction
-from serving.prediction_log import LogCounts, LogLimits, PredictionLog
-from serving.problem import Code, Rejected
-from serving.request import RankRequest
-from serving.served_requests import ServedRequests
-from serving.shadow import Shadow
-from serving.source import Source
-from serving.telemetry import Telemetry
 from sluice.data.batch import Superseded
 from sluice.data.event_log import EventLog
 from sluice.errors import IntegrityError, SluiceError
 from sluice.features.state import Request
+from sluice.serving.answering import Asked, answer, degradation, state_age
+from sluice.serving.arms import Arm, Arms
+from sluice.serving.following import Following, Pace, Serving, Verification
+from sluice.serving.intake import NEIGHBOUR_SECONDS, EventIntake
+from sluice.serving.port import Answer, EventRows, Intake, Readiness, Status
+from sluice.serving.prediction import CHAMPION, Prediction
+from sluice.serving.prediction_log import LogCounts, LogLimits, PredictionLog
+from sluice.serving.problem import Code, Rejected
+from sluice.serving.request import RankRequest
+from sluice.serving.served_requests import ServedRequests
+from sluice.serving.shadow import Shadow
+from sluice.serving.source import Source
+from sluice.serving.telemetry import Telemetry
 from sluice.serving_spec import ServingSpec
 
 _LOG = logging.getLogger(__name__)

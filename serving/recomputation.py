@@ -13,13 +13,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.golden import same_bits
-from serving.live_state import take
-from serving.parity_feed import Feed
-from serving.prediction import Prediction
-from serving.scorer import Scorer, matrix_digest
 from sluice.errors import DataError, StaleState
 from sluice.features.state import FeatureState, Request
+from sluice.serving.golden import same_bits
+from sluice.serving.live_state import take
+from sluice.serving.parity_feed import Feed
+from sluice.serving.prediction import Prediction
+from sluice.serving.scorer import Scorer, matrix_digest
 
 BLOCK = 512
 """Answers whose features are held and scored together."""

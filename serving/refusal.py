@@ -1,7 +1,7 @@
 """Why a release is not in service, in a word for everybody; the server's log has the sentence."""
 
-from serving.port import RefusalReason
 from sluice.errors import IntegrityError
+from sluice.serving.port import RefusalReason
 
 
 class Untrusted(IntegrityError):

@@ -23,21 +23,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serving.bento_code import code_entries
-from serving.custody import ReleaseBytes, file_entries, read_release
-from serving.golden import (
-    GOLDEN_NAME,
-    GoldenRequest,
-    decode_golden,
-    encode_golden,
-    mismatches,
-)
-from serving.manifest import MANIFEST_NAME, Manifest, Provenance
-from serving.refusal import Unfit
-from serving.sandbox import DEFAULT_LIMITS, Limits, score_in_child
-from serving.scorer import Ranking, Scorer
-from serving.trials import try_once
-from serving.trust import Trust
 from sluice.data.atomic import folder_atomically
 from sluice.data.digest import canonical_json
 from sluice.data.files import Files
@@ -46,6 +31,21 @@ from sluice.features.spec import FeatureSpec
 from sluice.features.state import FeatureState
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import load_ranker, save_ranker
+from sluice.serving.bento_code import code_entries
+from sluice.serving.custody import ReleaseBytes, file_entries, read_release
+from sluice.serving.golden import (
+    GOLDEN_NAME,
+    GoldenRequest,
+    decode_golden,
+    encode_golden,
+    mismatches,
+)
+from sluice.serving.manifest import MANIFEST_NAME, Manifest, Provenance
+from sluice.serving.refusal import Unfit
+from sluice.serving.sandbox import DEFAULT_LIMITS, Limits, score_in_child
+from sluice.serving.scorer import Ranking, Scorer
+from sluice.serving.trials import try_once
+from sluice.serving.trust import Trust
 
 FEATURES_NAME = "features.json"
 

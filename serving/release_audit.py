@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.champions import champion_of
-from registry.keys import KeyRing
-from registry.signature import Signed, check_signature, signature_path
-from serving.custody import check_bytes
-from serving.integrity import ensure_intact
-from serving.trust import signed_files
 from sluice.errors import IntegrityError, SluiceError
+from sluice.registry.champions import champion_of
+from sluice.registry.keys import KeyRing
+from sluice.registry.signature import Signed, check_signature, signature_path
+from sluice.serving.custody import check_bytes
+from sluice.serving.integrity import ensure_intact
+from sluice.serving.trust import signed_files
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, OutboxRow, Release, Verdict
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.parity_quality import Labels, Quality
-from serving.recomputation import Answered
 from sluice.metrics.feature_gaps import FeatureTally
 from sluice.metrics.parity_report import NAMED, ReleaseParity, ScoreGap
+from sluice.serving.parity_quality import Labels, Quality
+from sluice.serving.recomputation import Answered
 
 
 class ReleaseTally:

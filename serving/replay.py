@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 
-from serving.golden import GoldenRequest, same_bits
-from serving.processes import resident_mb
+from sluice.serving.golden import GoldenRequest, same_bits
+from sluice.serving.processes import resident_mb
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.types import Send
 
-from serving.problem import Rejected, problem_body
+from sluice.serving.problem import Rejected, problem_body
 
 Headers = tuple[tuple[bytes, bytes], ...]
 

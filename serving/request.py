@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving.problem import Code, Rejected, nameable, unfit
-from serving.strict_json import decode_object
-from serving.times import micros, parse_time
 from sluice.data.limits import (
     CLOCK_AHEAD,
     FLOAT32_MAX,
@@ -17,6 +14,9 @@ from sluice.data.limits import (
     MAX_ID_CHARACTERS,
     OLDEST,
 )
+from sluice.serving.problem import Code, Rejected, nameable, unfit
+from sluice.serving.strict_json import decode_object
+from sluice.serving.times import micros, parse_time
 
 MAX_BODY_BYTES = 1 << 20
 MAX_BATCH_BODY_BYTES = 2 << 20

@@ -13,13 +13,13 @@ from typing import IO
 
 import httpx
 
-from serving.address import Address
-from serving.bento import SERVICE, Bento, bento_environment
-from serving.bento_code import private_source
-from serving.custody import check_bytes
-from serving.processes import Process, end, tree
-from sluice.child import child_command
+from sluice.child import ROOT, child_command
 from sluice.errors import IntegrityError, SluiceError
+from sluice.serving.address import Address
+from sluice.serving.bento import SERVICE, Bento, bento_environment
+from sluice.serving.bento_code import private_source
+from sluice.serving.custody import check_bytes
+from sluice.serving.processes import Process, end, tree
 
 HOST = "127.0.0.1"
 """BentoML would bind every address."""
@@ -106,7 +106,7 @@ def serve_lean(
 
     Args:
         home: SLUICE_HOME of the service; predictions are logged under it.
-        environ: what to serve, as `serving.source.source_from` reads it, and further variables.
+        environ: what to serve, as `sluice.serving.source.source_from` reads it, and further variables.
         address: where to listen; a free port on loopback where None.
         workers: processes, each with the whole release.
         log: file that the server's output is added to; kept nowhere where None.
@@ -119,7 +119,7 @@ def serve_lean(
     address = address or Address(HOST, free_port())
     command = _Command(
         (
-            "serving.supervisor", "--host", address.host, "--port", str(address.port),
+            "sluice.serving.supervisor", "--host", address.host, "--port", str(address.port),
             "--workers", str(workers),
         ),
         None,
@@ -179,7 +179,7 @@ def _start(command: _Command, log: IO[bytes]) -> subprocess.Popen[bytes]:
         **command.environ,
     }
     return subprocess.Popen(
-        child_command(*command.arguments),
+        child_command(*command.arguments, code=command.folder or ROOT),
         cwd=command.folder,
         env=variables,
         stdin=subprocess.DEVNULL,

@@ -13,15 +13,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from serving.light_imports import hide_unasked
-from serving.parcel import parcelled, unparcelled
-from serving.refusal import Unfit
-from serving.waiting_child import run_child
+from sluice.child import ROOT
 from sluice.data.files import Files
+from sluice.serving.light_imports import hide_unasked
+from sluice.serving.parcel import parcelled, unparcelled
+from sluice.serving.refusal import Unfit
+from sluice.serving.waiting_child import run_child
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
 _TOLD_CHARACTERS = 400
@@ -52,7 +52,7 @@ def score_in_child(files: Files, limits: Limits) -> list[list[float]]:
         IntegrityError: the child crashed, ran over a limit, or found a file that cannot be loaded.
     """
     command = [
-        sys.executable, "-m", "serving.sandbox",
+        sys.executable, "-P", "-m", "sluice.serving.sandbox",
         str(limits.cpu_seconds), str(limits.memory_bytes),
     ]  # fmt: skip
     # Files and no pipes, for what goes into a pipe is kept by the parent, however much it is.
@@ -88,9 +88,8 @@ def _scores(source: str, content: bytes) -> list[list[float]]:
 
 def environment() -> dict[str, str]:
     """No secret is passed on; the code is the one this process runs, from wherever it stands."""
-    root = str(Path(__file__).parents[1])
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def _last(file: IO[bytes]) -> str:
@@ -117,8 +116,8 @@ def _main(cpu_seconds: int, memory_bytes: int) -> None:
     # LightGBM writes its warnings to standard output, where the parent looks for nothing but scores.
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    from serving.golden import GOLDEN_NAME, decode_golden
-    from serving.release import load_scorer
+    from sluice.serving.golden import GOLDEN_NAME, decode_golden
+    from sluice.serving.release import load_scorer
 
     files = unparcelled(sys.stdin.fileno())
     golden = decode_golden(files.read(GOLDEN_NAME))

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.prediction_reader import read_predictions
+from sluice.serving.prediction_reader import read_predictions
 
 
 @dataclass(frozen=True)

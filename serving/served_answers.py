@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from serving.prediction_batch import typed_rows
-from serving.prediction_reader import read_predictions
-from serving.recomputation import LoggedAnswer, Passed
 from sluice.data.digest import json_digest
+from sluice.serving.prediction_batch import typed_rows
+from sluice.serving.prediction_reader import read_predictions
+from sluice.serving.recomputation import LoggedAnswer, Passed
 
 _DAY = 86_400_000_000
 _PLACE = ("process", "sequence", "release", "arm", "ts", "feed_position")

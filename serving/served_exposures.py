@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from serving.prediction import Prediction
-from serving.served_request import ServedRequest, ServedSlot
 from sluice.data.frames import complete, conform, context_columns, dtypes
 from sluice.data.schema import CONTEXT_PREFIX
+from sluice.serving.prediction import Prediction
+from sluice.serving.served_request import ServedRequest, ServedSlot
 
 _KEY = ("request_id", "item_id")
 _FLOATS = frozenset({"score", "propensity"})

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from serving.prediction import Prediction
-from serving.prediction_batch import SCHEMA, typed_rows
-from serving.prediction_files import LogFile, log_files
-from serving.prediction_segment import Span, frames
 from sluice.errors import IntegrityError
+from sluice.serving.prediction import Prediction
+from sluice.serving.prediction_batch import SCHEMA, typed_rows
+from sluice.serving.prediction_files import LogFile, log_files
+from sluice.serving.prediction_segment import Span, frames
 
 _LOG = logging.getLogger(__name__)
 

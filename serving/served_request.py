@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from serving.prediction import Prediction
+from sluice.serving.prediction import Prediction
 
 
 class ServedSlot(NamedTuple):

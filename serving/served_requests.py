@@ -12,9 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
-from serving.prediction import Prediction
-from serving.served_index import ServedIndex
-from serving.served_request import ServedRequest
+from sluice.serving.prediction import Prediction
+from sluice.serving.served_index import ServedIndex
+from sluice.serving.served_request import ServedRequest
 
 _REFRESH_SECONDS = 0.2
 """Between two looks at what neighbours wrote, while everything asked for is in memory."""

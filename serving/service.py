@@ -11,14 +11,14 @@ import os
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.app import ranking_app
-from serving.capped_protocol import cap_uvicorn
-from serving.guards import guarded
-from serving.head_limits import head_limits
-from serving.light_imports import hide_unasked
-from serving.ranking_server import RankingServer
-from serving.start import ranking_server
-from serving.worker_life import live_with_supervisor
+from sluice.serving.app import ranking_app
+from sluice.serving.capped_protocol import cap_uvicorn
+from sluice.serving.guards import guarded
+from sluice.serving.head_limits import head_limits
+from sluice.serving.light_imports import hide_unasked
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.start import ranking_server
+from sluice.serving.worker_life import live_with_supervisor
 
 hide_unasked()
 cap_uvicorn(head_limits(os.environ))

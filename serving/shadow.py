@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.shadow_files import ShadowCounts, read_counts, write_counts
-from serving.shadow_job import Frame, Job, encoded
 from sluice.features.state import Request
 from sluice.mechanisms.live import Revenue
+from sluice.serving.shadow_files import ShadowCounts, read_counts, write_counts
+from sluice.serving.shadow_job import Frame, Job, encoded
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from serving.shadow_difference import TOP, Difference
 from sluice.data.atomic import write_atomically
 from sluice.data.parquet import frame_bytes
+from sluice.serving.shadow_difference import TOP, Difference
 
 SCHEMA = pl.Schema(
     {

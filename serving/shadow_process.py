@@ -1,4 +1,4 @@
-"""The process of a shadow: `python -m serving.shadow_process`, ended by the end of its standard input."""
+"""The process of a shadow: `python -m sluice.serving.shadow_process`, ended by the end of its standard input."""
 
 import argparse
 import logging
@@ -8,14 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from serving.live_state import LiveState
-from serving.release import open_release
-from serving.shadow import Command, Shadow
-from serving.shadow_files import ShadowFiles, shadow_folder
-from serving.shadow_job import frames
-from serving.shadow_scoring import ShadowScoring
 from sluice.child import child_command
 from sluice.data.event_log import EventLog
+from sluice.serving.live_state import LiveState
+from sluice.serving.release import open_release
+from sluice.serving.shadow import Command, Shadow
+from sluice.serving.shadow_files import ShadowFiles, shadow_folder
+from sluice.serving.shadow_job import frames
+from sluice.serving.shadow_scoring import ShadowScoring
 from sluice.settings import Settings
 
 SHADOW = "SLUICE_SHADOW"
@@ -50,7 +50,7 @@ def shadow_command(
             "max-bytes": max_bytes, "write-seconds": write_seconds,
         }  # fmt: skip
         told = [f"--{key}={value}" for key, value in options.items()]
-        return child_command("serving.shadow_process", *told)
+        return child_command("sluice.serving.shadow_process", *told)
 
     return command
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from serving.shadow_difference import TOP
-from serving.shadow_files import MOVES, ShadowCounts, read_counts, read_rows
+from sluice.serving.shadow_difference import TOP
+from sluice.serving.shadow_files import MOVES, ShadowCounts, read_counts, read_rows
 
 DIMENSIONS = ("provider", "category", "age")
 UNKNOWN = "unknown"

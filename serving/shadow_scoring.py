@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from serving.release import LoadedRelease
-from serving.shadow_difference import difference
-from serving.shadow_files import ShadowCounts, ShadowFiles, ShadowRow
-from serving.shadow_job import Frame, Job
 from sluice.errors import SluiceError, StaleState
 from sluice.features.state import Request
+from sluice.serving.release import LoadedRelease
+from sluice.serving.shadow_difference import difference
+from sluice.serving.shadow_files import ShadowCounts, ShadowFiles, ShadowRow
+from sluice.serving.shadow_job import Frame, Job
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from registry.keys import KeyRing
-from registry.pointer import read_pointer
 from sluice.errors import ConfigError, NotFound
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import read_pointer
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Source(Protocol):
     """Names the release to serve; cheap enough to be asked every second.
 
     It may have to wait for a file system, so whoever asks from an event loop asks by
-    `serving.bounded`.
+    `sluice.serving.bounded`.
     """
 
     def changed(self) -> bool:

@@ -8,28 +8,29 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from registry.keys import KeyRing
-from serving.canary_source import CanarySource
-from serving.feeding import Feed, Feeding
-from serving.following import Verification
-from serving.housekeeping import Ages, Housekeeping
-from serving.ranking_server import RankingServer
-from serving.shadow import Shadow
-from serving.shadow_process import shadow_from
-from serving.source import source_from
-from serving.supervisor import WORKERS
-from serving.times import now_micros
-from serving.trust import Trust
+from sluice.child import ROOT
 from sluice.data.durations import parse_duration
 from sluice.data.event_log import EventLog
 from sluice.data.feeds import feed_credentials, open_source
 from sluice.errors import ConfigError
+from sluice.registry.keys import KeyRing
+from sluice.serving.canary_source import CanarySource
+from sluice.serving.feeding import Feed, Feeding
+from sluice.serving.following import Verification
+from sluice.serving.housekeeping import Ages, Housekeeping
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.shadow import Shadow
+from sluice.serving.shadow_process import shadow_from
+from sluice.serving.source import source_from
+from sluice.serving.supervisor import WORKERS
+from sluice.serving.times import now_micros
+from sluice.serving.trust import Trust
 from sluice.serving_spec import FeedSpec, ServingSpec
 from sluice.settings import Settings, load_settings
 from sluice.surface import Surface, load_surface, surface_path
 
-PACKAGED_RELEASES = Path(__file__).parents[1] / "releases"
-"""Where `serving.bento` puts the release, beside the code."""
+PACKAGED_RELEASES = ROOT / "releases"
+"""Where `sluice.serving.bento` puts the release, beside the code."""
 SETTLE_SECONDS = 60.0
 """After which a worker takes connections and says itself that it is not ready."""
 

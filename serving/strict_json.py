@@ -7,7 +7,7 @@ and it alone shows a key that is given twice, and tells NaN from broken JSON.
 import json
 from typing import Any, NoReturn
 
-from serving.problem import Code, Rejected
+from sluice.serving.problem import Code, Rejected
 
 
 class _NotFiniteError(ValueError):

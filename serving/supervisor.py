@@ -1,4 +1,4 @@
-"""`python -m serving.supervisor`: starts granian's workers, and starts them again when they die.
+"""`python -m sluice.serving.supervisor`: starts granian's workers, and starts them again when they die.
 
 The code is imported here once and the workers are forked, so that a worker that was killed is back
 without importing it again. Nothing of a release is read here.
@@ -11,10 +11,10 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
-from serving.head_limits import head_limits
-from serving.sandbox import environment
-from serving.trials import shared_trials
-from serving.waiting_child import WaitingChild
+from sluice.serving.head_limits import head_limits
+from sluice.serving.sandbox import environment
+from sluice.serving.trials import shared_trials
+from sluice.serving.waiting_child import WaitingChild
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -32,7 +32,7 @@ STOP_SECONDS = 20
 
 def main(arguments: list[str]) -> None:
     """Serve until SIGTERM, and end when every worker has."""
-    parser = argparse.ArgumentParser(prog="serving.supervisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="sluice.serving.supervisor", description=__doc__)
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)
@@ -62,8 +62,8 @@ def supervise(host: str, port: int, workers: int) -> None:
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    from serving.granian_server import PatientServer
-    from serving.light_imports import (
+    from sluice.serving.granian_server import PatientServer
+    from sluice.serving.light_imports import (
         NEEDED,
         WORKER,
         hide_unasked,
@@ -76,7 +76,7 @@ def supervise(host: str, port: int, workers: int) -> None:
     import_ahead((*NEEDED, *WORKER))
     load_kernels()
     server = PatientServer(
-        "serving.lean:LeanApp",
+        "sluice.serving.lean:LeanApp",
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -100,7 +100,7 @@ def supervise(host: str, port: int, workers: int) -> None:
 
 def _app() -> "ASGIApp":
     """Made in the worker; granian's own loader would put the current folder before our code."""
-    from serving.lean import LeanApp
+    from sluice.serving.lean import LeanApp
 
     return LeanApp()
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from serving.prediction_log import LogCounts
-from serving.problem import Code, Rejected
+from sluice.serving.prediction_log import LogCounts
+from sluice.serving.problem import Code, Rejected
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-    from serving.port import Answer, Intake, RankingPort, Readiness
+    from sluice.serving.port import Answer, Intake, RankingPort, Readiness
 
 LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds in seconds."""

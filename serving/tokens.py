@@ -15,9 +15,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.problem import Rejected
-from serving.reply import error_reply
 from sluice.errors import ConfigError
+from sluice.serving.problem import Rejected
+from sluice.serving.reply import error_reply
 
 MIN_TOKEN_CHARACTERS = 24
 """A token is drawn, not thought of: `openssl rand -hex 32`."""

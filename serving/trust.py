@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.keys import KeyRing
-from registry.signature import Signed, check_signature, signature_path
-from serving.manifest import MANIFEST_NAME, Manifest
-from serving.refusal import Untrusted
 from sluice.errors import IntegrityError
+from sluice.registry.keys import KeyRing
+from sluice.registry.signature import Signed, check_signature, signature_path
+from sluice.serving.manifest import MANIFEST_NAME, Manifest
+from sluice.serving.refusal import Untrusted
 
 
 @dataclass(frozen=True)

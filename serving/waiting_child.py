@@ -20,7 +20,7 @@ from typing import IO, Self
 
 WAITING = "SLUICE_WAITING_CHILD"
 """Variable that hands the child on to the processes forked from the one that started it."""
-MODULE = "serving.sandbox"
+MODULE = "sluice.serving.sandbox"
 """The one program that it will run."""
 
 _STARTED: list[subprocess.Popen[bytes]] = []
@@ -43,7 +43,7 @@ class WaitingChild:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -86,7 +86,7 @@ def run_child(
     """Run a command to its end in a child process, in the waiting one where there is one.
 
     Args:
-        command: the interpreter, `-m`, a module and its arguments.
+        command: the interpreter, `-P -m`, a module and its arguments.
         env: of the child; the waiting one was started with its own.
         stdin: handle of what it reads.
         stdout: file that its output goes to.
@@ -99,7 +99,7 @@ def run_child(
     Raises:
         subprocess.TimeoutExpired: it was killed.
     """
-    waiting = WaitingChild.offered() if list(command[1:3]) == ["-m", MODULE] else None
+    waiting = WaitingChild.offered() if list(command[1:4]) == ["-P", "-m", MODULE] else None
     channel = waiting.take() if waiting else None
     if waiting and channel:
         with channel:
@@ -132,7 +132,7 @@ def _run_in(
     seconds: float,
 ) -> int | None:
     """Exit code of the waiting child; None where it ended without one."""
-    arguments = json.dumps(list(command[3:])).encode()
+    arguments = json.dumps(list(command[4:])).encode()
     numbers = array.array("i", handles)
     with suppress(OSError):
         channel.sendmsg([arguments], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
@@ -146,7 +146,7 @@ def _run_in(
 
 def _wait(channel: socket.socket) -> None:
     """In the child: import, wait for the command, run it, and say how it ended."""
-    from serving.light_imports import hide_unasked, import_ahead, load_kernels
+    from sluice.serving.light_imports import hide_unasked, import_ahead, load_kernels
 
     hide_unasked()
     import_ahead()
@@ -156,7 +156,7 @@ def _wait(channel: socket.socket) -> None:
         return
     for number, standard in zip(numbers, (0, 1, 2), strict=True):
         os.dup2(number, standard)
-    from serving.sandbox import run
+    from sluice.serving.sandbox import run
 
     code = run(json.loads(said))
     sys.stdout.flush()

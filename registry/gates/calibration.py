@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from registry.gates.judgement import Judgement, count, finite
 from sluice.gate_spec import CalibrationGate
 from sluice.metrics.calibration_slices import ALL
 from sluice.metrics.decision import Verdict
+from sluice.registry.gates.judgement import Judgement, count, finite
 from sluice.store.records import Outcome
 
 _SHARES = ("ratio", "low", "high", "confidence", "normalized_entropy", "expected_error")

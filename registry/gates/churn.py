@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from registry.gates.judgement import Judgement, count, finite
-from registry.gates.paired import figures, settled
 from sluice.gate_spec import ChurnGate
 from sluice.metrics.comparison import PairedComparison
+from sluice.registry.gates.judgement import Judgement, count, finite
+from sluice.registry.gates.paired import figures, settled
 from sluice.store.records import Outcome
 
 

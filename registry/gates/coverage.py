@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from registry.gates.judgement import Judgement, count, finite
 from sluice.gate_spec import CoverageGate
+from sluice.registry.gates.judgement import Judgement, count, finite
 from sluice.store.records import Outcome
 
 _SHOWN = 8

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from registry.gates.judgement import Judgement, count
+from sluice.registry.gates.judgement import Judgement, count
 from sluice.store.records import Outcome
 
 SuiteOutcome = tuple[str, Outcome, int, tuple[str, ...]]

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from registry.gates.judgement import Judgement, finite
-from registry.gates.paired import figures, settled
-from registry.gates.quality import ReferenceKind
 from sluice.gate_spec import EcosystemGate
 from sluice.metrics.comparison import PairedComparison
+from sluice.registry.gates.judgement import Judgement, finite
+from sluice.registry.gates.paired import figures, settled
+from sluice.registry.gates.quality import ReferenceKind
 from sluice.store.records import Outcome
 
 MEASURE = "small_providers"

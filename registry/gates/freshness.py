@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from registry.gates.judgement import Judgement
 from sluice.data.durations import parse_duration
 from sluice.gate_spec import FreshnessGate
+from sluice.registry.gates.judgement import Judgement
 from sluice.store.records import Outcome
 
 

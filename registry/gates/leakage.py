@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from registry.gates.judgement import Judgement, count, finite, missing
-from registry.gates.sent_context import SentContext
 from sluice.data.schema import CONTEXT_PREFIX
 from sluice.gate_spec import LeakageGate
+from sluice.registry.gates.judgement import Judgement, count, finite, missing
+from sluice.registry.gates.sent_context import SentContext
 from sluice.store.records import Outcome
 
 _SHOWN = 5

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from registry.gates.judgement import finite
 from sluice.gate_spec import ChurnGate, EcosystemGate, QualityGate, SliceGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.decision import Decision, Minimum, Rule, decide
+from sluice.registry.gates.judgement import finite
 
 Compared = QualityGate | SliceGate | ChurnGate | EcosystemGate
 

@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from registry.gates.judgement import Judgement, finite
-from registry.gates.paired import asked, figures, settled
 from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.decision import Rule
+from sluice.registry.gates.judgement import Judgement, finite
+from sluice.registry.gates.paired import asked, figures, settled
 from sluice.store.records import Outcome
 
 ReferenceKind = Literal["champion", "baseline"]

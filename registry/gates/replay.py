@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from registry.gates.judgement import Judgement, count, finite, missing
 from sluice.gate_spec import ReplayGate
+from sluice.registry.gates.judgement import Judgement, count, finite, missing
 from sluice.store.records import Outcome
 
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from registry.gates.judgement import Judgement
 from sluice.data.durations import parse_duration
 from sluice.gate_spec import ServedGate
 from sluice.metrics.parity_report import EventDelay, ParityReport, ReleaseParity
+from sluice.registry.gates.judgement import Judgement
 from sluice.store.records import Outcome
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))

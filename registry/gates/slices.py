@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from registry.gates.judgement import Judgement, finite
 from sluice.gate_spec import SliceGate
+from sluice.registry.gates.judgement import Judgement, finite
 from sluice.store.records import Outcome
 
 _SHOWN = 5

@@ -10,7 +10,7 @@ from sluice.cli.installation import accounts_of, seal_ledger, settings_at, surfa
 from sluice.cli.output import print_json, with_home
 
 if TYPE_CHECKING:
-    from registry.account_holds import Account
+    from sluice.registry.account_holds import Account
     from sluice.settings import Settings
 
 
@@ -28,7 +28,7 @@ def account(name: str, home: Path | None, as_json: bool) -> None:
     Example:
       sluice review account rita
     """
-    from registry.account_holds import Account
+    from sluice.registry.account_holds import Account
 
     settings = settings_at(home)
     accounts = accounts_of(settings)
@@ -46,7 +46,7 @@ def account(name: str, home: Path | None, as_json: bool) -> None:
 
 
 def _tell_ledger(settings: "Settings", account: "Account", surfaces: "list[str]") -> None:
-    from registry.account_holds import note_reset
+    from sluice.registry.account_holds import note_reset
     from sluice.store import open_store
     from sluice.store.os_user import os_user
 

@@ -44,8 +44,8 @@ def give(settings: "Settings", approval: Approval, keys: Path | None = None) -> 
             version's, or the version is not in review.
         Conflict: somebody else approved it at the same moment; ask again.
     """
-    from registry import review
-    from registry.moves import version_of
+    from sluice.registry import review
+    from sluice.registry.moves import version_of
 
     store, declared = existing_store(settings), surface_of(settings, approval.surface)
     row = review.approve(

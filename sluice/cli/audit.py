@@ -35,8 +35,8 @@ def export(home: Path | None, as_json: bool, heads: Path | None, name_keys: bool
     Example:
       sluice audit export --heads /mnt/elsewhere/heads
     """
-    from registry.heads import export_head
-    from registry.keys import KeyRing
+    from sluice.registry.heads import export_head
+    from sluice.registry.keys import KeyRing
 
     settings = settings_at(home)
     store, keys = existing_store(settings), KeyRing(settings.keys)

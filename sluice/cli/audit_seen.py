@@ -10,8 +10,8 @@ from sluice.errors import SluiceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from registry.heads import Exported
-    from registry.keys import KeyRing
+    from sluice.registry.heads import Exported
+    from sluice.registry.keys import KeyRing
     from sluice.settings import Settings
     from sluice.store.ledger import Head
     from sluice.store.port import Store
@@ -60,9 +60,9 @@ def look(
     Raises:
         NotFound: nothing was ever run there.
     """
-    from registry.heads import read_heads
-    from registry.heads_audit import audit_heads
-    from registry.keys import KeyRing
+    from sluice.registry.heads import read_heads
+    from sluice.registry.heads_audit import audit_heads
+    from sluice.registry.keys import KeyRing
 
     store, keys = existing_store(settings), KeyRing(settings.keys)
     exported, unread = read_heads(heads or settings.heads, keys.known())
@@ -91,9 +91,9 @@ def _chain(seen: Seen, store: "Store", heads: "Sequence[Exported | Noted]") -> N
 
 def _records(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") -> None:
     """Everything in the database against the ledger, and the pointers against both."""
-    from registry.audit import audit
-    from registry.coverage import coverage
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.audit import audit
+    from sluice.registry.coverage import coverage
+    from sluice.registry.review_keys import ReviewKeys
 
     reviews = ReviewKeys(settings.review_keys, with_revoked=True)
     told = audit(store, pointers=settings.pointers, keys=keys, reviews=reviews)
@@ -113,7 +113,7 @@ def _records(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") 
 
 def _shelves(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") -> None:
     """What is served: releases, byte by byte, their Bentos and signatures."""
-    from serving.release_audit import Shelves, audit_releases
+    from sluice.serving.release_audit import Shelves, audit_releases
 
     shelves = Shelves(settings.releases, settings.signatures, settings.bentos, keys)
     found = audit_releases(store, shelves)
@@ -126,7 +126,7 @@ def _shelves(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") 
 
 def _surfaces(seen: Seen, store: "Store", settings: "Settings") -> "Iterator[str]":
     """Where a surface's file is not what the version that serves was declared and judged by."""
-    from registry.moves import version_of
+    from sluice.registry.moves import version_of
     from sluice.store.records import Champion
 
     champions = store.find(Champion)

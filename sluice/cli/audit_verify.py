@@ -12,8 +12,8 @@ from sluice.cli.output import conclude, print_json, with_home
 from sluice.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
-    from registry.heads import Exported
-    from registry.keys import KeyRing
+    from sluice.registry.heads import Exported
+    from sluice.registry.keys import KeyRing
 
 UNSEEN = (
     "an old copy of everything put back together (database, home and heads), and what was written "
@@ -49,7 +49,7 @@ def verify(
       sluice audit verify
       sluice audit verify --head /mnt/elsewhere/heads/000000012-3f9c0a1b2c3d4e5f.json
     """
-    from registry.keys import KeyRing
+    from sluice.registry.keys import KeyRing
 
     settings = settings_at(home)
     noted = _noted(head, KeyRing(settings.keys)) if head else None
@@ -61,7 +61,7 @@ def verify(
 
 
 def _noted(text: str, keys: "KeyRing") -> "Exported | Noted":
-    from registry.heads import read_head
+    from sluice.registry.heads import read_head
     from sluice.store.ledger import Head
 
     path = Path(text)

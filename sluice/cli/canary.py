@@ -53,9 +53,9 @@ def start(
     Example:
       sluice canary start for_you 3 --share 0.05 --by ann --reason "new features"
     """
-    from registry import canary as life
-    from registry.moves import position_of, version_of
-    from serving.integrity import ensure_intact
+    from sluice.registry import canary as life
+    from sluice.registry.moves import position_of, version_of
+    from sluice.serving.integrity import ensure_intact
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
@@ -99,7 +99,7 @@ def stop(surface: str, home: Path | None, as_json: bool, actor: str, reason: str
     Example:
       sluice canary stop for_you --by ann --reason "seen enough"
     """
-    from registry import canary as life
+    from sluice.registry import canary as life
 
     settings = settings_at(home)
     store = existing_store(settings)
@@ -119,7 +119,7 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
     Example:
       sluice canary show for_you
     """
-    from registry.canary import canary_moves
+    from sluice.registry.canary import canary_moves
 
     store = existing_store(settings_at(home))
     facts = _facts(store, surface)
@@ -164,15 +164,15 @@ def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None
     Example:
       sluice canary judge for_you
     """
-    from flows.prefect_api import prefect_api
-    from flows.workplace import at_home
+    from sluice.flows.prefect_api import prefect_api
+    from sluice.flows.workplace import at_home
 
     settings = settings_at(home)
     moment = until.replace(tzinfo=UTC) if until else None
     with prefect_api(settings) as await_api:
         await_api()
         # Prefect reads where its API is when it is imported.
-        from flows.canary import canary as judged
+        from sluice.flows.canary import canary as judged
 
         with at_home(settings):
             found = judged(surface, moment)
@@ -204,7 +204,7 @@ def _print_comparisons(found: dict[str, Any]) -> None:
 
 
 def _facts(store: "Store", surface: str) -> dict[str, Any]:
-    from registry.canary import canary_of
+    from sluice.registry.canary import canary_of
 
     held = canary_of(store, surface)
     if held is None:
@@ -224,9 +224,9 @@ def _facts(store: "Store", surface: str) -> dict[str, Any]:
 
 def _tell(settings: "Settings", store: "Store") -> None:
     """The canary pointer, at once; the ledger's head, outside its database."""
-    from registry.heads import export_head
-    from registry.keys import KeyRing
-    from registry.relay import relay_canaries
+    from sluice.registry.heads import export_head
+    from sluice.registry.keys import KeyRing
+    from sluice.registry.relay import relay_canaries
 
     relay_canaries(store, [signed_canary(settings, store)])
     export_head(store, settings.heads, KeyRing(settings.keys), datetime.now(UTC))

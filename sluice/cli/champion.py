@@ -13,7 +13,7 @@ from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
-    from registry.reigns import Reign
+    from sluice.registry.reigns import Reign
     from sluice.store.port import Store
 
 TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
@@ -40,10 +40,10 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from registry.bake import bakes_until
-    from registry.moves import position_of, version_of
-    from registry.promotion import champion_of
-    from registry.reigns import reigns
+    from sluice.registry.bake import bakes_until
+    from sluice.registry.moves import position_of, version_of
+    from sluice.registry.promotion import champion_of
+    from sluice.registry.reigns import reigns
 
     settings = settings_at(home)
     store = existing_store(settings)
@@ -78,8 +78,8 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:
     Example:
       sluice champion history for_you
     """
-    from registry.promotion import history as moves
-    from registry.reigns import reigns
+    from sluice.registry.promotion import history as moves
+    from sluice.registry.reigns import reigns
 
     store = existing_store(settings_at(home))
     rows = [
@@ -139,7 +139,7 @@ def as_of(surface: str, time: datetime, home: Path | None, as_json: bool) -> Non
     """
     from dataclasses import asdict
 
-    from registry.reigns import reign_at
+    from sluice.registry.reigns import reign_at
 
     moment = time.replace(tzinfo=UTC)
     store = existing_store(settings_at(home))
@@ -185,8 +185,8 @@ def diff(surface: str, first: int, second: int, home: Path | None, as_json: bool
     """
     from dataclasses import asdict
 
-    from flows.dossier import apart
-    from flows.workplace import open_workplace
+    from sluice.flows.dossier import apart
+    from sluice.flows.workplace import open_workplace
 
     workplace = open_workplace(surface, str(settings_at(home).home))
     found = [asdict(each) for each in apart(workplace, first, second)]

@@ -13,7 +13,7 @@ from sluice.errors import IntegrityError, SluiceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.workplace import Workplace
+    from sluice.flows.workplace import Workplace
 
 _WATCH_SECONDS = 30.0
 """An alias that was moved behind the store's back is put back within a minute."""
@@ -39,8 +39,8 @@ def mirror(surface: str, home: Path | None, as_json: bool, watch: bool, anew: bo
       sluice champion mirror for_you
       sluice champion mirror for_you --rebuild
     """
-    from flows.workplace import open_workplace
     from sluice.cli.programs import asked_to_stop
+    from sluice.flows.workplace import open_workplace
 
     workplace = open_workplace(surface, str(settings_at(home).home))
     missing = _rebuilt(workplace, as_json=as_json) if anew else {}
@@ -57,7 +57,7 @@ def mirror(surface: str, home: Path | None, as_json: bool, watch: bool, anew: bo
 
 
 def _rebuilt(workplace: "Workplace", *, as_json: bool) -> "Mapping[int, str]":
-    from flows.rebuilding import rebuild
+    from sluice.flows.rebuilding import rebuild
 
     found = rebuild(workplace)
     if not as_json:
@@ -75,10 +75,10 @@ def _unshown(surface: str, missing: "Mapping[int, str]") -> str:
 def _mirrored(workplace: "Workplace") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from flows.dossier import mlflow_mirror
-    from flows.promote import tell, tell_reviews
-    from registry.relay import reconcile, reconcile_canaries
-    from registry.reversion import keep_reversion
+    from sluice.flows.dossier import mlflow_mirror
+    from sluice.flows.promote import tell, tell_reviews
+    from sluice.registry.relay import reconcile, reconcile_canaries
+    from sluice.registry.reversion import keep_reversion
 
     told = tell(workplace)
     settings, store = workplace.settings, workplace.store

@@ -16,7 +16,7 @@ from sluice.cli.output import print_facts, print_json, with_home
 from sluice.errors import IntegrityError, NotFound, SluiceError
 
 if TYPE_CHECKING:
-    from registry.rollback import Predecessor
+    from sluice.registry.rollback import Predecessor
     from sluice.settings import Settings
     from sluice.store.port import Store
 
@@ -47,9 +47,9 @@ def rollback(
       sluice champion rollback for_you --actor oncall --reason "clicks fell by half"
       sluice champion rollback for_you --to 3 --actor oncall --reason "clicks fell by half"
     """
-    from registry.champions import champion_of
-    from registry.rollback import rollback as move
-    from registry.rollback import way_back
+    from sluice.registry.champions import champion_of
+    from sluice.registry.rollback import rollback as move
+    from sluice.registry.rollback import way_back
 
     settings = settings_at(home)
     store = existing_store(settings)
@@ -83,7 +83,7 @@ def rollback(
 
 def _ensure_intact(settings: "Settings", surface: str, target: "Predecessor") -> None:
     """Refuse to point servers at bytes that they would not take: nothing would serve at all."""
-    from serving.integrity import ensure_intact
+    from sluice.serving.integrity import ensure_intact
 
     try:
         ensure_intact(settings.releases, settings.bentos, surface, target.release)
@@ -95,10 +95,10 @@ def _ensure_intact(settings: "Settings", surface: str, target: "Predecessor") ->
 
 
 def _tell(settings: "Settings", store: "Store", surface: str) -> None:
-    from registry.canary import end_superseded
-    from registry.heads import export_head
-    from registry.keys import KeyRing
-    from registry.relay import reconcile, relay_canaries
+    from sluice.registry.canary import end_superseded
+    from sluice.registry.heads import export_head
+    from sluice.registry.keys import KeyRing
+    from sluice.registry.relay import reconcile, relay_canaries
 
     # The serving pointer at once; MLflow's alias follows with the outbox, when it can be reached.
     reconcile(store, [signed_pointer(settings, store)])

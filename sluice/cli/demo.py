@@ -53,9 +53,9 @@ def demo(
     settings = settings_at(home or _home(source, data))
     surface_of(settings, surface)  # a name that is wrong is told before anything is done
     began = perf_counter()
-    from flows.prefect_api import prefect_api
-    from flows.reporting import reported_to, step
-    from flows.workplace import at_home
+    from sluice.flows.prefect_api import prefect_api
+    from sluice.flows.reporting import reported_to, step
+    from sluice.flows.workplace import at_home
 
     reporter = Quiet() if as_json else Steps(_STEPS)
     with reported_to(reporter) as seconds, prefect_api(settings) as await_api:
@@ -84,12 +84,12 @@ def _home(source: str, data: Path | None) -> Path:
 
 
 def _lifecycle(settings: "Settings", surface: str, source: str) -> dict[str, Any]:
-    from flows.lifecycle import decided, lifecycle
-    from flows.memory import document
-    from flows.monitor import monitor
-    from flows.package import replay
-    from flows.workplace import open_workplace
-    from registry.moves import version_of
+    from sluice.flows.lifecycle import decided, lifecycle
+    from sluice.flows.memory import document
+    from sluice.flows.monitor import monitor
+    from sluice.flows.package import replay
+    from sluice.flows.workplace import open_workplace
+    from sluice.registry.moves import version_of
 
     workplace = open_workplace(surface)
     until = _until(workplace, source)

@@ -167,11 +167,11 @@ def _champions(settings: "Settings", store: "Store") -> Iterator[Finding]:
 
 def _standing(settings: "Settings", champion: "Champion") -> str:
     """What a server would find: the pointer, every byte of the release, and its signature."""
-    from registry.keys import KeyRing
-    from registry.pointer import read_pointer
-    from serving.bento import Bento, check_bento
-    from serving.custody import check_bytes
-    from serving.trust import Trust
+    from sluice.registry.keys import KeyRing
+    from sluice.registry.pointer import read_pointer
+    from sluice.serving.bento import Bento, check_bento
+    from sluice.serving.custody import check_bytes
+    from sluice.serving.trust import Trust
 
     keys = KeyRing(settings.keys)
     pointer = read_pointer(settings.pointers, champion.surface, keys)

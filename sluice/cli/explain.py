@@ -36,9 +36,9 @@ def explain(
       sluice explain for_you
       sluice explain for_you --version 2 --request r-17
     """
-    from flows.explain import explained
-    from flows.reporting import reported_to
-    from flows.workplace import open_workplace
+    from sluice.flows.explain import explained
+    from sluice.flows.reporting import reported_to
+    from sluice.flows.workplace import open_workplace
 
     settings = settings_at(home)
     existing_store(settings)

@@ -18,7 +18,7 @@ from sluice.cli.output import print_json, print_line, with_home
 from sluice.cli.review_keys import OWN_KEYS
 
 if TYPE_CHECKING:
-    from registry.explanation import Explanation
+    from sluice.registry.explanation import Explanation
 
 
 @click.group()
@@ -40,8 +40,8 @@ def explain(
     Example:
       sluice gates explain for_you 3 --why-not
     """
-    from registry.explanation import explain as explained
-    from registry.moves import position_of, version_of
+    from sluice.registry.explanation import explain as explained
+    from sluice.registry.moves import position_of, version_of
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
@@ -139,8 +139,8 @@ def waive(
     Example:
       sluice gates waive for_you 3 slices --actor demo-reviewer --until 2026-06-01 --reason "night traffic is new"
     """
-    from registry.moves import version_of
-    from registry.waiving import waive as waived
+    from sluice.registry.moves import version_of
+    from sluice.registry.waiving import waive as waived
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
-    from registry.approvals import Panel
-    from registry.attestation import SignedPointer, Signer
-    from registry.mlflow_accounts import Accounts
-    from registry.review_keys import Signatory
+    from sluice.registry.approvals import Panel
+    from sluice.registry.attestation import SignedPointer, Signer
+    from sluice.registry.mlflow_accounts import Accounts
+    from sluice.registry.review_keys import Signatory
     from sluice.settings import Settings
     from sluice.store.port import Store
     from sluice.surface import Surface
@@ -46,24 +46,24 @@ def existing_store(settings: "Settings") -> "Store":
 
 def signed_pointer(settings: "Settings", store: "Store") -> "SignedPointer":
     """The receiver that signs a release before servers are pointed to it."""
-    from registry.attestation import SignedPointer
-    from registry.pointer import PointerReceiver
+    from sluice.registry.attestation import SignedPointer
+    from sluice.registry.pointer import PointerReceiver
 
     return SignedPointer(_signer(settings, store), PointerReceiver(settings.pointers))
 
 
 def signed_canary(settings: "Settings", store: "Store") -> "SignedPointer":
     """The receiver that signs a canary's release before servers are pointed to it."""
-    from registry.attestation import SignedPointer
-    from registry.canary_pointer import CanaryReceiver
+    from sluice.registry.attestation import SignedPointer
+    from sluice.registry.canary_pointer import CanaryReceiver
 
     receiver = CanaryReceiver(settings.pointers)
     return SignedPointer(_signer(settings, store), receiver, receiver.name)
 
 
 def _signer(settings: "Settings", store: "Store") -> "Signer":
-    from registry.attestation import Signer
-    from registry.keys import KeyRing
+    from sluice.registry.attestation import Signer
+    from sluice.registry.keys import KeyRing
 
     keys, at = KeyRing(settings.keys), datetime.now(UTC)
     return Signer(store, settings.releases, settings.signatures, keys, at)
@@ -71,8 +71,8 @@ def _signer(settings: "Settings", store: "Store") -> "Signer":
 
 def seal_ledger(settings: "Settings", store: "Store") -> None:
     """Keep the ledger's signed head outside the database, where the key to sign it is here."""
-    from registry.heads import seal
-    from registry.keys import KeyRing
+    from sluice.registry.heads import seal
+    from sluice.registry.keys import KeyRing
 
     seal(store, settings.heads, KeyRing(settings.keys), datetime.now(UTC))
 
@@ -86,8 +86,8 @@ def surface_of(settings: "Settings", name: str) -> "Surface":
 
 def panel_of(settings: "Settings", declared: "Surface") -> "Panel":
     """Who decides on the surface's versions, and whose signatures count."""
-    from registry.approvals import Panel
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.approvals import Panel
+    from sluice.registry.review_keys import ReviewKeys
 
     trust = ReviewKeys(settings.review_keys)
     return Panel(declared.review.reviewers, trust, declared.at_least.approvers)
@@ -95,8 +95,8 @@ def panel_of(settings: "Settings", declared: "Surface") -> "Panel":
 
 def signatory(settings: "Settings", reviewer: str, keys: Path | None) -> "Signatory":
     """The reviewer with the key in the named folder, or the own one among the installation's."""
-    from registry.keys import KeyRing
-    from registry.review_keys import ReviewKeys, Signatory
+    from sluice.registry.keys import KeyRing
+    from sluice.registry.review_keys import ReviewKeys, Signatory
 
     if keys:
         ring = KeyRing(keys, f"sluice review keygen --keys {keys}")
@@ -106,7 +106,7 @@ def signatory(settings: "Settings", reviewer: str, keys: Path | None) -> "Signat
 
 def tell_reviews(settings: "Settings", store: "Store", declared: "Surface") -> str | None:
     """Let MLflow's pages say what was decided; returns why they do not yet, where they do not."""
-    from registry.mirror import MirrorError, MlflowMirror
+    from sluice.registry.mirror import MirrorError, MlflowMirror
 
     if not settings.mlflow.is_dir():
         return None
@@ -120,7 +120,7 @@ def tell_reviews(settings: "Settings", store: "Store", declared: "Surface") -> s
 
 def accounts_of(settings: "Settings") -> "Accounts":
     """The accounts of MLflow's pages; nothing is made before they are asked for something."""
-    from registry.mlflow_accounts import Accounts
+    from sluice.registry.mlflow_accounts import Accounts
 
     surfaces = sorted(path.stem for path in settings.surfaces.glob("*.toml"))
     return Accounts(settings.mlflow / "accounts", tuple(surfaces), settings.promoter)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def create() -> "FastAPI":
     """The app of the installation that the environment names."""
-    from registry.mlflow_app import Desk, create_app
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.mlflow_app import Desk, create_app
+    from sluice.registry.review_keys import ReviewKeys
     from sluice.settings import apply_environment, load_settings
 
     os.umask(OTHERS)

@@ -55,16 +55,16 @@ def parity(
     """
     settings = settings_at(home)
     existing_store(settings)
-    from flows.prefect_api import prefect_api
-    from flows.reporting import reported_to
-    from flows.workplace import at_home
+    from sluice.flows.prefect_api import prefect_api
+    from sluice.flows.reporting import reported_to
+    from sluice.flows.workplace import at_home
     from sluice.metrics.parity_report import ParityReport
 
     window = [each and each.replace(tzinfo=UTC) for each in (start, end)]
     with reported_to(Quiet() if as_json else Steps(_STEPS)), prefect_api(settings) as ready:
         ready()
         # Prefect reads where its API is when it is imported.
-        from flows.parity import parity as measure
+        from sluice.flows.parity import parity as measure
 
         with at_home(settings):
             found = measure(surface, *window)

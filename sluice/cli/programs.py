@@ -11,11 +11,11 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from serving.processes import end_sessions
 from sluice.child import child_command
 from sluice.data.private_files import private_log
 from sluice.door import HOST
 from sluice.errors import ConfigError, SluiceError
+from sluice.serving.processes import end_sessions
 
 if TYPE_CHECKING:
     import httpx

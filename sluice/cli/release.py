@@ -12,7 +12,7 @@ from sluice.data.commit import Commit
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
-    from registry.keys import KeyRing, SigningKey
+    from sluice.registry.keys import KeyRing, SigningKey
     from sluice.settings import Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -36,7 +36,7 @@ def keygen(home: Path | None, as_json: bool, rotate: bool) -> None:
     Example:
       sluice release keygen --rotate
     """
-    from registry.keys import KeyRing
+    from sluice.registry.keys import KeyRing
 
     settings = settings_at(home)
     ring = KeyRing(settings.keys)
@@ -64,7 +64,7 @@ def _still_signs(ring: "KeyRing") -> "SigningKey | None":
 
 def _name_keys(settings: "Settings", ring: "KeyRing", old: "SigningKey | None") -> None:
     """Export a head that names the keys trusted now, so that any other key stands out."""
-    from registry.heads import export_head
+    from sluice.registry.heads import export_head
     from sluice.store.ledger import head
 
     if settings.embedded and not settings.database.is_file():
@@ -86,7 +86,7 @@ def keys(home: Path | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from registry.keys import KeyRing
+    from sluice.registry.keys import KeyRing
 
     ring = KeyRing(settings_at(home).keys)
     revoked = ring.revoked()
@@ -112,7 +112,7 @@ def revoke(key: str, home: Path | None, as_json: bool, reason: str) -> None:
     """
     from dataclasses import asdict
 
-    from registry.keys import KeyRing
+    from sluice.registry.keys import KeyRing
 
     ring = KeyRing(settings_at(home).keys)
     facts = asdict(ring.revoke(key, at=datetime.now(UTC), reason=reason))
@@ -146,11 +146,11 @@ def verify(
     Example, with nothing but three things that were copied here:
       sluice release verify 3f9c0a… --folder r/3f9c0a… --signature r.json --key promoter.pub
     """
-    from registry.keys import KeyRing, read_public
-    from registry.signature import check_signature, signature_path
-    from serving.bento import Bento, check_bento
-    from serving.custody import check_bytes
-    from serving.trust import signed_files
+    from sluice.registry.keys import KeyRing, read_public
+    from sluice.registry.signature import check_signature, signature_path
+    from sluice.serving.bento import Bento, check_bento
+    from sluice.serving.custody import check_bytes
+    from sluice.serving.trust import signed_files
 
     settings = settings_at(home)
     manifest = check_bytes(folder or settings.releases / digest, digest)

@@ -41,8 +41,8 @@ def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:
     Example:
       sluice review list for_you
     """
-    from registry.moves import position_of
-    from registry.review import review_queue
+    from sluice.registry.moves import position_of
+    from sluice.registry.review import review_queue
 
     settings = settings_at(home)
     store = existing_store(settings)
@@ -77,11 +77,11 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
     Example:
       sluice review show for_you 1
     """
-    from flows.dossier import gather
-    from flows.workplace import open_workplace
-    from registry.evidence import approve_command, gate_rows, headline, metric_rows
-    from registry.moves import position_of, version_of
-    from registry.review_tags import REVIEWED, review_tags
+    from sluice.flows.dossier import gather
+    from sluice.flows.workplace import open_workplace
+    from sluice.registry.evidence import approve_command, gate_rows, headline, metric_rows
+    from sluice.registry.moves import position_of, version_of
+    from sluice.registry.review_tags import REVIEWED, review_tags
     from sluice.store.records import State
 
     settings = settings_at(home)
@@ -119,7 +119,7 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
 
 
 def _as_json(evidence: Any, page: Path) -> dict[str, Any]:
-    from registry.evidence import gate_rows, headline
+    from sluice.registry.evidence import gate_rows, headline
 
     return {
         "surface": evidence.surface,
@@ -151,8 +151,8 @@ def approve(
     Example:
       sluice review approve for_you 1 --reviewer demo-reviewer --digest 3f2a...
     """
-    from registry.approvals import counted_approvals
-    from registry.moves import version_of
+    from sluice.registry.approvals import counted_approvals
+    from sluice.registry.moves import version_of
     from sluice.store.records import State
 
     settings = settings_at(home)
@@ -192,8 +192,8 @@ def reject(
     Example:
       sluice review reject for_you 1 --reviewer demo-reviewer --reason "stale catalogue"
     """
-    from registry import review as decisions
-    from registry.moves import version_of
+    from sluice.registry import review as decisions
+    from sluice.registry.moves import version_of
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)

@@ -38,8 +38,8 @@ def keygen(
     Example:
       sluice review keygen --reviewer rita --keys ~/.sluice-keys
     """
-    from registry.keys import NAME_DIGITS, KeyRing
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.keys import NAME_DIGITS, KeyRing
+    from sluice.registry.review_keys import ReviewKeys
 
     own = ReviewKeys(settings_at(home).review_keys).ring_of(reviewer)
     ring = KeyRing(keys, own.command) if keys else own
@@ -72,7 +72,7 @@ def trust(reviewer: str, public: Path, home: Path | None, as_json: bool) -> None
     Example:
       sluice review trust rita rita.pub
     """
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.review_keys import ReviewKeys
 
     keys = ReviewKeys(settings_at(home).review_keys)
     key = keys.trust(reviewer, public)
@@ -96,7 +96,7 @@ def listed(home: Path | None, as_json: bool) -> None:
     Example:
       sluice review keys
     """
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.review_keys import ReviewKeys
 
     keys = ReviewKeys(settings_at(home).review_keys)
     rings = {"(MLflow's app)": keys.app_ring, **keys.rings()}
@@ -131,7 +131,7 @@ def revoke(reviewer: str, key: str, home: Path | None, as_json: bool, reason: st
     Example:
       sluice review revoke rita 3f9c0a --reason "the laptop was stolen"
     """
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.review_keys import ReviewKeys
 
     ring = ReviewKeys(settings_at(home).review_keys).ring_of(reviewer)
     facts = asdict(ring.revoke(key, at=datetime.now(UTC), reason=reason))

@@ -34,8 +34,8 @@ def rules(
     Example:
       sluice review rules for_you 4 --reviewer demo-reviewer --reason "the margin was never shown"
     """
-    from registry.moves import version_of
-    from registry.rules import approve_rules, laxer_rules
+    from sluice.registry.moves import version_of
+    from sluice.registry.rules import approve_rules, laxer_rules
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)

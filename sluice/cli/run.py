@@ -14,7 +14,7 @@ from sluice.cli.progress import Quiet, Steps
 from sluice.errors import ConfigError, Held, NotFound
 
 if TYPE_CHECKING:
-    from flows.workplace import Workplace
+    from sluice.flows.workplace import Workplace
 
 FLOWS = {
     "validate": 3,
@@ -61,9 +61,9 @@ def run(
       sluice run lifecycle for_you
       PREFECT_API_URL=http://127.0.0.1:4200/api sluice run lifecycle for_you --schedule
     """
-    from flows.prefect_api import prefect_api
-    from flows.reporting import reported_to
-    from flows.workplace import at_home, open_workplace
+    from sluice.flows.prefect_api import prefect_api
+    from sluice.flows.reporting import reported_to
+    from sluice.flows.workplace import at_home, open_workplace
 
     settings = settings_at(home)
     # What is refused is refused before anything is started.
@@ -111,7 +111,7 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
             "--schedule needs a Prefect server that stays up: run `sluice ui`, and name its API with "
             "PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
-    from flows.prefect_api import admitted, ensure_admitted
+    from sluice.flows.prefect_api import admitted, ensure_admitted
 
     times = workplace.surface.schedule
     with admitted(workplace.settings, address):
@@ -121,7 +121,7 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
             f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
         )
         # Prefect reads its address and the credential when it is imported.
-        from flows.schedule import serve_schedule
+        from sluice.flows.schedule import serve_schedule
 
         serve_schedule(workplace.surface)
 

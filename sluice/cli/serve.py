@@ -13,8 +13,8 @@ from sluice.cli.progress import Quiet, Steps
 from sluice.errors import ConfigError, NotFound, SluiceError
 
 if TYPE_CHECKING:
-    from serving.address import Address
-    from serving.processes import Process
+    from sluice.serving.address import Address
+    from sluice.serving.processes import Process
     from sluice.settings import Settings
 
 _LOOK_SECONDS = 1.0
@@ -57,10 +57,10 @@ def serve(
       curl -s 127.0.0.1:3000/events -H 'content-type: application/json' \\
         -d '{"exposures": [{"request_id": "r1", "item_id": "i1"}]}'
     """
-    from serving.address import Address
-    from serving.processes import tree
-    from serving.running import serve_lean
     from sluice.cli.programs import choose_port, until_stopped
+    from sluice.serving.address import Address
+    from sluice.serving.processes import tree
+    from sluice.serving.running import serve_lean
 
     settings, address = settings_at(home), Address(host, port)
     environ = {**settings.own_variables(), "SLUICE_SURFACE": surface}
@@ -95,7 +95,7 @@ def _guard(address: "Address", tokens: Path | None) -> dict[str, str]:
         ConfigError: others could reach the service and nothing would be asked of them, or the file
             is not fit.
     """
-    from serving.address import TOKENS
+    from sluice.serving.address import TOKENS
 
     if tokens is None:
         if not address.loopback:
@@ -104,7 +104,7 @@ def _guard(address: "Address", tokens: Path | None) -> dict[str, str]:
                 "one name:token a line into a file of mode 0600 and name it with --tokens"
             )
         return {}
-    from serving.tokens import read_tokens
+    from sluice.serving.tokens import read_tokens
 
     read_tokens(tokens)
     return {TOKENS: str(tokens.resolve())}
@@ -114,8 +114,8 @@ def _shadowed(settings: "Settings", surface: str, version: int | None) -> dict[s
     """The variable that names the shadow's release to the workers."""
     if version is None:
         return {}
-    from serving.shadow_process import SHADOW
     from sluice.cli.shadow import release_of
+    from sluice.serving.shadow_process import SHADOW
 
     return {SHADOW: release_of(existing_store(settings), surface, version)}
 
@@ -126,11 +126,11 @@ def _ensure_champion(settings: "Settings", surface: str) -> None:
     Raises:
         NotFound: the surface has no champion, or there is no installation.
     """
-    from registry.pointer import read_pointer
+    from sluice.registry.pointer import read_pointer
 
     if read_pointer(settings.pointers, surface) is not None:
         return
-    from registry.promotion import champion_of
+    from sluice.registry.promotion import champion_of
 
     if champion_of(existing_store(settings), surface) is None:
         raise NotFound(f"{surface} has no champion; see `sluice review list {surface}`")

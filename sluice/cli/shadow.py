@@ -10,7 +10,7 @@ from sluice.cli.output import conclude, print_facts, print_json, print_table, wi
 from sluice.errors import Held, NotFound
 
 if TYPE_CHECKING:
-    from serving.shadow_report import ShadowReport
+    from sluice.serving.shadow_report import ShadowReport
     from sluice.store.port import Store
 
 _SHOWN = 8
@@ -32,8 +32,8 @@ def shadow(surface: str, version: int, home: Path | None, as_json: bool, top: st
     Example:
       sluice shadow for_you 3
     """
-    from serving.shadow_files import shadow_folder
-    from serving.shadow_report import report
+    from sluice.serving.shadow_files import shadow_folder
+    from sluice.serving.shadow_report import report
 
     settings = settings_at(home)
     release = release_of(existing_store(settings), surface, version)
@@ -57,7 +57,7 @@ def release_of(store: "Store", surface: str, version: int) -> str:
     Raises:
         NotFound: there is no such version, or it was never packaged.
     """
-    from registry.moves import position_of, version_of
+    from sluice.registry.moves import position_of, version_of
 
     release = position_of(store, version_of(store, surface, version)).release
     if release is None:

@@ -37,9 +37,9 @@ def tradeoffs(
       sluice tradeoffs for_you
       sluice tradeoffs for_you --all
     """
-    from flows.reporting import reported_to
-    from flows.tradeoffs import keep, tradeoffs
-    from flows.workplace import open_workplace
+    from sluice.flows.reporting import reported_to
+    from sluice.flows.tradeoffs import keep, tradeoffs
+    from sluice.flows.workplace import open_workplace
 
     settings = settings_at(home)
     existing_store(settings)

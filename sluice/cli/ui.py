@@ -68,9 +68,9 @@ def ui(
 def _programs(
     settings: "Settings", ports: dict[str, int], *, auth: bool
 ) -> "list[Program]":
-    from flows import prefect_server
-    from monitors import evidently_server
     from sluice.cli.programs import HOST, Program
+    from sluice.flows import prefect_server
+    from sluice.monitors import evidently_server
 
     return [
         Program(
@@ -95,8 +95,8 @@ def _programs(
 
 def _sign_in(settings: "Settings", programs: "list[Program]") -> dict[str, str]:
     """By program, the address that signs a browser in to it."""
-    from flows import prefect_server
-    from monitors import evidently_server
+    from sluice.flows import prefect_server
+    from sluice.monitors import evidently_server
 
     urls = {program.name: program.url for program in programs}
     return {
@@ -132,7 +132,7 @@ def _addresses(
     settings: "Settings", programs: "list[Program]", *, auth: bool
 ) -> Iterator[tuple[str, str]]:
     """Name and address of what there is to see; of MLflow, the runs or candidates of every surface."""
-    from registry.mlflow_pages import candidate_pages, run_pages
+    from sluice.registry.mlflow_pages import candidate_pages, run_pages
 
     signed_in = _sign_in(settings, programs)
     for program in programs:

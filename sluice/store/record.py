@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class State(StrEnum):
-    """Where a version stands; `registry.states` draws the machine."""
+    """Where a version stands; `sluice.registry.states` draws the machine."""
 
     CANDIDATE = "candidate"
     GATED = "gated"

@@ -212,7 +212,7 @@ class LedgerRow(Record):
     """Who ran it, as operating system or database know the person; None in a row of before that
     was noted."""
     signature: str | None = None
-    """Of a person's decision: the bundle that `registry.review_signature` makes and checks."""
+    """Of a person's decision: the bundle that `sluice.registry.review_signature` makes and checks."""
     covers: dict[str, str] | None = field(default=None, hash=False)
     """Digest of every record that it relied on or left, by name; see `sluice.store.cover`. None in
     a row of before there were any."""

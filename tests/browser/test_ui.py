@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.mlflow_pages import run_pages
-from serving.processes import Process, tree, wait_gone
+from sluice.registry.mlflow_pages import run_pages
+from sluice.serving.processes import Process, tree, wait_gone
 from tests.lib.browser import Browser, opened_browser
 from tests.lib.installations import Installation
 from tests.lib.opened_ui import Open, shot, started

@@ -14,8 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from registry.coverage import coverage
 from sluice.errors import Conflict, UserError
+from sluice.registry.coverage import coverage
 from sluice.store import change, open_store, sql
 from sluice.store.canary import Canary
 from sluice.store.change import request_digest

@@ -4,11 +4,11 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
-from registry.audit import audit
-from registry.pointer import PointerReceiver
-from registry.promotion import champion_of
-from registry.relay import relay
 from sluice.errors import ConfigError, Refused, UserError
+from sluice.registry.audit import audit
+from sluice.registry.pointer import PointerReceiver
+from sluice.registry.promotion import champion_of
+from sluice.registry.relay import relay
 from sluice.store import open_store
 from sluice.store.content import KINDS
 from sluice.store.record import State

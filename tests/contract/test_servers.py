@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.bento import build_bento
-from serving.processes import tree, wait_gone
-from serving.running import RunningServer, serve, serve_lean
+from sluice.serving.bento import build_bento
+from sluice.serving.processes import tree, wait_gone
+from sluice.serving.running import RunningServer, serve, serve_lean
 from tests.lib.raw_http import (
     BODY,
     FIELDS,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from serving.release import open_release
+from sluice.serving.release import open_release
 from sluice.store.sql import SqlStore
 from tests.faults.test_flow_crash import DOOMED, ingested_through_kills
 from tests.lib import (

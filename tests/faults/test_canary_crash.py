@@ -5,14 +5,14 @@ from functools import partial
 
 import pytest
 
-from registry import canary
-from registry.attestation import SignedPointer, Signer
-from registry.audit import audit
-from registry.canary import canary_moves, canary_of
-from registry.canary_pointer import CanaryReceiver, read_canary_pointer
-from registry.keys import KeyRing
-from registry.pointer import PointerReceiver
-from registry.relay import relay, relay_canaries
+from sluice.registry import canary
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.audit import audit
+from sluice.registry.canary import canary_moves, canary_of
+from sluice.registry.canary_pointer import CanaryReceiver, read_canary_pointer
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import PointerReceiver
+from sluice.registry.relay import relay, relay_canaries
 from sluice.store.records import Document, OutboxRow
 from sluice.store.sql import SqlStore
 from tests.lib import promotions
@@ -49,7 +49,7 @@ def tell(store, place):
 
 
 def begin(store):
-    from registry.moves import version_of
+    from sluice.registry.moves import version_of
 
     start(store, version_of(store, "feed", 2))
 

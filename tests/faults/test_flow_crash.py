@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.processes import Process, tree, wait_gone
+from sluice.serving.processes import Process, tree, wait_gone
 from tests.lib.installations import (
     Done,
     Installation,
@@ -139,11 +139,11 @@ def test_the_harness_finds_an_ingest_that_writes_in_place(tmp_path):
 
 MOMENTS = (
     # a process that works then, how long it does before the kill, and what is killed
-    ("flows.prefect_server", 0.0, os.kill),
-    ("flows.prefect_server", 2.0, os.killpg),
+    ("sluice.flows.prefect_server", 0.0, os.kill),
+    ("sluice.flows.prefect_server", 2.0, os.killpg),
     ("serving package", 2.0, os.kill),
     ("bentoml build", 1.0, os.killpg),
-    ("serving.sandbox", 0.5, os.kill),
+    ("sluice.serving.sandbox", 0.5, os.kill),
     ("bentoml serve", 0.0, os.killpg),
     ("_bentoml_impl.worker", 0.0, os.killpg),
     ("_bentoml_impl.worker", 1.5, os.kill),
@@ -163,7 +163,7 @@ def orphaned(tmp_path_factory, prefect_url):
     quick.must("run", "retrain", "for_you")
     left = {}
     for moment in MOMENTS:
-        started = installation if moment[0] == "flows.prefect_server" else quick
+        started = installation if moment[0] == "sluice.flows.prefect_server" else quick
         left[moment] = killed_during(started, *moment, "run", "package", "for_you")
     return quick, left
 

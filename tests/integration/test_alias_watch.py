@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from registry.mirror import ALIAS, MlflowMirror
+from sluice.registry.mirror import ALIAS, MlflowMirror
 from sluice.settings import load_settings
 from tests.lib.installations import records
 

@@ -13,19 +13,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.logged_slates import logged_slates
-from registry.pointer import Pointer, write_pointer
-from serving.bento import build_bento
-from serving.prediction_reader import read_predictions
-from serving.processes import tree, wait_gone
-from serving.release import open_release
-from serving.replay import replay
-from serving.running import serve
 from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError, NotFound
 from sluice.features.replay import replay as replay_log
+from sluice.flows.logged_slates import logged_slates
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.spec import Calibration, Mmr
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.serving.bento import build_bento
+from sluice.serving.prediction_reader import read_predictions
+from sluice.serving.processes import tree, wait_gone
+from sluice.serving.release import open_release
+from sluice.serving.replay import replay
+from sluice.serving.running import serve
 from tests.lib.releases import (
     END,
     ITEM_IDS,

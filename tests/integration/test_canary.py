@@ -7,18 +7,18 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from registry.audit import audit
-from registry.canary_arm import in_canary
-from registry.canary_pointer import read_canary_pointer
-from registry.keys import KeyRing
-from registry.moves import version_of
-from registry.relay import relay
 from sluice.canary_spec import CanarySpec
 from sluice.cli.installation import signed_pointer
 from sluice.data.event_log import EventLog
 from sluice.data.schema import EXPOSURES, FEEDBACK, ITEMS
 from sluice.data.tables import LogTables
 from sluice.errors import Conflict, Held, UserError
+from sluice.registry.audit import audit
+from sluice.registry.canary_arm import in_canary
+from sluice.registry.canary_pointer import read_canary_pointer
+from sluice.registry.keys import KeyRing
+from sluice.registry.moves import version_of
+from sluice.registry.relay import relay
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import LedgerRow, MetricPoint, Outcome, State
@@ -226,7 +226,7 @@ def test_a_person_starts_shows_and_stops_one(installation):
 
 
 WHEN_DUE = """
-from flows.schedule import canary_due
+from sluice.flows.schedule import canary_due
 state = canary_due("feed", return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """

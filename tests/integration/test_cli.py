@@ -11,7 +11,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from serving.processes import tree, wait_gone
+from sluice.serving.processes import tree, wait_gone
 from sluice.settings import load_settings
 from tests.lib.installations import Installation, empty_installation, flow_runs
 from tests.lib.sources import MINIATURES, behaviors, ebnerd, zoneless

@@ -15,12 +15,12 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from monitors import dashboard
-from monitors.dashboard import Rows, Watched, add_run
-from monitors.drift import drift
-from monitors.evidently_server import HEALTH, sign_in_address
-from monitors.histogram import profile_like, reference_profile
 from sluice.data.tables import Window
+from sluice.monitors import dashboard
+from sluice.monitors.dashboard import Rows, Watched, add_run
+from sluice.monitors.drift import drift
+from sluice.monitors.evidently_server import HEALTH, sign_in_address
+from sluice.monitors.histogram import profile_like, reference_profile
 from sluice.surface import MonitorSpec
 from tests.lib.browser import chromium
 from tests.lib.monitors import feature_rows
@@ -196,7 +196,7 @@ def served(workspace):
     key = workspace.parent / "key"
     with (workspace.parent / "ui.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "monitors.evidently_server", workspace, str(port), key],
+            [sys.executable, "-m", "sluice.monitors.evidently_server", workspace, str(port), key],
             env={**os.environ, "DO_NOT_TRACK": "true"}, stdout=log, stderr=log,
         )  # fmt: skip
     try:

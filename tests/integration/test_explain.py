@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.explain import explained
-from flows.retrain import register
 from sluice.errors import NotFound
+from sluice.flows.explain import explained
+from sluice.flows.retrain import register
 from tests.lib.retrainings import small_retraining, surface
 
 pytestmark = [pytest.mark.integration]

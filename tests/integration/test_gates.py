@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 
-from flows.judging import judge
-from flows.retrain import Retraining, register
-from flows.workplace import Workplace, now
-from registry import promotion
-from registry.explanation import explain
 from sluice.cli import main
 from sluice.data.event_log import EventLog
 from sluice.data.generated import generate
 from sluice.data.snapshot import take
+from sluice.flows.judging import judge
+from sluice.flows.retrain import Retraining, register
+from sluice.flows.workplace import Workplace, now
+from sluice.registry import promotion
+from sluice.registry.explanation import explain
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import Outcome, State

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.processes import Process, tree, wait_gone
-from serving.running import free_port, serve_lean
 from sluice.child import child_command
 from sluice.errors import IntegrityError, SluiceError
+from sluice.serving.processes import Process, tree, wait_gone
+from sluice.serving.running import free_port, serve_lean
 from tests.lib.load import Load
 from tests.lib.raw_http import BODY, answered, whole
 from tests.lib.releases import small_release
@@ -130,7 +130,9 @@ def test_what_serving_does_not_use_is_in_none_of_its_processes(server):
 @pytest.mark.parametrize("seconds", [0.2, 1.5, 3.0])
 def test_a_server_that_is_asked_to_stop_while_it_starts_stops(room, released, seconds):
     process = subprocess.Popen(
-        child_command("serving.supervisor", "--port", str(free_port()), "--workers", "2"),
+        child_command(
+            "sluice.serving.supervisor", "--port", str(free_port()), "--workers", "2"
+        ),
         env={**os.environ, **released, "SLUICE_HOME": str(room)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
-from registry.mirror import MirroredChampion, MirrorError, MlflowMirror
-from registry.relay import DeliveryError, relay
-from registry.tracking import RUN
 from sluice.errors import Conflict, NotFound
 from sluice.rankers import load_ranker
+from sluice.registry.mirror import MirroredChampion, MirrorError, MlflowMirror
+from sluice.registry.relay import DeliveryError, relay
+from sluice.registry.tracking import RUN
 from sluice.settings import SAFE_DEFAULTS, TELEMETRY_OFF
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Draft, OutboxRow, PointerMove, State, Transition

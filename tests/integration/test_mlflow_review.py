@@ -9,16 +9,16 @@ from itertools import product
 import pytest
 from click.testing import CliRunner
 
-from registry.audit import audit
-from registry.mirror import MlflowMirror
-from registry.mlflow_accounts import ADMIN, Accounts
-from registry.mlflow_app import registry_routes
-from registry.reversion import keep_reversion
-from registry.review_rules import MATRIX
 from sluice.cli import main
 from sluice.cli.installation import accounts_of
 from sluice.errors import Refused
 from sluice.gate_spec import TIERS
+from sluice.registry.audit import audit
+from sluice.registry.mirror import MlflowMirror
+from sluice.registry.mlflow_accounts import ADMIN, Accounts
+from sluice.registry.mlflow_app import registry_routes
+from sluice.registry.reversion import keep_reversion
+from sluice.registry.review_rules import MATRIX
 from sluice.store import open_store
 from sluice.store.records import LedgerRow, State
 from tests.lib.promotions import release_of

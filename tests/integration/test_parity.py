@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from flows.parity_memory import latest_parity
-from flows.schedule import FLOWS
-from flows.workplace import Workplace
 from sluice.data.event_log import EventLog
+from sluice.flows.parity_memory import latest_parity
+from sluice.flows.schedule import FLOWS
+from sluice.flows.workplace import Workplace
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import MetricPoint, Outcome, Step
@@ -141,7 +141,7 @@ def test_the_gate_and_the_evidence_read_the_newest_window(served):
 
 WHEN_DUE = """
 import sys
-from flows.schedule import parity_due
+from sluice.flows.schedule import parity_due
 state = parity_due(sys.argv[1], return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """

@@ -6,8 +6,8 @@ import os
 import httpx
 import pytest
 
-from flows.prefect_api import AUTH, ensure_admitted
 from sluice.errors import ConfigError
+from sluice.flows.prefect_api import AUTH, ensure_admitted
 from tests.lib.prefect_door import tried
 
 pytestmark = pytest.mark.integration

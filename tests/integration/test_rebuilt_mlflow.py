@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from registry.mirror import MlflowMirror
+from sluice.registry.mirror import MlflowMirror
 from sluice.settings import load_settings
 
 pytestmark = [pytest.mark.integration]

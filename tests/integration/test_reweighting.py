@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from flows.candidates import candidate_folder
-from flows.retrain import Retraining
 from sluice.errors import ConfigError
+from sluice.flows.candidates import candidate_folder
+from sluice.flows.retrain import Retraining
 from sluice.rankers import load_ranker
 from sluice.store.records import Step
 from tests.lib.retrainings import small_retraining, surface

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.processes import tree, wait_gone
 from sluice.errors import UserError
+from sluice.serving.processes import tree, wait_gone
 from sluice.store.records import State
 from tests.lib.installations import Installation, day, records, small_installation
 from tests.lib.opened_ui import Open, started
@@ -98,7 +98,7 @@ def test_a_scheduled_monitor_is_skipped_until_there_is_a_champion(prefect_url, t
 
 WHEN_DUE = """
 import sys
-from flows.schedule import monitor_due
+from sluice.flows.schedule import monitor_due
 state = monitor_due(sys.argv[1], return_state=True)
 print(state.type.value, state.name, state.message, sep="|")
 """
@@ -143,7 +143,7 @@ def rewritten(prefect: Open, flow: str) -> str:
     (row,) = (
         each
         for each in asked(prefect, "deployments")
-        if each["entrypoint"] == f"flows.schedule.{flow}_due"
+        if each["entrypoint"] == f"sluice.flows.schedule.{flow}_due"
     )
     script = {"script": f"touch {prefect.home}/pwned"}
     with signed_in(prefect) as client:
@@ -211,10 +211,10 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert moves(installation)[-1] == (3, "confirm")
     assert champion(installation)["state"] == State.CHAMPION
     assert declared == {
-        "flows.schedule.lifecycle_due": ("for_you", "0 3 1 1 *", 1),
-        "flows.schedule.monitor_due": ("for_you", "* * * * *", 1),
-        "flows.schedule.parity_due": ("for_you", "15 2 1 1 *", 1),
-        "flows.schedule.canary_due": ("for_you", "*/15 * * * *", 1),
+        "sluice.flows.schedule.lifecycle_due": ("for_you", "0 3 1 1 *", 1),
+        "sluice.flows.schedule.monitor_due": ("for_you", "* * * * *", 1),
+        "sluice.flows.schedule.parity_due": ("for_you", "15 2 1 1 *", 1),
+        "sluice.flows.schedule.canary_due": ("for_you", "*/15 * * * *", 1),
     }
     assert out.startswith(
         "for_you: lifecycle at 0 3 1 1 *, monitor at * * * * *, parity at 15 2 1 1 *, "

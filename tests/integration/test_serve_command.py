@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.processes import tree, wait_gone
 from sluice.cli.programs import choose_port
+from sluice.serving.processes import tree, wait_gone
 from tests.lib.installations import Installation
 
 pytestmark = [pytest.mark.integration]

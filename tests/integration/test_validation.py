@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitors.recording import record
-from monitors.validation import outcome_of, validate
+from sluice.monitors.recording import record
+from sluice.monitors.validation import outcome_of, validate
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, Outcome, Validation
 from sluice.surface import DataSpec
@@ -149,8 +149,8 @@ def test_no_raw_value_reaches_a_report_a_page_or_a_log(tmp_path, caplog, capfd):
 
 
 def test_a_check_that_raises_fails_without_saying_what_it_raised_on():
-    from monitors.expectations import run_suite
-    from monitors.suites import Check, Rule, Suite
+    from sluice.monitors.expectations import run_suite
+    from sluice.monitors.suites import Check, Rule, Suite
 
     check = Check("range", Rule.BETWEEN, ("a",), low=0, high=1)
 

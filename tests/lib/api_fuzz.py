@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.hosts import HostCheck
+from sluice.serving.hosts import HostCheck
 from tests.lib.http_service import twin_app
 from tests.lib.live_server import served
 from tests.lib.twin_server import TwinServer

@@ -20,20 +20,20 @@ from pathlib import Path
 
 import numpy as np
 
-from registry.keys import KeyRing
-from registry.pointer import Pointer, write_pointer
-from registry.signature import signature_path, signed_statement
-from serving import release as releases
-from serving.following import Verification
-from serving.manifest import MANIFEST_NAME, parse_manifest
-from serving.ranking_server import RankingServer
-from serving.request import RankRequest
-from serving.sandbox import Limits
-from serving.source import PointerSource
-from serving.trust import Trust, signed_files
 from sluice.data.digest import file_digest
 from sluice.data.files import Files
 from sluice.errors import SluiceError
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.registry.signature import signature_path, signed_statement
+from sluice.serving import release as releases
+from sluice.serving.following import Verification
+from sluice.serving.manifest import MANIFEST_NAME, parse_manifest
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.request import RankRequest
+from sluice.serving.sandbox import Limits
+from sluice.serving.source import PointerSource
+from sluice.serving.trust import Trust, signed_files
 from tests.lib.forked import Child, Say
 from tests.lib.releases import END, ITEM_IDS, tree_release
 

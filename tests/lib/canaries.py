@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from registry import canary
-from registry.canary_verdict import Look, judge
 from sluice.canary_spec import CanarySpec
 from sluice.metrics.arms import Arm
+from sluice.registry import canary
+from sluice.registry.canary_verdict import Look, judge
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, State, Version
 from tests.lib.promotions import MANDATORY, bring, panel

@@ -48,7 +48,7 @@ class StateLate(SqlStore):
 
 def points_first() -> None:
     """Servers are pointed to a release before it is signed."""
-    from registry.attestation import SignedPointer
+    from sluice.registry.attestation import SignedPointer
 
     def deliver(self, row):
         self.pointer.deliver(row)
@@ -59,7 +59,7 @@ def points_first() -> None:
 
 def writes_in_place() -> None:
     """The serving pointer is written under its own name."""
-    from registry import pointer
+    from sluice.registry import pointer
 
     def in_place(path: Path, content: bytes) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
@@ -70,7 +70,7 @@ def writes_in_place() -> None:
 
 def acknowledges_first() -> None:
     """A move counts as told before anybody was told."""
-    from registry import relay
+    from sluice.registry import relay
 
     def hasty(store, receivers):
         rows = store.find(OutboxRow, delivered=False)

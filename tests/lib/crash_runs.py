@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from registry.promotion import champion_of
 from sluice.errors import SluiceError
+from sluice.registry.promotion import champion_of
 from sluice.store.records import State, Version
 from sluice.store.sql import SqlStore
 from tests.lib.crash_points import POINTS, SERVING, SIGNING, Point, is_committed

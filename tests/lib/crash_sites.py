@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from registry import promotion, relay
-from registry.attestation import SignedPointer, Signer
-from registry.audit import audit
-from registry.heads import export_head, read_heads
-from registry.keys import KeyRing
-from registry.mirror import MlflowMirror
-from registry.mlflow_candidate import candidates_model
-from registry.mlflow_database import build_tracking, ensure_database
-from registry.mlflow_models import ensure_registered
-from registry.pointer import PointerReceiver, read_pointer
-from registry.tracking import RELEASE, VERSION
 from sluice.data.files import Files
+from sluice.registry import promotion, relay
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.audit import audit
+from sluice.registry.heads import export_head, read_heads
+from sluice.registry.keys import KeyRing
+from sluice.registry.mirror import MlflowMirror
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_database import build_tracking, ensure_database
+from sluice.registry.mlflow_models import ensure_registered
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.tracking import RELEASE, VERSION
 from sluice.store.records import LedgerRow, OutboxRow, State, Version
 from sluice.store.sql import SqlStore
 from tests.lib import promotions
@@ -78,7 +78,7 @@ def _put_back() -> Iterator[None]:
     """Let this process, which lives on, keep what its children may do without."""
     from mlflow.store.db import utils
 
-    from serving import release
+    from sluice.serving import release
 
     kept = [
         (promotions, "release_of"),
@@ -255,7 +255,7 @@ def served(site: Site, surface: str) -> str | None:
     """The release that `/readyz` of a server that starts now names; why not, where there is none."""
     import httpx
 
-    from serving.app import ranking_app
+    from sluice.serving.app import ranking_app
 
     server = a_server(site, surface)
 
@@ -280,11 +280,11 @@ def a_server(site: Site, surface: str):
     It tries a release in this process and not in a child, for that is the one step that takes
     seconds; what the child is for is another guarantee.
     """
-    from serving import release
-    from serving.following import Verification
-    from serving.ranking_server import RankingServer
-    from serving.source import PointerSource
-    from serving.trust import Trust
+    from sluice.serving import release
+    from sluice.serving.following import Verification
+    from sluice.serving.ranking_server import RankingServer
+    from sluice.serving.source import PointerSource
+    from sluice.serving.trust import Trust
 
     release.score_in_child = _scores
     folders, releases = site.folders, site.works.folder / "releases"
@@ -299,8 +299,8 @@ def a_server(site: Site, surface: str):
 
 
 def _scores(files: Files, limits: object) -> list[list[float]]:
-    from serving.golden import decode_golden
-    from serving.release import GOLDEN_NAME, load_scorer
+    from sluice.serving.golden import decode_golden
+    from sluice.serving.release import GOLDEN_NAME, load_scorer
 
     golden, scorer = decode_golden(files.read(GOLDEN_NAME)), load_scorer(files)
     return [scorer.rank(each.request).scores.tolist() for each in golden]

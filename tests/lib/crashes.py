@@ -102,8 +102,8 @@ class Trap:
     def watch_receivers(self) -> None:
         from mlflow.tracking import MlflowClient
 
-        from registry import attestation
-        from serving.following import Following
+        from sluice.registry import attestation
+        from sluice.serving.following import Following
 
         self.around(attestation, "_listed", before=Point.RELEASE)
         self.around(attestation.PointerReceiver, "deliver", before=Point.SIGNED)

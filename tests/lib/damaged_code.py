@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving import bento_code
-from serving.bento_code import ROOT, code_entries, private_source
 from sluice.errors import IntegrityError
+from sluice.serving import bento_code
+from sluice.serving.bento_code import ROOT, code_entries, private_source
 
-SCORER = "serving/scorer.py"
+SCORER = "sluice/serving/scorer.py"
 
 
 def laid_out(source: Path) -> dict[str, str]:
@@ -29,8 +29,8 @@ def edited(source: Path) -> str:
 
 
 def added(source: Path) -> str:
-    (source / "serving" / "extra.py").write_text("raise SystemExit")
-    return "serving/extra.py"
+    (source / "sluice" / "serving" / "extra.py").write_text("raise SystemExit")
+    return "sluice/serving/extra.py"
 
 
 def in_front_of_a_library(source: Path) -> str:
@@ -40,9 +40,11 @@ def in_front_of_a_library(source: Path) -> str:
 
 
 def compiled_by_python(source: Path) -> str:
-    (source / "serving" / "__pycache__").mkdir()
-    (source / "serving" / "__pycache__" / "scorer.cpython-311.pyc").write_bytes(b"code")
-    return "serving/__pycache__/scorer.cpython-311.pyc"
+    (source / "sluice" / "serving" / "__pycache__").mkdir()
+    (source / "sluice" / "serving" / "__pycache__" / "scorer.cpython-311.pyc").write_bytes(
+        b"code"
+    )
+    return "sluice/serving/__pycache__/scorer.cpython-311.pyc"
 
 
 def compiled_by_numba(source: Path) -> str:
@@ -64,13 +66,17 @@ def linked(source: Path) -> str:
 
 
 def linked_folder(source: Path) -> str:
-    (source / "serving").rename(source.parent / "moved")
-    (source / "serving").symlink_to(source.parent / "moved")
-    return "serving"
+    (source / "sluice" / "serving").rename(source.parent / "moved")
+    (source / "sluice" / "serving").symlink_to(source.parent / "moved")
+    return "sluice/serving"
 
 
 def swapped(source: Path) -> str:
-    one, other, held = source / SCORER, source / "serving/trust.py", source.parent / "held"
+    one, other, held = (
+        source / SCORER,
+        source / "sluice/serving/trust.py",
+        source.parent / "held",
+    )
     one.rename(held)
     other.rename(one)
     held.rename(other)

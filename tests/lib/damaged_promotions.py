@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from flows import promote
-from flows.workplace import Workplace
-from serving.__main__ import COMMANDS
-from serving.bento import Bento
 from sluice.data.event_log import EventLog
 from sluice.errors import IntegrityError
+from sluice.flows import promote
+from sluice.flows.workplace import Workplace
+from sluice.serving.__main__ import COMMANDS
+from sluice.serving.bento import Bento
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Champion, Document, OutboxRow, State, Step, Version

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from serving import custody
-from serving import release as releases
-from serving.release import open_release
 from sluice.data.digest import file_digest
 from sluice.errors import IntegrityError
+from sluice.serving import custody
+from sluice.serving import release as releases
+from sluice.serving.release import open_release
 
 STATE = "state/state.json"
 PARSERS = ("decode_golden", "score_in_child", "load_scorer")

@@ -10,19 +10,21 @@ from uuid import UUID
 
 from prefect import Flow, flow
 
-import flows
-from flows import as_deployed, lifecycle, schedule
-from flows.as_deployed import Deployed
+import sluice.flows
+from sluice.flows import as_deployed, lifecycle, schedule
+from sluice.flows.as_deployed import Deployed
 from sluice.surface import ReviewSpec, Surface
 
-CODE = "flows.schedule.lifecycle_due"
+CODE = "sluice.flows.schedule.lifecycle_due"
 _OWN = {"surface": "feed"}
 UNTOUCHED = Deployed("feed", CODE, (), None, {}, _OWN, _OWN, {})
 _STEPS = ({"prefect.deployments.steps.run_shell_script": {"script": "touch pwned"}},)
 
 REWRITTEN = {
     "a file as its code": replace(UNTOUCHED, entrypoint="pwn.py:monitor_due"),
-    "another flow as its code": replace(UNTOUCHED, entrypoint="flows.schedule.monitor_due"),
+    "another flow as its code": replace(
+        UNTOUCHED, entrypoint="sluice.flows.schedule.monitor_due"
+    ),
     "no code": replace(UNTOUCHED, entrypoint=None),
     "pull steps": replace(UNTOUCHED, pull_steps=_STEPS),
     "a storage": replace(UNTOUCHED, storage=UUID(int=1)),
@@ -52,7 +54,7 @@ def _changes(row: Deployed) -> str:
 
 def all_flows() -> Iterator[tuple[str, Flow[..., Any]]]:
     """Every Prefect flow of the package, by module and name: any of them can be deployed."""
-    for each in pkgutil.iter_modules(flows.__path__, "flows."):
+    for each in pkgutil.iter_modules(sluice.flows.__path__, "sluice.flows."):
         for name, value in vars(importlib.import_module(each.name)).items():
             if isinstance(value, Flow):
                 yield f"{each.name}.{name}", value

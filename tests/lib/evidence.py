@@ -4,12 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from registry.evidence import Evidence
-from registry.gates.data import judge_data
-from registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from registry.gates.quality import judge_quality
-from registry.gates.replay import ReplayFigures, judge_replay
-from registry.gates.sent_context import SentContext
 from sluice.gate_spec import LeakageGate, QualityGate, ReplayGate
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.feature_gaps import FeatureGap
@@ -20,6 +14,12 @@ from sluice.metrics.parity_report import (
     ScoreGap,
     Spread,
 )
+from sluice.registry.evidence import Evidence
+from sluice.registry.gates.data import judge_data
+from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
+from sluice.registry.gates.quality import judge_quality
+from sluice.registry.gates.replay import ReplayFigures, judge_replay
+from sluice.registry.gates.sent_context import SentContext
 from sluice.store.records import Outcome
 from tests.lib.stores import T0
 

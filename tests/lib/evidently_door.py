@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 from starlette.responses import PlainTextResponse
 
-from monitors import evidently_server
 from sluice import door
+from sluice.monitors import evidently_server
 
 PORT = 8000
 KEY = "a key of this test"

@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from registry import pointer as pointers
-from registry.keys import KeyRing
-from registry.pointer import Pointer, read_pointer, write_pointer
 from sluice.errors import Conflict, IntegrityError
+from sluice.registry import pointer as pointers
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import Pointer, read_pointer, write_pointer
 
 
 def pointer(epoch: int) -> Pointer:

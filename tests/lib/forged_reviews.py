@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from registry import approvals, audit, promotion, proof
-from registry.approvals import Panel
-from registry.keys import KeyRing
-from registry.review_keys import ReviewKeys
-from registry.review_signature import signed
 from sluice.errors import Held
+from sluice.registry import approvals, audit, promotion, proof
+from sluice.registry.approvals import Panel
+from sluice.registry.keys import KeyRing
+from sluice.registry.review_keys import ReviewKeys
+from sluice.registry.review_signature import signed
 from sluice.store import open_store
 from sluice.store.engine import parse_url
 from sluice.store.ledger import seal

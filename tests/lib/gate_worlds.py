@@ -7,22 +7,9 @@ from functools import cache
 
 import numpy as np
 
-from flows.guardrails import coverage, ecosystem, stability
-from flows.scrutiny import calibration_rule, slices
-from registry.gates.calibration import judge_calibration
-from registry.gates.churn import judge_churn
-from registry.gates.coverage import judge_coverage
-from registry.gates.data import judge_data
-from registry.gates.ecosystem import judge_ecosystem
-from registry.gates.freshness import judge_freshness
-from registry.gates.judgement import Judgement
-from registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from registry.gates.quality import judge_quality
-from registry.gates.replay import judge_replay
-from registry.gates.sent_context import SentContext, ServedContext
-from registry.gates.served import judge_served
-from registry.gates.slices import judge_slices
 from sluice.features.frame import RankingFrame
+from sluice.flows.guardrails import coverage, ecosystem, stability
+from sluice.flows.scrutiny import calibration_rule, slices
 from sluice.gate_spec import (
     CalibrationGate,
     ChurnGate,
@@ -43,6 +30,19 @@ from sluice.metrics import (
     predictions_of,
 )
 from sluice.metrics.slice_labels import hour_labels
+from sluice.registry.gates.calibration import judge_calibration
+from sluice.registry.gates.churn import judge_churn
+from sluice.registry.gates.coverage import judge_coverage
+from sluice.registry.gates.data import judge_data
+from sluice.registry.gates.ecosystem import judge_ecosystem
+from sluice.registry.gates.freshness import judge_freshness
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
+from sluice.registry.gates.quality import judge_quality
+from sluice.registry.gates.replay import judge_replay
+from sluice.registry.gates.sent_context import SentContext, ServedContext
+from sluice.registry.gates.served import judge_served
+from sluice.registry.gates.slices import judge_slices
 from sluice.store.records import Outcome
 from tests.lib.evidence import RELEASE, SUITES, a_parity, a_replay
 from tests.lib.frames import generated_frame

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from serving.app import ranking_app
+from sluice.serving.app import ranking_app
 from tests.lib.twin_server import NOW
 
 JSON = {"content-type": "application/json"}

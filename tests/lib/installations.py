@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.prefect_api import API_URL, AUTH
 from sluice.data.digest import file_digest
 from sluice.data.event_log import EventLog
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.journal import FILE, Journal
+from sluice.flows.prefect_api import API_URL, AUTH
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.content import KINDS

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import orjson
 
-from serving.feeding import Feed, Feeding
-from serving.port import EventRows, Intake
-from serving.telemetry import Telemetry
 from sluice.data.event_log import EventLog
 from sluice.data.feeds import Messages
 from sluice.data.frames import conform
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
+from sluice.serving.feeding import Feed, Feeding
+from sluice.serving.port import EventRows, Intake
+from sluice.serving.telemetry import Telemetry
 from tests.lib.logs import AT, tiny_log
 
 Say = Callable[[object], None]

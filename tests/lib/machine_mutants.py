@@ -7,28 +7,28 @@ from typing import Any
 
 def forgets_what_was_made() -> tuple[Any, str, Any]:
     """G1: a request that was made is made again."""
-    from registry import moves
+    from sluice.registry import moves
 
     return moves, "made", lambda *_: None
 
 
 def waivers_last_for_ever() -> tuple[Any, str, Any]:
     """G5: a waiver lets a version on after its end."""
-    from registry import proof
+    from sluice.registry import proof
 
     return proof, "lasts", lambda *_: True
 
 
 def waivers_trust_the_clock() -> tuple[Any, str, Any]:
     """G5: a waiver that has ended comes back when a clock is put back."""
-    from registry import proof
+    from sluice.registry import proof
 
     return proof, "lasts", lambda store, version, waiver, at: waiver.holds(at)
 
 
 def anybody_reviews() -> tuple[Any, str, Any]:
     """G5: an author approves the own version."""
-    from registry import review
+    from sluice.registry import review
 
     return review, "ensure_may_review", lambda *_: None
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from registry import promotion
-from registry.waivers import waivers_of
 from sluice.errors import Held
+from sluice.registry import promotion
+from sluice.registry.waivers import waivers_of
 from sluice.store.memory import MemoryStore
 from sluice.store.records import (
     Champion,
@@ -174,7 +174,7 @@ def reads_nothing_again() -> tuple[Any, str, Any]:
 
 def takes_any_document() -> tuple[Any, str, Any]:
     """G5: evidence counts, whatever has become of it."""
-    from registry import proof
+    from sluice.registry import proof
 
     return proof, "json_digest", _Any
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from registry import candidacy, promotion, proof
-from registry.gates.coverage import judge_coverage
-from registry.gates.judgement import Judgement
-from registry.gates.quality import judge_quality
-from registry.gates.replay import ReplayFigures, judge_replay
-from registry.gates.slices import judge_slices
 from sluice.gate_spec import CoverageGate, GateSpec, QualityGate, ReplayGate
+from sluice.registry import candidacy, promotion, proof
+from sluice.registry.gates.coverage import judge_coverage
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.quality import judge_quality
+from sluice.registry.gates.replay import ReplayFigures, judge_replay
+from sluice.registry.gates.slices import judge_slices
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Champion, OutboxRow, Outcome, State
 from tests.lib.evidence import a_comparison, a_replay

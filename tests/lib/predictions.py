@@ -1,6 +1,6 @@
 """Predictions for tests, small and telling."""
 
-from serving.prediction import Prediction
+from sluice.serving.prediction import Prediction
 
 ONE = Prediction(
     request_id="r0",

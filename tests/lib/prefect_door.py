@@ -13,8 +13,8 @@ from unittest import mock
 
 import httpx
 
-from flows import prefect_server
 from sluice import door
+from sluice.flows import prefect_server
 
 PORT = 4200
 SECRET = "sluice:a secret of this test"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
-from registry.promotion import champion_of
 from sluice.errors import Conflict
+from sluice.registry.promotion import champion_of
 from sluice.store import change
 from sluice.store.ledger import verify
 from sluice.store.records import LedgerRow, State, Transition, Version

@@ -22,14 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from registry import promotion
-from registry.audit import audit
-from registry.moves import position_of
-from registry.reigns import reign_at, reigns
-from registry.relay import relay
-from registry.states import SERVING
-from registry.waivers import waivers_of
 from sluice.errors import Conflict, Held, NotFound, Refused
+from sluice.registry import promotion
+from sluice.registry.audit import audit
+from sluice.registry.moves import position_of
+from sluice.registry.reigns import reign_at, reigns
+from sluice.registry.relay import relay
+from sluice.registry.states import SERVING
+from sluice.registry.waivers import waivers_of
 from sluice.store.ledger import head, verify
 from sluice.store.memory import MemoryStore
 from sluice.store.port import Store
@@ -409,7 +409,7 @@ def _approved_under_a_waiver(store: Any, draft: Any, now: datetime, days: int) -
 
 
 def _relayed(store: Store, mirror: Mirror) -> None:
-    from registry.relay import DeliveryError
+    from sluice.registry.relay import DeliveryError
 
     try:
         relay(store, [mirror])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
-from registry import promotion
-from registry.approvals import Panel
-from registry.gates.judgement import Judgement
-from registry.keys import PublicKey, SigningKey
-from registry.review_keys import ReviewKeys, ReviewTrust, Signatory
 from sluice.data.atomic import write_atomically
+from sluice.registry import promotion
+from sluice.registry.approvals import Panel
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.keys import PublicKey, SigningKey
+from sluice.registry.review_keys import ReviewKeys, ReviewTrust, Signatory
 from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Outcome, State, Version
 from tests.lib.stores import T0, a_draft

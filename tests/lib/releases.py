@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from serving.golden import record_golden, sample_requests
-from serving.manifest import Provenance
-from serving.release import build_release
-from serving.scorer import Scorer
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker
+from sluice.serving.golden import record_golden, sample_requests
+from sluice.serving.manifest import Provenance
+from sluice.serving.release import build_release
+from sluice.serving.scorer import Scorer
 from tests.lib.random_logs import START, at, log, micros
 
 END = micros(at(3600))

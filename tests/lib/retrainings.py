@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.retrain import Retraining
-from flows.workplace import Workplace
 from sluice.data.event_log import EventLog
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.snapshot import take
 from sluice.data.tables import Window
+from sluice.flows.retrain import Retraining
+from sluice.flows.workplace import Workplace
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.surface import Surface

@@ -14,13 +14,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from registry.mirror import MlflowMirror
-from registry.mlflow_candidate import candidates_model
-from registry.mlflow_database import build_tracking, ensure_database
-from registry.mlflow_models import ensure_registered
-from registry.review_tags import amiss, review_tags
-from registry.tracking import RELEASE, VERSION
 from sluice.cli.installation import accounts_of
+from sluice.registry.mirror import MlflowMirror
+from sluice.registry.mlflow_candidate import candidates_model
+from sluice.registry.mlflow_database import build_tracking, ensure_database
+from sluice.registry.mlflow_models import ensure_registered
+from sluice.registry.review_tags import amiss, review_tags
+from sluice.registry.tracking import RELEASE, VERSION
 from sluice.settings import Settings
 from sluice.store.records import LedgerRow, State, Version
 from sluice.store.sql import SqlStore
@@ -182,7 +182,7 @@ def no_reconciler() -> None:
 
 def forgets_who_decided() -> None:
     """A decision that was made is asked for as if it were new."""
-    from registry import approvals, moves, review
+    from sluice.registry import approvals, moves, review
 
     review.approvals = lambda *_: ()
     review.counted_approvals = lambda *_: approvals.Approvals((), ())

@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 
-from registry.mirror import MlflowMirror
-from registry.mlflow_accounts import ADMIN, Accounts
-from registry.mlflow_database import build_tracking, ensure_database
-from serving.processes import end_sessions
 from sluice.cli.installation import accounts_of
+from sluice.registry.mirror import MlflowMirror
+from sluice.registry.mlflow_accounts import ADMIN, Accounts
+from sluice.registry.mlflow_database import build_tracking, ensure_database
+from sluice.serving.processes import end_sessions
 from sluice.settings import Settings, load_settings
 from sluice.store import open_store
 from sluice.store.records import OutboxRow, State, Version

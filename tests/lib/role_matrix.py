@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from registry.mlflow_accounts import ADMIN
-from registry.mlflow_app import registry_routes
-from registry.review_rules import MATRIX, Who
+from sluice.registry.mlflow_accounts import ADMIN
+from sluice.registry.mlflow_app import registry_routes
+from sluice.registry.review_rules import MATRIX, Who
 from sluice.store.records import State
 from tests.lib.reviews import PEOPLE, Office, a_home, a_mirrored, crowned, open_office
 from tests.lib.tracked import a_ranker
@@ -107,5 +107,7 @@ def matrix(folder: Path, altered: str = "") -> list[str]:
         ]
 
 
-ALLOWS_ALL = "import registry.mlflow_app as app; app.ensure_allowed = lambda *_: None"
+ALLOWS_ALL = (
+    "import sluice.registry.mlflow_app as app; app.ensure_allowed = lambda *_: None"
+)
 """G30: whoever is signed in may do what MLflow lets them."""

@@ -7,10 +7,6 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed, availability
-from serving.prediction import Prediction
-from serving.recomputation import LoggedAnswer
-from serving.scorer import Scorer
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
@@ -18,6 +14,10 @@ from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
 from sluice.features.state import Late, Request
 from sluice.rankers import make_ranker
+from sluice.serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed, availability
+from sluice.serving.prediction import Prediction
+from sluice.serving.recomputation import LoggedAnswer
+from sluice.serving.scorer import Scorer
 
 CONFIG = FeedConfig(
     days=3, requests_per_day=120, users=40, items_per_day=40, candidates=8, providers=5

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import polars as pl
 
-from serving.golden import record_golden, sample_requests
-from serving.live_state import LiveState
-from serving.parity import Place
-from serving.prediction import Prediction
-from serving.prediction_log import PredictionLog
-from serving.release import build_release, open_release
 from sluice.data.event_log import EventLog
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
 from sluice.features.state import Request
+from sluice.serving.golden import record_golden, sample_requests
+from sluice.serving.live_state import LiveState
+from sluice.serving.parity import Place
+from sluice.serving.prediction import Prediction
+from sluice.serving.prediction_log import PredictionLog
+from sluice.serving.release import build_release, open_release
 from tests.lib.releases import small_provenance
 from tests.lib.served import SECOND, Asked, asked, availability, scorer, until, world
 

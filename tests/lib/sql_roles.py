@@ -9,9 +9,9 @@ import psycopg
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
-from registry.audit import audit
-from registry.pointer import PointerReceiver, read_pointer
-from registry.relay import relay
+from sluice.registry.audit import audit
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.relay import relay
 from sluice.store import open_store
 from sluice.store.record import State
 from sluice.store.role_matrix import ACTIONS, MOVES, RIGHTS, TABLE_NAMES, Role

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows.prefect_api import API_URL, prefect_api
+from sluice.flows.prefect_api import API_URL, prefect_api
 from sluice.settings import load_settings
 from tests.lib.installations import (
     Installation,

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from serving import custody
-from serving import release as releases
-from serving.release import LoadedRelease, open_release
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.features.state import Request
+from sluice.serving import custody
+from sluice.serving import release as releases
+from sluice.serving.release import LoadedRelease, open_release
 from tests.lib.releases import END, ITEM_IDS
 
 MODEL = "model/model.txt"

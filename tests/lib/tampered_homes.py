@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from registry import audit as auditing
-from registry import heads_audit, promotion
-from registry.attestation import SignedPointer, Signer
-from registry.coverage import Coverage
-from registry.heads import export_head
-from registry.keys import KeyRing
-from registry.pointer import PointerReceiver
-from registry.relay import relay
-from serving import release_audit
-from serving.bento import Bento
-from serving.release_audit import ReleaseAudit
 from sluice.cli.audit_seen import look
+from sluice.registry import audit as auditing
+from sluice.registry import heads_audit, promotion
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.coverage import Coverage
+from sluice.registry.heads import export_head
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import PointerReceiver
+from sluice.registry.relay import relay
+from sluice.serving import release_audit
+from sluice.serving.bento import Bento
+from sluice.serving.release_audit import ReleaseAudit
 from sluice.settings import Settings, load_settings
 from sluice.store import open_store
 from sluice.store.cover import covers_of
@@ -292,7 +292,7 @@ KINDS: dict[str, tuple[Tamper, str]] = {
 """The 29 that were tried on Sluice, of which an audit saw nine."""
 
 MORE: dict[str, tuple[Tamper, str]] = {
-    "the Bento's code": (bento_edited, "'serving/scorer.py' has the digest"),
+    "the Bento's code": (bento_edited, "'sluice/serving/scorer.py' has the digest"),
     "all heads gone": (heads_gone, "the heads were taken away"),
     "the newest head gone": (without_the_newest_head, "is under no exported head"),
     "a head in between gone": (without_a_head_in_between, "heads 2 to 2 of the ledger are missing"),

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
 
-from registry import audit as auditing
-from registry.audit import audit
-from registry.heads import export_head, read_heads
-from registry.keys import KeyRing
+from sluice.registry import audit as auditing
+from sluice.registry.audit import audit
+from sluice.registry.heads import export_head, read_heads
+from sluice.registry.keys import KeyRing
 from sluice.store import open_store
 from sluice.store.engine import parse_url
 from sluice.store.ledger import seal, verify

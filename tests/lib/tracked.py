@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from registry.page import page
-from registry.plots import draw
-from registry.tracking import TrackedCandidate
 from sluice.rankers import make_ranker, save_ranker
+from sluice.registry.page import page
+from sluice.registry.plots import draw
+from sluice.registry.tracking import TrackedCandidate
 from sluice.surface import ReviewSpec, Surface
 from tests.lib.evidence import an_evidence
 from tests.lib.frames import generated_frame

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass, field, replace
 
-from serving.port import Answer, EventRows, Intake, Readiness, RefusedRow, Status
-from serving.prediction_log import LogCounts
-from serving.problem import Code, Rejected, unfit
-from serving.telemetry import Telemetry
+from sluice.serving.port import Answer, EventRows, Intake, Readiness, RefusedRow, Status
+from sluice.serving.prediction_log import LogCounts
+from sluice.serving.problem import Code, Rejected, unfit
+from sluice.serving.telemetry import Telemetry
 
 NOW = 1_768_000_000_000_000
 """2026-01-09, in µs: the twin's clock."""

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from serving.processes import tree, wait_gone
 from sluice.child import SELF, child_command
+from sluice.serving.processes import tree, wait_gone
 
 PARENT = """
 import subprocess, sys

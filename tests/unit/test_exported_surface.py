@@ -29,8 +29,8 @@ SURFACES = {
     "sluice.store": {"open_store"},
 }  # fmt: skip
 BARE = (
-    "sluice", "sluice.data", "sluice.features", "flows", "monitors", "registry", "registry.gates",
-    "serving",
+    "sluice", "sluice.data", "sluice.features", "sluice.flows", "sluice.monitors", "sluice.registry",
+    "sluice.registry.gates", "sluice.serving",
 )  # fmt: skip
 """Packages whose modules are imported by their own names."""
 PLATFORMS = (

@@ -4,14 +4,14 @@ import shutil
 
 import pytest
 
-from registry.keys import KeyRing
-from registry.pointer import Pointer, write_pointer
-from registry.signature import signature_path, signed_statement
-from serving.bento import Bento
-from serving.custody import check_bytes
-from serving.trust import signed_files
 from sluice.cli.doctor import _standing
 from sluice.errors import IntegrityError
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.registry.signature import signature_path, signed_statement
+from sluice.serving.bento import Bento
+from sluice.serving.custody import check_bytes
+from sluice.serving.trust import signed_files
 from sluice.settings import Settings
 from sluice.store.records import Champion
 from tests.lib.damaged_code import compiled_by_numba, edited, laid_out

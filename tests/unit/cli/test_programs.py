@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.processes import session, tree, wait_gone
 from sluice.cli.programs import (
     HOST,
     Program,
@@ -22,6 +21,7 @@ from sluice.cli.programs import (
     watch,
 )
 from sluice.errors import ConfigError, SluiceError
+from sluice.serving.processes import session, tree, wait_gone
 
 OWNER = """
 import os, sys

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from registry.promotion import promote
 from sluice.cli import main
+from sluice.registry.promotion import promote
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import LedgerRow, State
@@ -84,7 +84,7 @@ def test_a_reviewers_own_key_counts_once_it_is_trusted(home, tmp_path):
 def test_what_the_command_signed_the_promotion_takes(home):
     approve(home, "--reviewer", "rita")
     settings = load_settings({}, home)
-    from registry.review_keys import ReviewKeys
+    from sluice.registry.review_keys import ReviewKeys
 
     with open_store(settings.database_url) as store:
         from sluice.store.records import Version

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows import trial
-from flows.candidates import keep_candidate
-from registry import promotion
 from sluice.data.event_log import EventLog
 from sluice.data.snapshot import take
+from sluice.flows import trial
+from sluice.flows.candidates import keep_candidate
+from sluice.registry import promotion
 from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import Draft

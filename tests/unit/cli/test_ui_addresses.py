@@ -5,9 +5,9 @@ from importlib import import_module
 
 import pytest
 
-from flows.prefect_server import credential
 from sluice.cli.programs import Program
 from sluice.data.private_files import secret_in
+from sluice.flows.prefect_server import credential
 from sluice.settings import load_settings
 
 ui = import_module("sluice.cli.ui")
@@ -39,5 +39,5 @@ def test_no_server_is_given_its_secret_as_an_argument_or_a_variable(settings):
 
     assert credential(settings).partition(":")[2] not in told
     assert secret_in(settings.evidently_key) not in told
-    assert "flows.prefect_server" in told
-    assert "monitors.evidently_server" in told
+    assert "sluice.flows.prefect_server" in told
+    assert "sluice.monitors.evidently_server" in told

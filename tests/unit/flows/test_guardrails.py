@@ -7,13 +7,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from flows import trial
-from flows.candidates import candidate_folder, keep_candidate
-from flows.evaluation import evaluation
-from flows.guardrails import coverage
-from flows.refits import chosen, refit
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
+from sluice.flows import trial
+from sluice.flows.candidates import candidate_folder, keep_candidate
+from sluice.flows.evaluation import evaluation
+from sluice.flows.guardrails import coverage
+from sluice.flows.refits import chosen, refit
 from sluice.mechanisms.arrangement import BY_SCORE
 from sluice.surface import Surface
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows import promote
-from registry.promotion import champion_of
 from sluice.errors import IntegrityError
+from sluice.flows import promote
+from sluice.registry.promotion import champion_of
 from tests.lib.damaged_promotions import (
     DAMAGES,
     MUTANTS,

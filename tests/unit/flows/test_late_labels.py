@@ -6,15 +6,15 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from flows import trial
-from flows.evaluation import evaluation
-from flows.judging import Judging, of_evaluation
-from registry.description import markdown
-from registry.gates.remedies import remedies
-from registry.page import page
-from registry.plots import draw
 from sluice.data.generated import generate
+from sluice.flows import trial
+from sluice.flows.evaluation import evaluation
+from sluice.flows.judging import Judging, of_evaluation
 from sluice.mechanisms.arrangement import Arrangement
+from sluice.registry.description import markdown
+from sluice.registry.gates.remedies import remedies
+from sluice.registry.page import page
+from sluice.registry.plots import draw
 from sluice.store.records import Outcome
 from tests.lib.evidence import an_evidence
 from tests.lib.retrainings import FEED, WINDOW, small_retraining, surface

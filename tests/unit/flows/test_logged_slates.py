@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
 from sluice.data.frames import log_tables
 from sluice.data.schema import FeedbackKind
 from sluice.features.replay import replay
 from sluice.features.spec import FeatureSpec
+from sluice.flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 US = pl.Datetime("us", "UTC")

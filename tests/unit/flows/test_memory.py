@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from flows.memory import StepName, document, kept, remembered
-from flows.workplace import Workplace
 from sluice.data.event_log import EventLog
 from sluice.errors import IntegrityError
+from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.workplace import Workplace
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, Step

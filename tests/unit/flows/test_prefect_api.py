@@ -5,9 +5,9 @@ import os
 import httpx
 import pytest
 
-from flows.prefect_api import AUTH, admitted, ensure_admitted
-from flows.prefect_server import credential
 from sluice.errors import ConfigError
+from sluice.flows.prefect_api import AUTH, admitted, ensure_admitted
+from sluice.flows.prefect_server import credential
 from sluice.settings import load_settings
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows import retrain
-from registry.attestation import COMMIT_STEP
 from sluice.data.commit import Commit
+from sluice.flows import retrain
+from sluice.registry.attestation import COMMIT_STEP
 from sluice.store.records import Step, Version
 from tests.lib.retrainings import small_retraining, surface
 

@@ -2,7 +2,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.reporting import reported_to, step
+from sluice.flows.reporting import reported_to, step
 
 
 class Heard:

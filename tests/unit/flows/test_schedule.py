@@ -1,6 +1,6 @@
 """What Prefect is told of a surface's schedule."""
 
-from flows.schedule import FLOWS, deployments
+from sluice.flows.schedule import FLOWS, deployments
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
 
 

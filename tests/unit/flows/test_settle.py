@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.lifecycle import baked_champion
-from flows.monitor import settle
+from sluice.flows.lifecycle import baked_champion
+from sluice.flows.monitor import settle
 from sluice.gate_spec import TIERS
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows import trial
-from flows.candidates import candidate_folder, keep_candidate
-from flows.evaluation import COMPARED, evaluation
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
 from sluice.errors import IntegrityError, NotFound, TooLittleData
+from sluice.flows import trial
+from sluice.flows.candidates import candidate_folder, keep_candidate
+from sluice.flows.evaluation import COMPARED, evaluation
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.spec import ProviderFloors, Spacing
 from sluice.surface import Surface

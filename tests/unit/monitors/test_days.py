@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from monitors.days import day_figures
-from monitors.suites import DAY_CHANGES, SILENT
-from monitors.validation import validate
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
+from sluice.monitors.days import day_figures
+from sluice.monitors.suites import DAY_CHANGES, SILENT
+from sluice.monitors.validation import validate
 from sluice.store.records import Outcome
 from sluice.surface import DataSpec
 

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.drift import drift, jensen_shannon, kolmogorov_smirnov, points, psi, psi_noise
-from monitors.histogram import profile_like, reference_profile
 from sluice.data.digest import json_digest
 from sluice.data.tables import Window
 from sluice.errors import DataError
+from sluice.monitors.drift import (
+    drift,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    points,
+    psi,
+    psi_noise,
+)
+from sluice.monitors.histogram import profile_like, reference_profile
 from sluice.store.records import Outcome
 from sluice.surface import MonitorSpec
 from tests.lib.monitors import feature_rows

@@ -6,7 +6,8 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from monitors.figures import (
+from sluice.data.schema import FeedbackKind
+from sluice.monitors.figures import (
     broken_share,
     comparable,
     log_figures,
@@ -14,8 +15,7 @@ from monitors.figures import (
     misfits,
     table_shape,
 )
-from monitors.suites import Check, Rule
-from sluice.data.schema import FeedbackKind
+from sluice.monitors.suites import Check, Rule
 from tests.lib.monitors import empty_log, sound_log
 
 LOG = sound_log(requests=60, candidates=5, days=3)

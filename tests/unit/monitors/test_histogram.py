@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.histogram import (
+from sluice.errors import DataError, IntegrityError, NotFound
+from sluice.monitors.histogram import (
     EDGES,
     Profile,
     profile_like,
     quantile_edges,
     reference_profile,
 )
-from sluice.errors import DataError, IntegrityError, NotFound
 from tests.lib.monitors import feature_rows
 
 NAMES = ("position", "count", "unknown")

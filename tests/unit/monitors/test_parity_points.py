@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitors.parity import ParityLimits, points
 from sluice.metrics.parity_report import ReleaseParity
+from sluice.monitors.parity import ParityLimits, points
 from sluice.store.memory import MemoryStore
 from sluice.store.records import MetricPoint, Outcome
 from tests.lib.evidence import RELEASE, a_parity

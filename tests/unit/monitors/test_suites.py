@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitors.suites import LogShape, Rule, Shape, log_suite, table_suite
 from sluice.data.schema import TABLES, FeedbackKind
+from sluice.monitors.suites import LogShape, Rule, Shape, log_suite, table_suite
 from sluice.surface import DataSpec
 
 DATA = DataSpec(min_requests=7, max_null_rate=0.25)

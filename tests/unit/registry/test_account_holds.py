@@ -4,9 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from registry.account_holds import Account, ensure_free, mark_of, note_own, note_reset
-from registry.audit import audit
 from sluice.errors import Refused
+from sluice.registry.account_holds import (
+    Account,
+    ensure_free,
+    mark_of,
+    note_own,
+    note_reset,
+)
+from sluice.registry.audit import audit
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib

@@ -2,9 +2,9 @@
 
 import pytest
 
-from registry import promotion
-from registry.moves import position_of
 from sluice.errors import Conflict, Held, Refused
+from sluice.registry import promotion
+from sluice.registry.moves import position_of
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from registry import promotion
-from registry.attestation import COMMIT_STEP, SignedPointer, Signer
-from registry.keys import KeyRing
-from registry.pointer import PointerReceiver, read_pointer
-from registry.relay import DeliveryError, reconcile, relay
-from registry.signature import Signed, check_signature, signature_path
-from serving.custody import check_bytes
-from serving.trust import signed_files
 from sluice.errors import Refused
+from sluice.registry import promotion
+from sluice.registry.attestation import COMMIT_STEP, SignedPointer, Signer
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.relay import DeliveryError, reconcile, relay
+from sluice.registry.signature import Signed, check_signature, signature_path
+from sluice.serving.custody import check_bytes
+from sluice.serving.trust import signed_files
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, Outcome, State, Step, Version
 from tests.lib import promotions

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from registry.audit import audit
-from registry.pointer import Pointer, PointerReceiver, write_pointer
-from registry.relay import relay
+from sluice.registry.audit import audit
+from sluice.registry.pointer import Pointer, PointerReceiver, write_pointer
+from sluice.registry.relay import relay
 from sluice.store.ledger import head
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Champion, LedgerRow, Position, State

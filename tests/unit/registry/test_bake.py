@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from registry import promotion
-from registry.bake import bakes_until
-from registry.moves import position_of, version_of
 from sluice.errors import Held
 from sluice.gate_spec import TIERS
+from sluice.registry import promotion
+from sluice.registry.bake import bakes_until
+from sluice.registry.moves import position_of, version_of
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib import promotions as lib

@@ -4,28 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from registry import canary
-from registry.attestation import SignedPointer, Signer
-from registry.audit import audit
-from registry.canary import canary_moves, canary_of
-from registry.canary_arm import in_canary
-from registry.canary_pointer import (
+from sluice.errors import Conflict, Held, IntegrityError, NotFound, Refused
+from sluice.registry import canary
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.audit import audit
+from sluice.registry.canary import canary_moves, canary_of
+from sluice.registry.canary_arm import in_canary
+from sluice.registry.canary_pointer import (
     CanaryPointer,
     CanaryReceiver,
     canary_path,
     read_canary_pointer,
     write_canary_pointer,
 )
-from registry.keys import KeyRing
-from registry.pointer import PointerReceiver, read_pointer
-from registry.relay import (
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.relay import (
     DeliveryError,
     reconcile,
     reconcile_canaries,
     relay,
     relay_canaries,
 )
-from sluice.errors import Conflict, Held, IntegrityError, NotFound, Refused
 from sluice.store.canary import Canary
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, OutboxRow, Position, State

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from registry import canary_verdict
-from registry.canary_verdict import Fate, Verdict, judge, outcome_of
 from sluice.canary_spec import CanarySpec
 from sluice.metrics.arms import Arm
+from sluice.registry import canary_verdict
+from sluice.registry.canary_verdict import Fate, Verdict, judge, outcome_of
 from sluice.store.records import Outcome
 from tests.lib.canaries import Habits, looks_at
 

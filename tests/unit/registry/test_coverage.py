@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from registry.audit import audit
-from registry.coverage import coverage
-from registry.moves import version_of
+from sluice.registry.audit import audit
+from sluice.registry.coverage import coverage
+from sluice.registry.moves import version_of
 from sluice.store import change
 from sluice.store.ledger import row_hash
 from sluice.store.memory import MemoryStore

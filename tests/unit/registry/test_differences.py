@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from registry.differences import Difference, differences
+from sluice.registry.differences import Difference, differences
 from sluice.store.records import Outcome
 from tests.lib.evidence import an_evidence
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from registry import promotion
-from registry.approvals import authors
-from registry.audit import audit
-from registry.review_keys import Signatory
 from sluice.errors import Held, Refused
+from sluice.registry import promotion
+from sluice.registry.approvals import authors
+from sluice.registry.audit import audit
+from sluice.registry.review_keys import Signatory
 from sluice.store.memory import MemoryStore
 from sluice.store.os_user import os_user
 from sluice.store.records import LedgerRow

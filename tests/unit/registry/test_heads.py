@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from registry.bundle import sealed
-from registry.heads import PAYLOAD_TYPE, export_head, read_heads
-from registry.keys import KeyRing
 from sluice.errors import IntegrityError, NotFound
+from sluice.registry.bundle import sealed
+from sluice.registry.heads import PAYLOAD_TYPE, export_head, read_heads
+from sluice.registry.keys import KeyRing
 from sluice.store.ledger import head
 from sluice.store.memory import MemoryStore
 from tests.lib.stores import T0, register

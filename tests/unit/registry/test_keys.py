@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from registry.keys import KeyRing, read_public
 from sluice.errors import ConfigError, IntegrityError, NotFound, Refused
+from sluice.registry.keys import KeyRing, read_public
 from tests.lib.stores import T0
 
 

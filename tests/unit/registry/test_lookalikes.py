@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.lookalikes import passes_for
+from sluice.registry.lookalikes import passes_for
 
 LIKE_REVIEW = [
     "review", "Review", " review ", "REVIEW", "revi\u0435w", "r\u0435view", "\uff52eview", "rev1ew",

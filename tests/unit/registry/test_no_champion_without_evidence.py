@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import promotion
 from sluice.errors import Held
+from sluice.registry import promotion
 from sluice.store.memory import MemoryStore
 from tests.lib.machine_mutants import mutated
 from tests.lib.missing_evidence import (

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from registry.keys import KeyRing
-from registry.pointer import MAX_BYTES, Pointer, read_pointer, write_pointer
 from sluice.errors import Conflict, IntegrityError, NotFound, Refused
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import MAX_BYTES, Pointer, read_pointer, write_pointer
 from tests.lib.forged_pointers import FORGED, MUTANTS, taken_after
 from tests.lib.machine_mutants import mutated
 from tests.lib.stores import T0

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from registry import promotion
-from registry.moves import position_of
 from sluice.errors import Conflict, Held, NotFound, Refused
+from sluice.registry import promotion
+from sluice.registry.moves import position_of
 from sluice.store.memory import MemoryStore
 from sluice.store.records import (
     Champion,

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from registry import promotion
-from registry.reigns import reign_at, reigns
 from sluice.errors import NotFound
+from sluice.registry import promotion
+from sluice.registry.reigns import reign_at, reigns
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib.promotions import approve, bring, panel

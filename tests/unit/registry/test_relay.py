@@ -1,8 +1,8 @@
 import pytest
 
-from registry.pointer import Pointer, PointerReceiver, read_pointer, write_pointer
-from registry.relay import DeliveryError, reconcile, relay
 from sluice.errors import Conflict
+from sluice.registry.pointer import Pointer, PointerReceiver, read_pointer, write_pointer
+from sluice.registry.relay import DeliveryError, reconcile, relay
 from sluice.store.memory import MemoryStore
 from sluice.store.records import OutboxRow, State
 from tests.lib.promotions import bring, release_of, rollback

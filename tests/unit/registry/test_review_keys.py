@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from registry.keys import KeyRing
-from registry.promotion import reject
-from registry.review_audit import audit_reviews
-from registry.review_keys import ReviewKeys
 from sluice.errors import NotFound, Refused
+from sluice.registry.keys import KeyRing
+from sluice.registry.promotion import reject
+from sluice.registry.review_audit import audit_reviews
+from sluice.registry.review_keys import ReviewKeys
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib
@@ -85,7 +85,7 @@ def test_a_key_that_does_not_count_is_refused_before_anything_is_written(keys):
 
 
 def test_the_apps_key_signs_for_whoever_has_signed_in(keys):
-    from registry.review_keys import Signatory
+    from sluice.registry.review_keys import Signatory
 
     store = MemoryStore()
     version = bring(store, State.IN_REVIEW)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.moves import position_of
-from registry.review_rules import (
+from sluice.errors import Conflict, NotFound, Refused, UserError
+from sluice.registry.moves import position_of
+from sluice.registry.review_rules import (
     MATRIX,
     Decision,
     Request,
@@ -18,7 +19,6 @@ from registry.review_rules import (
     ensure_allowed,
     needed,
 )
-from sluice.errors import Conflict, NotFound, Refused, UserError
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib.promotions import approve, bring, panel, release_of, signatory

@@ -2,8 +2,8 @@
 
 import pytest
 
-from registry import promotion
-from registry.review_tags import amiss, review_tags
+from sluice.registry import promotion
+from sluice.registry.review_tags import amiss, review_tags
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, State
 from tests.lib import promotions as lib

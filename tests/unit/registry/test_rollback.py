@@ -2,11 +2,11 @@
 
 import pytest
 
-from registry.audit import audit
-from registry.moves import position_of, version_of
-from registry.promotion import champion_of
-from registry.rollback import predecessors
 from sluice.errors import Held, Refused
+from sluice.registry.audit import audit
+from sluice.registry.moves import position_of, version_of
+from sluice.registry.promotion import champion_of
+from sluice.registry.rollback import predecessors
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib.promotions import bring, confirm, rollback

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from registry import promotion
-from registry.audit import audit
-from registry.rules import approve_rules, laxer_rules
 from sluice.errors import Held, Refused
 from sluice.gate_spec import GateSpec, QualityGate
+from sluice.registry import promotion
+from sluice.registry.audit import audit
+from sluice.registry.rules import approve_rules, laxer_rules
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, LedgerRow
 from tests.lib import promotions as lib

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import heads
-from registry.bundle import opened, sealed
-from registry.keys import KeyRing
-from registry.signature import PAYLOAD_TYPE, check_signature, signed_statement
 from sluice.data.digest import file_digest
 from sluice.errors import IntegrityError
+from sluice.registry import heads
+from sluice.registry.bundle import opened, sealed
+from sluice.registry.keys import KeyRing
+from sluice.registry.signature import PAYLOAD_TYPE, check_signature, signed_statement
 from tests.lib.releases import small_release
 from tests.lib.stores import T0
 

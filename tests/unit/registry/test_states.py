@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from registry import states
-from registry.states import ALLOWED, SERVING, ensure_allowed
 from sluice.errors import Refused
+from sluice.registry import states
+from sluice.registry.states import ALLOWED, SERVING, ensure_allowed
 from sluice.store.records import State
 
 DRAWN = set(re.findall(r"^ {4}(\w+) --> (\w+)", states.__doc__ or "", re.MULTILINE))

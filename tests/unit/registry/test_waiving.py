@@ -2,14 +2,14 @@ from datetime import timedelta
 
 import pytest
 
-from registry import promotion
-from registry.audit import audit
-from registry.explanation import explain
-from registry.moves import position_of
-from registry.proof import record
-from registry.waivers import waivers_of
 from sluice.data.digest import json_digest
 from sluice.errors import Held, NotFound, Refused
+from sluice.registry import promotion
+from sluice.registry.audit import audit
+from sluice.registry.explanation import explain
+from sluice.registry.moves import position_of
+from sluice.registry.proof import record
+from sluice.registry.waivers import waivers_of
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Document, LedgerRow, Outcome, State
 from tests.lib import promotions as lib

@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
-from registry.evidence import QUESTIONS
-from registry.gates.churn import judge_churn
-from registry.gates.figures import figure_rows
-from registry.gates.judgement import Judgement
-from registry.gates.remedies import remedies
 from sluice.gate_spec import ChurnGate, Gate
+from sluice.registry.evidence import QUESTIONS
+from sluice.registry.gates.churn import judge_churn
+from sluice.registry.gates.figures import figure_rows
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.gates.remedies import remedies
 from sluice.store.records import Outcome
 from tests.lib.gate_worlds import (
     GATES,

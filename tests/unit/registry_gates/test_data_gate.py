@@ -1,6 +1,6 @@
 import pytest
 
-from registry.gates.data import judge_data
+from sluice.registry.gates.data import judge_data
 from sluice.store.records import Outcome
 from tests.lib.evidence import SUITES
 

@@ -1,8 +1,8 @@
 """What stands on a version's page in MLflow: enough to decide, within what MLflow holds."""
 
-from registry.description import LIMIT, Shown, markdown
-from registry.gates.judgement import Judgement
-from registry.words import moment
+from sluice.registry.description import LIMIT, Shown, markdown
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.words import moment
 from sluice.store.records import Outcome
 from tests.lib.evidence import RELEASE, a_parity, an_evidence, closely_looked_at
 

@@ -1,7 +1,7 @@
 import pytest
 
-from registry.evidence import approve_command, gate_rows, headline, metric_rows
-from registry.gates.judgement import Judgement
+from sluice.registry.evidence import approve_command, gate_rows, headline, metric_rows
+from sluice.registry.gates.judgement import Judgement
 from sluice.store.records import Outcome
 from tests.lib.evidence import RELEASE, an_evidence
 

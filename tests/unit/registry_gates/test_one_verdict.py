@@ -5,10 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from flows.scrutiny import calibration_rule
-from registry.gates.calibration import judge_calibration
+from sluice.flows.scrutiny import calibration_rule
 from sluice.gate_spec import CalibrationGate
 from sluice.metrics import Predictions, calibrations
+from sluice.registry.gates.calibration import judge_calibration
 
 RULE = CalibrationGate()
 ROWS, USERS = 3_000, 300

@@ -3,10 +3,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from registry.description import markdown
-from registry.gates.judgement import Judgement
-from registry.page import page
-from registry.words import moment
+from sluice.registry.description import markdown
+from sluice.registry.gates.judgement import Judgement
+from sluice.registry.page import page
+from sluice.registry.words import moment
 from sluice.store.records import Outcome
 from tests.lib.evidence import (
     RELEASE,

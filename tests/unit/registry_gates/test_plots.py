@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from registry.plots import draw, top_gains
+from sluice.registry.plots import draw, top_gains
 from tests.lib.evidence import a_comparison, an_evidence, closely_looked_at
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -58,7 +58,7 @@ def test_the_top_features_come_by_gain_then_by_name():
 def test_the_room_imports_without_its_heavy_libraries():
     """`sluice --help` must not wait for MLflow."""
     program = (
-        "import sys, registry.mirror, registry.page, registry.plots;"
+        "import sys, sluice.registry.mirror, sluice.registry.page, sluice.registry.plots;"
         "print([n for n in ('mlflow', 'matplotlib', 'jinja2', 'lightgbm') if n in sys.modules])"
     )
     run = subprocess.run(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.gates.quality import judge_quality
 from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
+from sluice.registry.gates.quality import judge_quality
 from sluice.store.records import Outcome
 from tests.lib.evidence import a_comparison
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.gates.replay import ReplayFigures, judge_replay
 from sluice.gate_spec import ReplayGate
+from sluice.registry.gates.replay import ReplayFigures, judge_replay
 from sluice.store.records import Outcome
 from tests.lib.evidence import a_replay
 

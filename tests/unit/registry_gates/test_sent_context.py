@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.gates.sent_context import ServedContext
+from sluice.registry.gates.sent_context import ServedContext
 from sluice.store.records import Outcome
 from tests.lib.gate_worlds import leaked
 

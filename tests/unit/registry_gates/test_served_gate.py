@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from registry.gates.remedies import remedies
-from registry.gates.served import embargo_for, judge_window
 from sluice.errors import IntegrityError
 from sluice.gate_spec import TIERS, ServedGate
 from sluice.metrics.parity_report import ParityReport, ReleaseParity
+from sluice.registry.gates.remedies import remedies
+from sluice.registry.gates.served import embargo_for, judge_window
 from sluice.store.records import Outcome
 from tests.lib.evidence import RELEASE, a_parity
 from tests.lib.gate_worlds import as_served

@@ -1,7 +1,7 @@
 import re
 from dataclasses import replace
 
-from registry.tracking import metrics, parameters, tags
+from sluice.registry.tracking import metrics, parameters, tags
 from tests.lib.evidence import RELEASE, a_comparison, an_evidence
 from tests.lib.tracked import DECLARATION, a_candidate, a_ranker
 

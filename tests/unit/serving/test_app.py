@@ -7,13 +7,13 @@ import uuid
 import httpx
 import pytest
 
-from serving import body as body_module
-from serving.app import ranking_app
-from serving.prediction_reader import read_predictions
-from serving.ranking_server import RankingServer
-from serving.request import MAX_BODY_BYTES
-from serving.source import FixedSource
 from sluice.data.limits import MAX_CANDIDATES
+from sluice.serving import body as body_module
+from sluice.serving.app import ranking_app
+from sluice.serving.prediction_reader import read_predictions
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.request import MAX_BODY_BYTES
+from sluice.serving.source import FixedSource
 from tests.lib.releases import END, ITEM_IDS
 
 JSON = {"content-type": "application/json"}

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from registry.canary_arm import in_canary
-from registry.canary_pointer import CanaryPointer, write_canary_pointer
-from registry.pointer import Pointer, write_pointer
-from serving.canary_source import CanarySource
-from serving.ranking_server import RankingServer
-from serving.request import RankRequest
-from serving.source import PointerSource
 from sluice.errors import IntegrityError
+from sluice.registry.canary_arm import in_canary
+from sluice.registry.canary_pointer import CanaryPointer, write_canary_pointer
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.serving.canary_source import CanarySource
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.request import RankRequest
+from sluice.serving.source import PointerSource
 from tests.lib.releases import END, small_release
 
 PEOPLE = [f"person{number}" for number in range(60)]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from serving import bento_code, running
-from serving.bento import Bento, check_bento
-from serving.bento_code import ROOT, code_entries, private_source, read_code
-from serving.manifest import parse_manifest
 from sluice.errors import IntegrityError
+from sluice.serving import bento_code, running
+from sluice.serving.bento import Bento, check_bento
+from sluice.serving.bento_code import ROOT, code_entries, private_source, read_code
+from sluice.serving.manifest import parse_manifest
 from tests.lib.damaged_code import DAMAGES, MUTANTS, SCORER, edited, laid_out, runs_after
 from tests.lib.machine_mutants import mutated
 
@@ -28,7 +28,7 @@ def test_it_is_red_where_the_check_is_out(tmp_path, mutant):
 def test_every_source_that_serves_is_listed_and_nothing_compiled():
     listed = code_entries()
 
-    assert {SCORER, "sluice/__init__.py", "registry/pointer.py"} <= set(listed)
+    assert {SCORER, "sluice/__init__.py", "sluice/registry/pointer.py"} <= set(listed)
     assert not [name for name in listed if "__pycache__" in name]
     assert all((ROOT / name).is_file() for name in listed)
 
@@ -50,14 +50,14 @@ def test_what_this_installation_compiled_goes_along_only_with_the_same_sources(
     installed, source = tmp_path / "installed", tmp_path / "src"
     laid_out(installed)
     listed = laid_out(source)
-    compiled = installed / "serving" / "__pycache__" / "scorer.cpython-311.pyc"
+    compiled = installed / "sluice" / "serving" / "__pycache__" / "scorer.cpython-311.pyc"
     compiled.parent.mkdir()
     compiled.write_bytes(b"of ours")
     monkeypatch.setattr(bento_code, "ROOT", installed)
     monkeypatch.setattr(bento_code, "code_entries", lambda: code_entries(installed))
 
     with private_source(source, listed) as private:
-        carried = private / "serving" / "__pycache__" / compiled.name
+        carried = private / "sluice" / "serving" / "__pycache__" / compiled.name
         assert carried.read_bytes() == b"of ours"
         stamps = [(each / SCORER).stat().st_mtime_ns for each in (private, installed)]
         assert stamps[0] == stamps[1]
@@ -94,10 +94,10 @@ def test_a_bento_with_other_code_is_not_started(bento, tmp_path, monkeypatch):
     monkeypatch.setattr(running, "_start", start)
     edited(bento.source)
 
-    with pytest.raises(IntegrityError, match=r"'serving/scorer\.py' has the digest"):
+    with pytest.raises(IntegrityError, match=r"'sluice/serving/scorer\.py' has the digest"):
         check_bento(bento)
     with (
-        pytest.raises(IntegrityError, match=r"'serving/scorer\.py' has the digest"),
+        pytest.raises(IntegrityError, match=r"'sluice/serving/scorer\.py' has the digest"),
         running.serve(bento, Path(tmp_path)),
     ):
         pytest.fail("it serves")

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from serving.bounded import Bounded
 from sluice.errors import IntegrityError, NotFound
+from sluice.serving.bounded import Bounded
 
 
 def test_an_answer_and_an_error_come_through():

@@ -8,8 +8,8 @@ import uvicorn
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.capped_protocol import CappedProtocol, cap_uvicorn
-from serving.head_limits import HeadLimits
+from sluice.serving.capped_protocol import CappedProtocol, cap_uvicorn
+from sluice.serving.head_limits import HeadLimits
 
 SECONDS = 0.4
 LIMITS = HeadLimits(seconds=SECONDS)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from serving import client as client_module
-from serving.client import Client, InvalidRequest, NotAllowed, Ranked, Unavailable
-from serving.hosts import HostCheck
-from serving.port import Readiness, Status
-from serving.problem import Code, Rejected
-from serving.tokens import TokenCheck
+from sluice.serving import client as client_module
+from sluice.serving.client import Client, InvalidRequest, NotAllowed, Ranked, Unavailable
+from sluice.serving.hosts import HostCheck
+from sluice.serving.port import Readiness, Status
+from sluice.serving.problem import Code, Rejected
+from sluice.serving.tokens import TokenCheck
 from tests.lib.http_service import twin_app
 from tests.lib.live_server import served
 from tests.lib.twin_server import NOW, RELEASE, TwinServer

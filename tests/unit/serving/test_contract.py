@@ -8,13 +8,13 @@ from dataclasses import fields
 import jsonschema
 import pytest
 
-from serving.answer import answer_json, readiness_json
-from serving.docs_page import docs_page
-from serving.openapi import EVENTS_EXAMPLE, RANK_EXAMPLE, openapi
-from serving.port import Answer, Readiness, RefusalReason, Status
-from serving.problem import Code
 from sluice.data.limits import MAX_CANDIDATES, MAX_ID_CHARACTERS
 from sluice.data.schema import TABLES
+from sluice.serving.answer import answer_json, readiness_json
+from sluice.serving.docs_page import docs_page
+from sluice.serving.openapi import EVENTS_EXAMPLE, RANK_EXAMPLE, openapi
+from sluice.serving.port import Answer, Readiness, RefusalReason, Status
+from sluice.serving.problem import Code
 from tests.lib.api_fuzz import fuzz
 from tests.lib.http_service import InProcess, twin_app
 from tests.lib.twin_server import TwinServer

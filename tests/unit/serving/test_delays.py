@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from serving.delays import event_delays, spread_of
-from serving.parity_feed import ACCEPTED, Feed
 from sluice.metrics.parity_report import Spread
+from sluice.serving.delays import event_delays, spread_of
+from sluice.serving.parity_feed import ACCEPTED, Feed
 from tests.lib.served import HOUR, SECOND, rows, until
 
 DAY = 24 * HOUR

@@ -11,14 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from serving.events_arrow import MAX_ARROW_ROWS, parse_arrow
-from serving.events_body import MAX_EVENT_ROWS, MAX_JSON_BYTES, _one_by_one, parse_events
-from serving.events_typed import typed_rows
-from serving.port import Status
-from serving.problem import Rejected
-from serving.strict_json import decode_object
 from sluice.data.frames import dtypes
 from sluice.data.schema import TABLES
+from sluice.serving.events_arrow import MAX_ARROW_ROWS, parse_arrow
+from sluice.serving.events_body import (
+    MAX_EVENT_ROWS,
+    MAX_JSON_BYTES,
+    _one_by_one,
+    parse_events,
+)
+from sluice.serving.events_typed import typed_rows
+from sluice.serving.port import Status
+from sluice.serving.problem import Rejected
+from sluice.serving.strict_json import decode_object
 from tests.lib.http_service import ARROW, InProcess, twin_app
 from tests.lib.twin_server import NOW, Readiness, TwinServer
 

@@ -14,14 +14,6 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from serving.feeding import Feed, Feeding, FeedPace
-from serving.port import Intake
-from serving.problem import Rejected
-from serving.ranking_server import RankingServer
-from serving.request import RankRequest
-from serving.source import FixedSource
-from serving.start import ranking_server
-from serving.telemetry import Telemetry, exposition_text, scrape
 from sluice.data.event_log import EventLog
 from sluice.data.feeds import FeedGap
 from sluice.data.feeds.memory import MemoryFeed, MemorySource
@@ -29,6 +21,14 @@ from sluice.data.frames import conform
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables, Window
 from sluice.errors import ConfigError, SchemaError
+from sluice.serving.feeding import Feed, Feeding, FeedPace
+from sluice.serving.port import Intake
+from sluice.serving.problem import Rejected
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.request import RankRequest
+from sluice.serving.source import FixedSource
+from sluice.serving.start import ranking_server
+from sluice.serving.telemetry import Telemetry, exposition_text, scrape
 from tests.lib.logs import AT, START, exposure, item
 from tests.lib.releases import END
 
@@ -264,8 +264,8 @@ def test_one_of_several_workers_reads_and_another_takes_over(world):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from serving.feeding import Feed, Feeding
-from serving.telemetry import Telemetry
+from sluice.serving.feeding import Feed, Feeding
+from sluice.serving.telemetry import Telemetry
 from sluice.data.event_log import EventLog
 feeding = Feeding(EventLog(Path(sys.argv[1])), Feed("for_you", "clicks", None), None, Telemetry())
 with feeding._turn() as is_mine:

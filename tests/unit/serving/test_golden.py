@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.golden import (
+from sluice.features.state import Request
+from sluice.serving.golden import (
     GoldenRequest,
     decode_golden,
     encode_golden,
@@ -12,7 +13,6 @@ from serving.golden import (
     same_bits,
     sample_requests,
 )
-from sluice.features.state import Request
 from tests.lib.random_logs import START, at, micros
 from tests.lib.releases import END, small_log, small_scorer
 

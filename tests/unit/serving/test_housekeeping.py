@@ -9,17 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.housekeeping import Ages, Housekeeping
-from serving.live_state import LiveState
-from serving.ranking_server import RankingServer
-from serving.release import open_release
-from serving.request import RankRequest
-from serving.source import FixedSource
-from serving.start import log_ages
-from serving.telemetry import Telemetry
 from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
 from sluice.features.state import Request
+from sluice.serving.housekeeping import Ages, Housekeeping
+from sluice.serving.live_state import LiveState
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.release import open_release
+from sluice.serving.request import RankRequest
+from sluice.serving.source import FixedSource
+from sluice.serving.start import log_ages
+from sluice.serving.telemetry import Telemetry
 from tests.lib.random_logs import at, log, micros
 from tests.lib.releases import ITEM_IDS, small_log
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from serving.lanes import Bounds, Lane, LaneRules, Lanes
-from serving.problem import Code, Rejected
+from sluice.serving.lanes import Bounds, Lane, LaneRules, Lanes
+from sluice.serving.problem import Code, Rejected
 from tests.lib.http_service import JSON, InProcess, twin_app
 from tests.lib.twin_server import TwinServer
 

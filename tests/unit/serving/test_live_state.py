@@ -4,13 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.live_state import LiveState
-from serving.release import open_release
 from sluice.data.event_log import EventLog
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.state import Request
+from sluice.serving.live_state import LiveState
+from sluice.serving.release import open_release
 from tests.lib.random_logs import at, log, micros
 from tests.lib.releases import END, ITEM_IDS, SPEC, small_log
 

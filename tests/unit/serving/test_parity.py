@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from flows.logged_slates import logged_slates
-from serving.scorer import Scorer
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.features.replay import replay
 from sluice.features.spec import CounterSpec, FeatureSpec
 from sluice.features.state import FeatureState, Request
+from sluice.flows.logged_slates import logged_slates
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.spec import MechanismSpec
 from sluice.rankers import make_ranker
+from sluice.serving.scorer import Scorer
 from tests.lib.random_logs import at, eventful_logs, log, micros
 
 SHOWN = CounterSpec(key="user_category", event="exposure", windows=("30m",))

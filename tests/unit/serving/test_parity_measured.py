@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serving.__main__ import parity as parity_command
-from serving.__main__ import served as served_command
-from serving.parity import Asked, measure
-from serving.served_answers import newest_answer
 from sluice.data.batch import Superseded
 from sluice.data.schema import FeedbackKind
 from sluice.metrics.parity_report import ParityReport
+from sluice.serving.__main__ import parity as parity_command
+from sluice.serving.__main__ import served as served_command
+from sluice.serving.parity import Asked, measure
+from sluice.serving.served_answers import newest_answer
 from tests.lib.logs import flip_bit
 from tests.lib.served import SECOND, until
 from tests.lib.served_log import LATER, SURFACE, Home, Process, history, play, requests

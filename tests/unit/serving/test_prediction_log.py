@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from serving.prediction import sampled
-from serving.prediction_files import log_files, seal
-from serving.prediction_log import LogLimits, PredictionLog
-from serving.prediction_reader import read_predictions
-from serving.prediction_segment import Span
 from sluice.errors import ConfigError, IntegrityError
+from sluice.serving.prediction import sampled
+from sluice.serving.prediction_files import log_files, seal
+from sluice.serving.prediction_log import LogLimits, PredictionLog
+from sluice.serving.prediction_reader import read_predictions
+from sluice.serving.prediction_segment import Span
 from tests.lib.predictions import prediction
 
 QUICK = LogLimits(flush_seconds=0.001)
@@ -54,7 +54,7 @@ def killed_with(folder, count, root=None):
 import os, sys, time
 sys.path.insert(0, {str(root or Path.cwd())!r})
 from pathlib import Path
-from serving.prediction_log import LogLimits, PredictionLog
+from sluice.serving.prediction_log import LogLimits, PredictionLog
 from tests.lib.predictions import prediction
 log = PredictionLog(Path({str(folder)!r}), LogLimits(flush_seconds=0.001))
 for number in range({count}):
@@ -336,7 +336,7 @@ _KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from serving.prediction_log import LogLimits, PredictionLog
+from sluice.serving.prediction_log import LogLimits, PredictionLog
 from tests.lib.predictions import prediction
 log = PredictionLog(Path({folder!r}), LogLimits(flush_seconds=0.05))
 for number in range(100_000):
@@ -386,7 +386,7 @@ def test_what_was_waiting_at_the_last_write_of_a_killed_process_is_missing(tmp_p
 import os, sys, time
 sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
-from serving.prediction_log import LogLimits, PredictionLog
+from sluice.serving.prediction_log import LogLimits, PredictionLog
 from tests.lib.predictions import prediction
 log = PredictionLog(Path({str(tmp_path)!r}), LogLimits(batch=10, flush_seconds=0.2))
 log._settle = lambda *args, **more: os.kill(os.getpid(), 9)
@@ -430,7 +430,7 @@ def test_a_kill_while_sealing_neither_loses_nor_doubles(tmp_path):
         script = f"""
 import os, pathlib, sys
 sys.path.insert(0, {str(Path.cwd())!r})
-from serving.prediction_files import seal
+from sluice.serving.prediction_files import seal
 {moment} = lambda *_, **more: os.kill(os.getpid(), 9)
 seal(pathlib.Path({str(at / segment.name)!r}))
 """
@@ -519,10 +519,10 @@ def test_predictions_are_written_where_pandas_is_out_of_reach(tmp_path):
     """As in a serving process, which imports less; there a writer that dies takes every prediction with it."""
     script = f"""
 from pathlib import Path
-from serving.light_imports import hide_unasked
+from sluice.serving.light_imports import hide_unasked
 hide_unasked()
-from serving.prediction_log import PredictionLog
-from serving.served_requests import ServedRequests
+from sluice.serving.prediction_log import PredictionLog
+from sluice.serving.served_requests import ServedRequests
 from tests.lib.predictions import prediction
 folder = Path({str(tmp_path)!r})
 log = PredictionLog(folder)

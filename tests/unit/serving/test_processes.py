@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from serving.processes import Process, end, resident_mb, tree, wait_gone
+from sluice.serving.processes import Process, end, resident_mb, tree, wait_gone
 
 PARENT = """
 import subprocess, sys

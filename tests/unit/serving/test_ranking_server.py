@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from registry.keys import KeyRing
-from registry.pointer import Pointer, write_pointer
-from serving.following import Pace
-from serving.golden import GOLDEN_NAME, decode_golden
-from serving.ranking_server import RankingServer
-from serving.release import load_scorer
-from serving.request import RankRequest
-from serving.source import FixedSource, PointerSource, source_from
 from sluice.errors import ConfigError, IntegrityError, NotFound
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import Pointer, write_pointer
+from sluice.serving.following import Pace
+from sluice.serving.golden import GOLDEN_NAME, decode_golden
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.release import load_scorer
+from sluice.serving.request import RankRequest
+from sluice.serving.source import FixedSource, PointerSource, source_from
 from tests.lib.releases import END, small_release
 
 ASKED = RankRequest("user1", ("item01", "item02"), END, {}, None)
@@ -128,7 +128,7 @@ def test_whatever_breaks_a_look_the_server_goes_on_looking(following, two, monke
     async def steps():
         await following.moved(first, 1)
         with monkeypatch.context() as broken:
-            broken.setattr("serving.following.open_release", breaks)
+            broken.setattr("sluice.serving.following.open_release", breaks)
             serving = await following.moved(second, 2)
         assert serving.release.digest == first
         assert following.server.refusal == "RecursionError: of our own making"
@@ -202,7 +202,7 @@ def test_an_epoch_far_ahead_that_no_key_signed_wedges_nothing(
 ):
     """A rollback by whoever can write the pointer: refused, and the mended pointer is taken."""
     _, first, second = two
-    monkeypatch.setattr("serving.release.score_in_child", scores_here)
+    monkeypatch.setattr("sluice.serving.release.score_in_child", scores_here)
     keys, pointers = KeyRing(tmp_path / "keys"), tmp_path / "pointers"
     keys.generate()
     source = PointerSource(pointers, "for_you", releases, keys)

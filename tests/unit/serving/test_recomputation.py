@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.parity_feed import POSITION, Feed
-from serving.parity_quality import labels_of
-from serving.recomputation import BLOCK, LoggedAnswer, Passed, Recomputation
-from serving.release_tally import ReleaseTally
 from sluice.data.schema import FeedbackKind
 from sluice.metrics.parity_report import ReleaseParity
+from sluice.serving.parity_feed import POSITION, Feed
+from sluice.serving.parity_quality import labels_of
+from sluice.serving.recomputation import BLOCK, LoggedAnswer, Passed, Recomputation
+from sluice.serving.release_tally import ReleaseTally
 from tests.lib.served import (
     HOUR,
     RELEASE,

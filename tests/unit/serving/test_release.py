@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving import custody
-from serving.custody import check_bytes
-from serving.golden import decode_golden
-from serving.manifest import MANIFEST_NAME
-from serving.parcel import parcelled, unparcelled
-from serving.release import build_release, load_scorer, open_release, verify_release
-from serving.sandbox import Limits
 from sluice.data.digest import file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError, NotFound
+from sluice.serving import custody
+from sluice.serving.custody import check_bytes
+from sluice.serving.golden import decode_golden
+from sluice.serving.manifest import MANIFEST_NAME
+from sluice.serving.parcel import parcelled, unparcelled
+from sluice.serving.release import build_release, load_scorer, open_release, verify_release
+from sluice.serving.sandbox import Limits
 from tests.lib import swapped_files
 from tests.lib.machine_mutants import mutated
 from tests.lib.releases import small_provenance, small_release, small_scorer, tree_release
@@ -107,11 +107,11 @@ def test_a_flipped_bit_is_refused_before_the_file_is_parsed(release, name, monke
     def parsed(*_):
         raise AssertionError("a file was parsed before its digest was checked")
 
-    monkeypatch.setattr("serving.release.decode_golden", parsed)
-    monkeypatch.setattr("serving.release.score_in_child", parsed)
-    monkeypatch.setattr("serving.release.load_scorer", parsed)
+    monkeypatch.setattr("sluice.serving.release.decode_golden", parsed)
+    monkeypatch.setattr("sluice.serving.release.score_in_child", parsed)
+    monkeypatch.setattr("sluice.serving.release.load_scorer", parsed)
     if name == MANIFEST_NAME:
-        monkeypatch.setattr("serving.custody.parse_manifest", parsed)
+        monkeypatch.setattr("sluice.serving.custody.parse_manifest", parsed)
 
     with pytest.raises(IntegrityError):
         open_release(release, release.name)

@@ -6,9 +6,9 @@ from functools import partial
 import httpx
 import pytest
 
-from serving import replay as replaying
-from serving.golden import GoldenRequest
 from sluice.features.state import Request
+from sluice.serving import replay as replaying
+from sluice.serving.golden import GoldenRequest
 
 GOLDEN = [GoldenRequest(Request("user1", ("item1",), 1), (0.5,), (0,))] * 4
 RELEASE = "a" * 64

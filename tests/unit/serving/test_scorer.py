@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from serving.scorer import Scorer
 from sluice.errors import DataError
 from sluice.features.state import Request
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.exploration import EpsilonSlots
 from sluice.mechanisms.spec import Ads
+from sluice.serving.scorer import Scorer
 from tests.lib.releases import END, ITEM_IDS, small_scorer
 
 CHANCE = EpsilonSlots(kind="epsilon", epsilon=1.0, slots=(1, 2, 3))

@@ -7,12 +7,12 @@ import sqlite3
 import httpx
 import pytest
 
-from serving.app import ranking_app
-from serving.ranking_server import RankingServer
-from serving.source import FixedSource
 from sluice.data.event_log import EventLog
 from sluice.data.schema import EXPOSURES
 from sluice.data.tables import Window
+from sluice.serving.app import ranking_app
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.source import FixedSource
 from sluice.serving_spec import ServingSpec
 from tests.lib.random_logs import at
 from tests.lib.releases import ITEM_IDS, small_log

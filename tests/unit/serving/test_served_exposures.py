@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from serving.served_exposures import complete_exposures, shown_exposures
-from serving.served_request import ServedRequest
 from sluice.data.frames import conform
+from sluice.serving.served_exposures import complete_exposures, shown_exposures
+from sluice.serving.served_request import ServedRequest
 from tests.lib.predictions import prediction
 
 AT = datetime(1970, 1, 1, 0, 0, 0, 7, tzinfo=UTC)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from registry import promotion
-from registry.attestation import SignedPointer, Signer
-from registry.keys import KeyRing
-from registry.pointer import PointerReceiver, read_pointer
-from registry.relay import DeliveryError, relay
-from serving.release import open_release
-from serving.trust import Trust
+from sluice.registry import promotion
+from sluice.registry.attestation import SignedPointer, Signer
+from sluice.registry.keys import KeyRing
+from sluice.registry.pointer import PointerReceiver, read_pointer
+from sluice.registry.relay import DeliveryError, relay
+from sluice.serving.release import open_release
+from sluice.serving.trust import Trust
 from sluice.store.memory import MemoryStore
 from sluice.store.records import State
 from tests.lib import promotions

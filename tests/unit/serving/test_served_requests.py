@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serving.prediction_log import LogLimits, PredictionLog
-from serving.served_index import ServedIndex
-from serving.served_request import ServedSlot
-from serving.served_requests import ServedRequests
+from sluice.serving.prediction_log import LogLimits, PredictionLog
+from sluice.serving.served_index import ServedIndex
+from sluice.serving.served_request import ServedSlot
+from sluice.serving.served_requests import ServedRequests
 from tests.lib.predictions import prediction
 from tests.unit.serving.test_prediction_log import killed_with
 
@@ -178,7 +178,7 @@ def test_an_index_beyond_its_bound_forgets_the_oldest(tmp_path):
 
 def test_request_ids_are_compared_and_not_their_hashes_alone(ours, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "serving.served_index._hashes",
+        "sluice.serving.served_index._hashes",
         lambda ids: __import__("numpy").zeros(len(ids), "uint64"),
     )
     log = PredictionLog(tmp_path, QUICK)

@@ -12,10 +12,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from serving.release import open_release
-from serving.shadow import Shadow
-from serving.shadow_difference import Age, difference
-from serving.shadow_files import (
+from sluice.data.schema import FeedbackKind
+from sluice.errors import IntegrityError
+from sluice.features.replay import replay
+from sluice.features.state import Request
+from sluice.metrics import likeness
+from sluice.serving.release import open_release
+from sluice.serving.shadow import Shadow
+from sluice.serving.shadow_difference import Age, difference
+from sluice.serving.shadow_files import (
     ShadowCounts,
     ShadowFiles,
     ShadowRow,
@@ -23,15 +28,10 @@ from serving.shadow_files import (
     read_rows,
     shadow_folder,
 )
-from serving.shadow_job import Frame, Job, encoded, frames
-from serving.shadow_process import shadow_command, shadow_from
-from serving.shadow_report import report
-from serving.shadow_scoring import ShadowScoring
-from sluice.data.schema import FeedbackKind
-from sluice.errors import IntegrityError
-from sluice.features.replay import replay
-from sluice.features.state import Request
-from sluice.metrics import likeness
+from sluice.serving.shadow_job import Frame, Job, encoded, frames
+from sluice.serving.shadow_process import shadow_command, shadow_from
+from sluice.serving.shadow_report import report
+from sluice.serving.shadow_scoring import ShadowScoring
 from sluice.settings import load_settings
 from tests.lib.random_logs import START, micros
 from tests.lib.releases import (

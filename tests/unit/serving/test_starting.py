@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from serving.address import Address
-from serving.head_limits import HEADER_SECONDS, HeadLimits, head_limits
-from serving.processes import tree, wait_gone
-from serving.sandbox import DEFAULT_LIMITS, Limits, environment, score_in_child
-from serving.trials import TRIALS, shared_trials, try_once
-from serving.waiting_child import WAITING, WaitingChild
 from sluice.data.files import Files
 from sluice.errors import ConfigError, IntegrityError
+from sluice.serving.address import Address
+from sluice.serving.head_limits import HEADER_SECONDS, HeadLimits, head_limits
+from sluice.serving.processes import tree, wait_gone
+from sluice.serving.sandbox import DEFAULT_LIMITS, Limits, environment, score_in_child
+from sluice.serving.trials import TRIALS, shared_trials, try_once
+from sluice.serving.waiting_child import WAITING, WaitingChild
 
 DIGEST = "a" * 64
 
@@ -168,7 +168,7 @@ def test_nobody_else_finds_the_waiting_child(monkeypatch):
 
 def test_a_child_that_nobody_takes_ends_with_who_started_it():
     script = (
-        "from serving.waiting_child import WaitingChild; from serving.sandbox import environment;"
+        "from sluice.serving.waiting_child import WaitingChild; from sluice.serving.sandbox import environment;"
         "print(WaitingChild.start(environment()).pid)"
     )
     done = subprocess.run(
@@ -179,7 +179,7 @@ def test_a_child_that_nobody_takes_ends_with_who_started_it():
 
 def test_what_serving_does_not_use_is_as_if_it_were_not_installed():
     script = (
-        "from serving.light_imports import *; hide_unasked(); import_ahead(NEEDED + WORKER);"
+        "from sluice.serving.light_imports import *; hide_unasked(); import_ahead(NEEDED + WORKER);"
         "load_kernels(); import sys; print([name for name in UNASKED if name in sys.modules])"
     )
     done = subprocess.run(

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from serving import tokens as tokens_module
-from serving.hosts import HostCheck, declared_hosts
-from serving.port import Readiness, RefusalReason, Status
-from serving.tokens import TokenCheck, read_tokens
 from sluice.errors import ConfigError
+from sluice.serving import tokens as tokens_module
+from sluice.serving.hosts import HostCheck, declared_hosts
+from sluice.serving.port import Readiness, RefusalReason, Status
+from sluice.serving.tokens import TokenCheck, read_tokens
 from tests.lib.http_service import JSON, InProcess, twin_app
 from tests.lib.twin_server import TwinServer
 

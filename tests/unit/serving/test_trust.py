@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from registry.keys import KeyRing
-from registry.signature import signature_path, signed_statement
-from serving import release as releases
-from serving.custody import check_bytes
-from serving.following import Verification
-from serving.ranking_server import RankingServer
-from serving.release import open_release, verify_release
-from serving.source import FixedSource
-from serving.trust import Trust, signed_files
 from sluice.errors import IntegrityError
+from sluice.registry.keys import KeyRing
+from sluice.registry.signature import signature_path, signed_statement
+from sluice.serving import release as releases
+from sluice.serving.custody import check_bytes
+from sluice.serving.following import Verification
+from sluice.serving.ranking_server import RankingServer
+from sluice.serving.release import open_release, verify_release
+from sluice.serving.source import FixedSource
+from sluice.serving.trust import Trust, signed_files
 from tests.lib.releases import END
 from tests.lib.stores import T0
 

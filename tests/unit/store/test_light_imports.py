@@ -7,7 +7,7 @@ import pytest
 @pytest.mark.parametrize(
     "module",
     ["sluice.store", "sluice.store.port", "sluice.store.memory", "sluice.store.ledger",
-     "registry.promotion", "registry.relay", "registry.pointer", "registry.audit"],
+     "sluice.registry.promotion", "sluice.registry.relay", "sluice.registry.pointer", "sluice.registry.audit"],
 )  # fmt: skip
 def test_nothing_loads_a_database_library_before_a_store_is_opened(module):
     heavy = "{'sqlalchemy', 'alembic', 'psycopg', 'mlflow'} & set(sys.modules)"
