@@ -97,7 +97,7 @@ def run(
 def _flow(name: str) -> Callable[..., dict[str, Any]]:
     from importlib import import_module
 
-    return getattr(import_module(f"flows.{name}"), name)
+    return getattr(import_module(f"sluice.flows.{name}"), name)
 
 
 def _keep_schedule(flow: str, workplace: "Workplace") -> None:
