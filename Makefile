@@ -56,7 +56,7 @@ faults: $(STAMP)
 # No index address may enter a lock file.
 lock: $(STAMP)
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml \
+	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra platform \
 	  --group test --group bench --group lint --group build -o requirements.lock
 	sed -n '/^uv==/,/^[^ ]/p' requirements.lock | sed '$$d' > requirements-uv.lock
 

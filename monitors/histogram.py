@@ -1,6 +1,6 @@
 """Mergeable profiles of a window: counts per bin of every feature and of the score.
 
-The bin edges are taken from the reference window once and travel with the profile: a population
+The edges of the bins are taken from the reference window, once, and travel with the profile: a population
 stability index means something only for the binning it was taken in.
 """
 

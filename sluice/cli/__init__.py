@@ -13,6 +13,7 @@ from sluice.cli.doctor import doctor
 from sluice.cli.explain import explain
 from sluice.cli.gates import gates
 from sluice.cli.ingest import ingest
+from sluice.cli.missing_extra import missing_extra
 from sluice.cli.output import print_json, show_error
 from sluice.cli.parity import parity
 from sluice.cli.release import release
@@ -87,17 +88,20 @@ def entrypoint() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("stopped; run the same command again to go on where it was\n")
         code = 130
-    except (SluiceError, OSError) as error:
+    except (SluiceError, OSError, ModuleNotFoundError) as error:
         code = _told(error, machine=machine)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _told(error: SluiceError | OSError, *, machine: bool) -> int:
+def _told(error: SluiceError | OSError | ModuleNotFoundError, *, machine: bool) -> int:
     """Tell what a person can mend, and return its exit code; anything else goes on as it came."""
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    known = error if isinstance(error, SluiceError) else mendable(error)
+    if isinstance(error, ModuleNotFoundError):
+        known = missing_extra(error)
+    else:
+        known = error if isinstance(error, SluiceError) else mendable(error)
     if known is None:
         raise error
     show_error(known, machine=machine)

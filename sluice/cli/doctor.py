@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +87,21 @@ def _tools() -> Iterator[Finding]:
             "sluice", "fail", "not installed, so no tool's version can be checked"
         )
         return
-    for needed in declared:
-        found = _finding(needed.name, lambda needed=needed: _fitting(needed))
-        if needed.name in TOOLS or found.verdict == "fail":
-            yield found
+    bounds = {(needed.name, str(needed.specifier)): needed for needed in declared}
+    for needed in bounds.values():
+        if _left_out(needed):
+            extra = "not installed; pip install 'sluice[platform]' brings it"
+            finding = Finding(needed.name, "absent", extra)
+        else:
+            finding = _finding(needed.name, lambda needed=needed: _fitting(needed))
+        if needed.name in TOOLS or finding.verdict == "fail":
+            yield finding
+
+
+def _left_out(needed: "Requirement") -> bool:
+    """Whether it belongs to an extra that this installation came without."""
+    of_an_extra = needed.marker is not None and not needed.marker.evaluate({"extra": ""})
+    return of_an_extra and not any(distributions(name=needed.name))
 
 
 def _fitting(needed: "Requirement") -> str:

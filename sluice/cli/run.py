@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluice.child import import_own_code
 from sluice.cli.installation import settings_at
 from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
@@ -120,6 +121,7 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
             f"{workplace.name}: lifecycle at {times.cron}, monitor at {times.monitor}, parity at "
             f"{times.parity}, canary at {times.canary} {times.timezone}; Ctrl-C stops"
         )
+        import_own_code()  # and so does every run that this process starts
         # Prefect reads its address and the credential when it is imported.
         from sluice.flows.schedule import serve_schedule
 

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,27 @@ def test_the_module_runs_as_if_it_had_been_called_itself():
     assert arguments == "['0', 'words']"
     assert own == known
     assert os.environ.get(SELF) is None
+
+
+STRANGER = "raise SystemExit('a stranger ran')"
+
+
+@pytest.mark.parametrize(
+    ("way", "strange"),
+    [
+        ("folder", "sluice/__init__.py"), ("folder", "tests/__init__.py"), ("folder", "logging.py"),
+        ("PYTHONPATH", "sluice/__init__.py"), ("PYTHONPATH", "tests/__init__.py"),
+    ],
+)  # fmt: skip
+def test_a_child_runs_the_code_of_its_parent(tmp_path, strange, way):
+    (tmp_path / strange).parent.mkdir(exist_ok=True)
+    (tmp_path / strange).write_text(STRANGER)
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path) if way == "PYTHONPATH" else ""}
+    folder = tmp_path if way == "folder" else Path.cwd()
+    done = subprocess.run(
+        child_command("tests.lib.sleeper", "0", "words"),
+        cwd=folder, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "a stranger ran" not in done.stderr
