@@ -7,7 +7,7 @@ from sluice.errors import IntegrityError
 from sluice.registry.canary import ACTIONS
 from sluice.registry.canary_audit import audit_canary
 from sluice.registry.champions import history
-from sluice.registry.coverage import coverage
+from sluice.registry.coverage import Coverage, coverage
 from sluice.registry.keys import KeyRing
 from sluice.registry.pointer import read_pointer
 from sluice.registry.review_audit import audit_reviews
@@ -26,6 +26,7 @@ def audit(
     heads: Sequence[Head] = (),
     keys: KeyRing | None = None,
     reviews: ReviewTrust | None = None,
+    compared: Coverage | None = None,
 ) -> list[str]:
     """What does not agree, one sentence each; empty where everything does.
 
@@ -36,9 +37,10 @@ def audit(
             rewritten whole or put back from a backup cannot be told from an untouched one.
         keys: whose signature the pointers need, where any was ever trusted.
         reviews: whose signatures count for people's decisions, where these are to be checked.
+        compared: the records against the rows, where the caller has it already.
     """
     rows = store.find(LedgerRow)
-    problems = [*verify(rows, *heads), *coverage(store).problems]
+    problems = [*verify(rows, *heads), *(compared or coverage(store)).problems]
     problems += audit_reviews(store, rows, reviews) if reviews else ()
     for surface in sorted({row.surface for row in rows if row.epoch is not None}):
         champion = store.get(Champion, surface=surface)

@@ -6,15 +6,17 @@ already changes nothing and is answered as the first time.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.data.digest import json_digest
 from sluice.errors import Conflict, Held, IntegrityError, NotFound, Refused
 from sluice.registry.approvals import Panel
+from sluice.registry.bake import NO_BAKE
 from sluice.registry.moves import named, position_of, version_of
 from sluice.registry.promotion import champion_of
 from sluice.registry.proof import ensure_promotable, evidence_of
+from sluice.registry.rules import ensure_rules
 from sluice.registry.states import ensure_allowed
 from sluice.store.canary import Canary, CanaryMove
 from sluice.store.port import Store
@@ -48,6 +50,7 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
     reason: str,
     at: datetime,
     panel: Panel,
+    bake: timedelta = NO_BAKE,
 ) -> LedgerRow:
     """Let an approved version serve a share of the people beside the champion.
 
@@ -64,9 +67,11 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
         reason: why.
         at: when.
         panel: who must have approved it, and whose signatures count.
+        bake: how long a promoted version serves before another may follow, as declared now.
 
     Raises:
-        Held: evidence is missing; the message says which.
+        Held: evidence is missing, or it was judged by laxer rules than the champion that nobody
+            approved; the message says which.
         Refused: the version is not approved, there is no reason, or the share is none.
         NotFound: the surface has no champion to compare it with.
         Conflict: another canary runs, or this one with another share.
@@ -80,6 +85,7 @@ def start(  # noqa: PLR0913 - as a promotion, and named at the call
         return _started_before(store, current, version, share)
     position = position_of(store, version)
     ensure_promotable(store, version, mandatory, panel=panel, at=at)
+    ensure_rules(store, version, panel, bake)
     if position.state is not State.APPROVED:
         raise Refused(
             f"{named(version)} is {position.state}; a canary needs {State.APPROVED}"

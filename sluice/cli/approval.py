@@ -14,8 +14,11 @@ from sluice.cli.installation import (
 )
 
 if TYPE_CHECKING:
+    from sluice.registry.approvals import Panel
     from sluice.settings import Settings
+    from sluice.store.port import Store
     from sluice.store.records import LedgerRow
+    from sluice.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,35 @@ class Approval:
     reason: str
 
 
-def give(settings: "Settings", approval: Approval, keys: Path | None = None) -> "LedgerRow":
+@dataclass(frozen=True)
+class Desk:
+    """What a decision on a surface's versions needs, opened once."""
+
+    settings: "Settings"
+    store: "Store"
+    declared: "Surface"
+
+    @classmethod
+    def open(cls, settings: "Settings", surface: str) -> "Desk":
+        """The store of the installation and the surface's declaration.
+
+        Raises:
+            NotFound: nothing was ever run there, or there is no such surface.
+        """
+        return cls(settings, existing_store(settings), surface_of(settings, surface))
+
+    @property
+    def panel(self) -> "Panel":
+        return panel_of(self.settings, self.declared)
+
+
+def give(desk: Desk, approval: Approval, keys: Path | None = None) -> "LedgerRow":
     """Sign and enter the approval, by the rules that hold for every review; returns its ledger row.
 
     Args:
-        settings: of the installation.
+        desk: of the approval's surface.
         approval: what the reviewer says.
-        keys: folder of the reviewer's own key; the installation's for this reviewer where not given.
+        keys: folder of the reviewer's own key; the installation's for this reviewer where not named.
 
     Raises:
         NotFound: there is no such version.
@@ -47,15 +72,14 @@ def give(settings: "Settings", approval: Approval, keys: Path | None = None) -> 
     from sluice.registry import review
     from sluice.registry.moves import version_of
 
-    store, declared = existing_store(settings), surface_of(settings, approval.surface)
     row = review.approve(
-        store,
-        version_of(store, approval.surface, approval.version),
-        by=signatory(settings, approval.reviewer, keys),
-        panel=panel_of(settings, declared),
+        desk.store,
+        version_of(desk.store, approval.surface, approval.version),
+        by=signatory(desk.settings, approval.reviewer, keys),
+        panel=desk.panel,
         release=approval.release,
         reason=approval.reason,
         at=datetime.now(UTC),
     )
-    seal_ledger(settings, store)
+    seal_ledger(desk.settings, desk.store)
     return row

@@ -96,9 +96,11 @@ def _records(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") 
     from sluice.registry.review_keys import ReviewKeys
 
     reviews = ReviewKeys(settings.review_keys, with_revoked=True)
-    told = audit(store, pointers=settings.pointers, keys=keys, reviews=reviews)
-    seen.problems += [each for each in told if each not in seen.problems]
     compared = coverage(store)
+    problems = audit(
+        store, pointers=settings.pointers, keys=keys, reviews=reviews, compared=compared
+    )
+    seen.problems += [problem for problem in problems if problem not in seen.problems]
     seen.covers["records that rows vouch for"] = compared.covered
     seen.uncovered["ledger rows from before rows vouched for anything"] = (
         compared.rows_before

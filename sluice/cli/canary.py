@@ -70,6 +70,7 @@ def start(
         declared=rules.model_dump(mode="json"),
         mandatory=declared.gates.mandatory,
         panel=panel_of(settings, declared),
+        bake=declared.at_least.bake_time,
         actor=actor,
         reason=reason,
         at=datetime.now(UTC),

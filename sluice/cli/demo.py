@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.approval import Approval, give
+from sluice.cli.approval import Approval, Desk, give
 from sluice.cli.demo_report import show_report
 from sluice.cli.ingest import GENERATED, append, read_tables
 from sluice.cli.installation import settings_at, surface_of
@@ -98,7 +98,7 @@ def _lifecycle(settings: "Settings", surface: str, source: str) -> dict[str, Any
     if packaged and packaged["state"] == "in_review":
         # Between flows, as a person would: no flow approves anything.
         seen = packaged["version"], REVIEWER, packaged["release"]
-        give(settings, Approval(surface, *seen, "demonstration"))
+        give(Desk.open(settings, surface), Approval(surface, *seen, "demonstration"))
         done |= decided(surface, packaged["version"], until)
     evaluation = document(workplace, retrained["evaluation"])
     found: dict[str, Any] = {

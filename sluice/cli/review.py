@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sluice.cli.account import account
-from sluice.cli.approval import Approval, give
+from sluice.cli.approval import Approval, Desk, give
 from sluice.cli.installation import (
     existing_store,
     panel_of,
@@ -156,10 +156,11 @@ def approve(
     from sluice.store.records import State
 
     settings = settings_at(home)
-    row = give(settings, Approval(surface, version, reviewer, digest, reason), keys)
-    store, declared = existing_store(settings), surface_of(settings, surface)
-    found, panel = version_of(store, surface, version), panel_of(settings, declared)
-    counted = counted_approvals(store, found, digest, panel).counted
+    desk = Desk.open(settings, surface)
+    row = give(desk, Approval(surface, version, reviewer, digest, reason), keys)
+    store, declared = desk.store, desk.declared
+    found = version_of(store, surface, version)
+    counted = counted_approvals(store, found, digest, desk.panel).counted
     given = [each.actor for each in counted]
     untold = tell_reviews(settings, store, declared)
     _said(row, untold, as_json=as_json, approved_by=given)

@@ -7,7 +7,7 @@ import pytest
 
 from sluice.errors import Held, Refused
 from sluice.gate_spec import GateSpec, QualityGate
-from sluice.registry import promotion
+from sluice.registry import canary, promotion
 from sluice.registry.audit import audit
 from sluice.registry.rules import approve_rules, laxer_rules
 from sluice.store.memory import MemoryStore
@@ -181,3 +181,16 @@ def test_a_champion_of_before_rules_were_noted_is_compared_by_its_gates_alone(st
     version = approved(store, "b", STRICT)
 
     assert laxer_rules(store, version, panel(1, ("rita", "zoe")), timedelta(0)) == ()
+
+
+def test_a_canary_by_laxer_rules_needs_them_approved(store):
+    version = approved(store, "b", LAX)
+    terms = {
+        "share": 0.1, "declared": {}, "mandatory": lib.MANDATORY, "panel": panel(), "bake": HOUR,
+        "actor": "flow", "reason": "try it", "at": T0,
+    }  # fmt: skip
+
+    with pytest.raises(Held, match=r"laxer rules .*quality\.margin"):
+        canary.start(store, version, **terms)
+    allow(store, version)
+    assert canary.start(store, version, **terms).action == "canary"
