@@ -17,6 +17,7 @@ from sluice.flows.validate import check
 from sluice.flows.workplace import Workplace, now
 from sluice.metrics import PairedComparison
 from sluice.monitors.suites import SUITES
+from sluice.registry.baseline import served_as_baseline
 from sluice.registry.gates.calibration import judge_calibration
 from sluice.registry.gates.churn import judge_churn
 from sluice.registry.gates.coverage import judge_coverage
@@ -124,7 +125,7 @@ def _leakage(
 
 
 def _quality(workplace: Workplace, found: dict[str, Any]) -> Judgement:
-    kind, rule = _reference(found), workplace.surface.gates.quality
+    kind, rule = _quality_reference(workplace, found), workplace.surface.gates.quality
     rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
     row = next((row for row in rows if row.metric == rule.metric), None)
     return judge_quality(row, rule, reference_kind=kind, labels=Labels(**found["labels"]))
@@ -177,6 +178,16 @@ def _served(workplace: Workplace, at: datetime) -> Judgement:
 
 def _reference(found: dict[str, Any]) -> ReferenceKind:
     return "champion" if found["champion"] else "baseline"
+
+
+def _quality_reference(workplace: Workplace, found: dict[str, Any]) -> ReferenceKind:
+    """Where a baseline serves, a candidate has to be better than it, as a surface's first one."""
+    champion = found["champion"]
+    if champion and served_as_baseline(
+        workplace.store, workplace.name, champion["version"]
+    ):
+        return "baseline"
+    return _reference(found)
 
 
 def _comparison(figures: dict[str, Any]) -> PairedComparison | None:

@@ -6,7 +6,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from sluice.errors import Held, IntegrityError, SluiceError
-from sluice.flows.dossier import evaluation_of, mlflow_mirror
+from sluice.flows.dossier import evaluation_of, mlflow_mirror, publish
 from sluice.flows.package import served
 from sluice.flows.reporting import step
 from sluice.flows.serving_room import ask_serving
@@ -14,6 +14,7 @@ from sluice.flows.workplace import Workplace, now, open_workplace
 from sluice.registry import promotion
 from sluice.registry.attestation import SignedPointer, Signer
 from sluice.registry.bake import bakes_until
+from sluice.registry.baseline import served_as_baseline
 from sluice.registry.canary import end_superseded
 from sluice.registry.canary_pointer import CanaryReceiver
 from sluice.registry.heads import export_head
@@ -97,9 +98,18 @@ def tell(workplace: Workplace) -> int:
     A canary that was compared with a champion which serves no more is ended first.
     """
     end_superseded(workplace.store, workplace.name, at=now())
+    _publish_baselines(workplace)
     told = tell_canaries(workplace)
     receivers = (signed_pointer(workplace), mlflow_mirror(workplace))
     return told + len(relay(workplace.store, receivers))
+
+
+def _publish_baselines(workplace: Workplace) -> None:
+    """Show MLflow the baselines that came to serve without it: its alias needs a version to stand on."""
+    store, surface = workplace.store, workplace.name
+    for row in store.find(OutboxRow, surface=surface, delivered=False, share=None):
+        if served_as_baseline(store, surface, row.version):
+            publish(workplace, version_of(store, surface, row.version))
 
 
 def tell_canaries(workplace: Workplace) -> int:

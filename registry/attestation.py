@@ -11,6 +11,7 @@ from sluice.data.atomic import write_atomically
 from sluice.data.commit import Commit
 from sluice.errors import IntegrityError, NotFound, Refused
 from sluice.registry.approvals import approvals
+from sluice.registry.baseline import ensure_baseline, served_as_baseline
 from sluice.registry.canary_pointer import CanaryReceiver
 from sluice.registry.keys import KeyRing
 from sluice.registry.moves import version_of
@@ -23,11 +24,15 @@ from sluice.registry.signature import (
 )
 from sluice.registry.waivers import Waiver, waivers_of
 from sluice.store.port import Store
-from sluice.store.records import OutboxRow, Step, Verdict, Version
+from sluice.store.records import LedgerRow, OutboxRow, Step, Verdict, Version
 
 MANIFEST = "manifest.json"
 COMMIT_STEP = "commit"
 """The step of training that remembers which commit the code was of, by the version's run."""
+
+
+_UNJUDGED = {"gates": [], "waivers": [], "reviews": []}
+"""Nobody judges a baseline: it is what others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +53,27 @@ class Signer:
         Raises:
             NotFound: the release lies elsewhere.
             IntegrityError: its manifest is not what its digest says.
-            Refused: nobody approved it.
+            Refused: nobody approved it, and it is no baseline that serves.
         """
-        manifest, files = _listed(self.releases / release, release)
+        folder = self.releases / release
+        manifest, files = _listed(folder, release)
         path = signature_path(self.signatures, release)
         if self._is_signed(path, release, files):
             return
         claims = {
             "release": release,
             "provenance": manifest["provenance"],
-            **_decisions(self.store, surface, version, release),
+            **self._decisions(surface, version, folder),
             "signed_at": self.at.isoformat(),
         }
         key = self.keys.signing_or_new()
         write_atomically(path, signed_statement(release, files, claims, key))
+
+    def _decisions(self, surface: str, version: int, folder: Path) -> dict[str, Any]:
+        if row := served_as_baseline(self.store, surface, version):
+            ensure_baseline(self.store, version_of(self.store, surface, version), folder)
+            return {**_UNJUDGED, "baseline": _decided("by", row)}
+        return _decisions(self.store, surface, version, folder.name)
 
     def _is_signed(self, path: Path, release: str, files: Files) -> bool:
         if not path.exists():
@@ -116,15 +128,17 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
             for each in verdicts
         ],
         "waivers": [_waiver(each) for each in waivers_of(store, found)],
-        "reviews": [
-            {
-                "reviewer": row.actor,
-                "at": row.at.isoformat(),
-                "ledger": row.sequence,
-                "hash": row.hash,
-            }
-            for row in given
-        ],
+        "reviews": [_decided("reviewer", row) for row in given],
+    }
+
+
+def _decided(who: str, row: LedgerRow) -> dict[str, Any]:
+    """A row of the ledger, as a signature names it."""
+    return {
+        who: row.actor,
+        "at": row.at.isoformat(),
+        "ledger": row.sequence,
+        "hash": row.hash,
     }
 
 

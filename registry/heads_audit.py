@@ -1,6 +1,6 @@
 """Whether all heads that were exported are still there, and all that had to be."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from sluice.registry.heads import Exported
@@ -9,14 +9,18 @@ from sluice.store.port import Store
 from sluice.store.records import LedgerRow, OutboxRow
 
 SEALED = frozenset({
-    "account", "gate", "submit", "waive", "rules", "approve", "reject", "promote", "confirm", "rollback", "canary",
+    "account", "gate", "submit", "waive", "rules", "key", "approve", "reject", "promote", "confirm", "rollback", "baseline", "canary",
     "canary_stop", "withdraw",
 })  # fmt: skip
 """Actions after which a head is exported."""
 
 
 def audit_heads(
-    store: Store, heads: Sequence[Exported], keys: KeyRing, since: int = 0
+    store: Store,
+    heads: Sequence[Exported],
+    keys: KeyRing,
+    since: int = 0,
+    acknowledged: Collection[str] = (),
 ) -> list[str]:
     """What is missing among the exported heads, one sentence each; empty where nothing is.
 
@@ -27,13 +31,14 @@ def audit_heads(
         heads: that were read back and count, oldest first.
         keys: that are trusted here.
         since: sequence of a head that was kept elsewhere; keys that signed up to it are as they are.
+        acknowledged: ids of keys that a reviewer said to be ours; see `registry.new_key`.
     """
     rows = store.find(LedgerRow)
     return [
         *_missing(store, rows, heads),
         *_numbers(heads),
         *(_unsealed(rows, heads) if heads or keys.known() else ()),
-        *_succession(heads, since),
+        *_succession(heads, since, acknowledged),
         *_keys(heads, keys),
     ]
 
@@ -82,16 +87,19 @@ def _unsealed(rows: Sequence[LedgerRow], heads: Sequence[Exported]) -> Iterator[
             )
 
 
-def _succession(heads: Sequence[Exported], since: int) -> Iterator[str]:
-    """A new key signs only once a head of an old one names it."""
+def _succession(
+    heads: Sequence[Exported], since: int, acknowledged: Collection[str]
+) -> Iterator[str]:
+    """A new key signs only once a head of an old one names it, or a reviewer vouches for it."""
     numbered = [each for each in heads if each.keys is not None]
     for before, after in pairwise(numbered):
-        known = before.keys or ()
+        known = {*(before.keys or ()), *acknowledged}
         if after.signer not in known and after.head.sequence > since:
             yield (
                 f"ledger head {after.path.name} is signed with key {after.signer[:16]}, which no head "
                 "before it names: somebody else's, or made without `sluice release keygen --rotate`; "
-                "where it is yours, keep that head elsewhere and verify with --head FILE from then on"
+                "where it is yours, because the old key was lost or revoked first, a reviewer says so: "
+                f"sluice audit acknowledge-key SURFACE {after.signer[:16]} --reviewer NAME --reason WHY"
             )
 
 

@@ -18,6 +18,7 @@ from sluice.registry.mlflow_candidate import (
 )
 from sluice.registry.mlflow_database import build_tracking, ensure_database
 from sluice.registry.mlflow_models import ensure_registered, registered_model, versions_with
+from sluice.registry.mlflow_strangers import Stranger, strangers
 from sluice.registry.review_tags import amiss, review_tags
 from sluice.registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
 from sluice.store.port import Store
@@ -177,6 +178,29 @@ class MlflowMirror:
                 for version, each in ours
                 if version and self._told(each, review_tags(store, version, approvers))
             )
+
+    def strangers(self, store: Store, surface: str) -> tuple[Stranger, ...]:
+        """Versions that stand under the surface's candidates and that Sluice did not put there.
+
+        Raises:
+            MirrorError: MLflow cannot be reached, or refuses.
+        """
+        with _as_ours():
+            return strangers(self._client, store, surface)
+
+    def without_strangers(self, store: Store, surface: str) -> tuple[Stranger, ...]:
+        """Take those versions away; returns what they were.
+
+        Raises:
+            MirrorError: MLflow cannot be reached, or refuses.
+        """
+        found = self.strangers(store, surface)
+        with _as_ours():
+            for stranger in found:
+                self._client.delete_model_version(
+                    candidates_model(surface), stranger.number
+                )
+        return found
 
     def _told(self, there: Any, backed: Mapping[str, str]) -> bool:
         wrong = amiss(there.tags, backed)

@@ -65,6 +65,8 @@ def mirror_candidate(
         _describe_version(client, version, candidate, told)
         # Last, so that a run cut short before this is described again by the next call.
         client.set_tag(run.info.run_id, CONTENT, candidate.content)
+    elif version.description != told:
+        _describe_version(client, version, candidate, told)  # by somebody else's hand
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id)
     return MirroredCandidate(run.info.run_id, version.name, str(version.version))

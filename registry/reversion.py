@@ -1,11 +1,13 @@
-"""What is remembered of an alias that somebody moved behind the store's back: a row of the ledger."""
+"""What is remembered of what somebody did in MLflow behind the store's back: a row of the ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sluice.registry.mirror import MirroredChampion, Reconciled
+from sluice.registry.mlflow_strangers import Stranger
 from sluice.registry.moves import position_of, version_of
 from sluice.store.port import Store
-from sluice.store.records import LedgerRow, Transition
+from sluice.store.records import LedgerRow, Transition, Version
 
 
 def keep_reversion(
@@ -34,6 +36,34 @@ def keep_reversion(
             idempotency_key=f"revert:{surface}:{expected.epoch}:{at.isoformat()}",
             at=at,
             evidence=(expected.release or "",),
+        )
+    )
+
+
+def keep_removal(
+    store: Store, surface: str, removed: Sequence[Stranger], *, actor: str, at: datetime
+) -> LedgerRow | None:
+    """Write down which versions of others were taken from the candidates; None where none was.
+
+    The row is of the surface's newest version, which it does not move.
+    """
+    versions = store.find(Version, surface=surface)
+    if not removed or not versions:
+        return None
+    version = versions[-1]
+    position = position_of(store, version)
+    return store.transition(
+        Transition(
+            surface=surface,
+            version=version.number,
+            action="revert",
+            expected=position.state,
+            after=position.state,
+            actor=actor,
+            role="mirror",
+            reason=f"taken from MLflow: {'; '.join(map(str, removed))}",
+            idempotency_key=f"revert:{surface}:strangers:{at.isoformat()}",
+            at=at,
         )
     )
 

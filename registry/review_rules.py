@@ -1,6 +1,6 @@
 """Who may write what to MLflow's model registry, and what the tag `review` decides.
 
-Trainers write `SURFACE-candidates`; the aliases, the champions and all that Sluice put there are the
+Trainers tag what stands under `SURFACE-candidates`; its versions, the aliases, the champions and all that Sluice put there are the
 promoter's; a review is decided by `sluice.registry.review` for everybody, the promoter included. MLflow
 itself knows one right to write for all of these.
 """
@@ -58,10 +58,10 @@ MATRIX: Mapping[str, Rights] = {
     "SearchModelVersions": _READ,
     "SearchRegisteredModels": _READ,
     # What may be written here depends on the tag and the alias too; see `needed`.
-    "CreateModelVersion": _TRAIN,
     "SetModelVersionTag": _TRAIN,
     "SetRegisteredModelAlias": _TRAIN,
-    # A candidate's description is the evidence that the reviewer reads.
+    # A candidate's description is the evidence that the reviewer reads, and flows alone make candidates.
+    "CreateModelVersion": _PROMOTE,
     "CreateRegisteredModel": _PROMOTE,
     "DeleteModelVersion": _PROMOTE,
     "DeleteModelVersionTag": _PROMOTE,

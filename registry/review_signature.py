@@ -20,7 +20,7 @@ from sluice.store.port import Store
 from sluice.store.records import LedgerRow, Position, Transition, Verdict, Version
 
 PAYLOAD_TYPE = "application/vnd.sluice.review+json"
-DECISIONS = frozenset({"approve", "reject", "waive", "rules"})
+DECISIONS = frozenset({"approve", "reject", "waive", "rules", "key"})
 """Actions that a person decides, and that carry a signature."""
 
 

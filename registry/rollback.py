@@ -27,7 +27,7 @@ class Predecessor:
     release: str
     state: State
     confirmed: bool
-    """Whether it was confirmed at any time, and so served well."""
+    """Whether it was confirmed at any time and so served well, or is a baseline, which needs no bake."""
 
 
 def predecessors(store: Store, surface: str) -> tuple[Predecessor, ...]:
@@ -35,7 +35,9 @@ def predecessors(store: Store, surface: str) -> tuple[Predecessor, ...]:
     champion = champion_of(store, surface)
     releases = [row.evidence[0] for row in reversed(history(store, surface))]
     confirmed = {
-        row.version for row in store.find(LedgerRow, surface=surface, action="confirm")
+        row.version
+        for action in ("confirm", "baseline")
+        for row in store.find(LedgerRow, surface=surface, action=action)
     }
     served = {}
     for digest in dict.fromkeys(releases):

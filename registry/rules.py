@@ -5,7 +5,7 @@ a figure does. So what is laxer than it was for the champion stands at the top o
 holds the version until one of the champion's reviewers approves it by name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,13 +13,22 @@ from sluice.data.digest import json_digest
 from sluice.data.durations import parse_duration
 from sluice.errors import Held, Refused
 from sluice.registry.approvals import Panel, authors
+from sluice.registry.champions import history
 from sluice.registry.moves import made, named, position_of
 from sluice.registry.people import person
 from sluice.registry.review import ensure_may_review
 from sluice.registry.review_keys import Signatory
 from sluice.registry.review_signature import is_signed, signed
 from sluice.store.port import Store
-from sluice.store.records import Champion, Document, LedgerRow, State, Transition, Version
+from sluice.store.records import (
+    Champion,
+    Document,
+    LedgerRow,
+    Release,
+    State,
+    Transition,
+    Version,
+)
 
 ACTION = "rules"
 KIND = "rules"
@@ -56,9 +65,10 @@ def laxer_rules(
     champion = store.get(Champion, surface=version.surface)
     if champion is None or champion.version == version.number:
         return ()
-    before = _declared(store, version.surface, champion.version)
+    judged = last_judged(store, champion)
+    before = _declared(store, version.surface, judged)
     after = _declared(store, version.surface, version.number)
-    noted = _noted(store, champion)
+    noted = _noted(store, version.surface, judged)
     people = () if noted is None else _people(noted, panel, bake)
     return (*_gates(before, after), *people)
 
@@ -148,29 +158,45 @@ def _approved(store: Store, version: Version, panel: Panel, laxer: tuple[str, ..
 def _entitled(store: Store, version: Version, panel: Panel) -> list[str]:
     """Reviewers now who were so when the champion was promoted: nobody lets in themselves."""
     champion = store.get(Champion, surface=version.surface)
-    noted = _noted(store, champion) if champion else None
+    judged = last_judged(store, champion) if champion else None
+    noted = _noted(store, version.surface, judged) if judged else None
     before = panel.reviewers if noted is None else noted["reviewers"]
     return sorted(set(before) & set(panel.reviewers))
 
 
-def _noted(store: Store, champion: Champion) -> Mapping[str, Any] | None:
-    """What the newest promotion of the champion's version noted; None of one of before.
+def last_judged(store: Store, champion: Champion) -> int:
+    """The last version that came to serve by a promotion: the champion's, but where a baseline serves.
+
+    A baseline was judged by nobody, so the rules that hold are still those of before it.
+    """
+    for row in reversed(history(store, champion.surface)):
+        release = store.get(Release, surface=champion.surface, digest=row.evidence[0])
+        if release and _promotions(store, champion.surface, release.version):
+            return release.version
+    return champion.version
+
+
+def _promotions(store: Store, surface: str, version: int) -> Sequence[LedgerRow]:
+    return store.find(LedgerRow, surface=surface, version=version, action="promote")
+
+
+def _noted(store: Store, surface: str, version: int) -> Mapping[str, Any] | None:
+    """What the newest promotion of the version noted; None of one of before.
 
     Raises:
         Held: a document that it relied on was changed since, so nobody knows what it noted.
     """
-    rows = store.find(
-        LedgerRow, surface=champion.surface, version=champion.version, action="promote"
-    )
     evidence = (
-        store.get(Document, digest=digest) for row in rows for digest in row.evidence
+        store.get(Document, digest=digest)
+        for row in _promotions(store, surface, version)
+        for digest in row.evidence
     )
     documents = [document for document in evidence if document is not None]
     for document in documents:
         if json_digest(document.body) != document.digest:
             raise Held(
-                f"document {document.digest[:12]}, by which version {champion.version} of "
-                f"{champion.surface} was promoted, was changed; `sluice audit verify` says what else was"
+                f"document {document.digest[:12]}, by which version {version} of "
+                f"{surface} was promoted, was changed; `sluice audit verify` says what else was"
             )
     noted = [document.body for document in documents if "bake_seconds" in document.body]
     return noted[-1] if noted else None

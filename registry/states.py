@@ -5,6 +5,8 @@ stateDiagram-v2
     [*] --> candidate: register
     candidate --> gated: every mandatory gate passed
     candidate --> blocked: a gate failed, was inconclusive or is missing
+    candidate --> baseline: package, of the declared baseline
+    baseline --> champion: serve it in the champion's place
     gated --> packaged: package
     blocked --> candidate: a gate was waived, so it is judged again
     blocked --> packaged: the same, once it has a release
@@ -30,7 +32,8 @@ stateDiagram-v2
 Who serves is what the champion pointer says, and its version is always `champion` or
 `champion_provisional`; nobody else of the surface is. Last good is the last version that reached
 `champion`; a provisional one that was replaced before its bake ended is gone back to only where
-there is none, or where it is named.
+there is none, or where it is named. The baseline stands below everything that gates compare, and so
+needs neither gates nor a review nor a bake.
 """
 
 from collections.abc import Mapping
@@ -39,7 +42,8 @@ from sluice.errors import Refused
 from sluice.store.records import State
 
 ALLOWED: Mapping[State, frozenset[State]] = {
-    State.CANDIDATE: frozenset({State.GATED, State.BLOCKED}),
+    State.CANDIDATE: frozenset({State.GATED, State.BLOCKED, State.BASELINE}),
+    State.BASELINE: frozenset({State.CHAMPION}),
     State.GATED: frozenset({State.PACKAGED}),
     State.BLOCKED: frozenset({State.CANDIDATE, State.PACKAGED}),
     State.PACKAGED: frozenset({State.IN_REVIEW, State.BLOCKED}),

@@ -90,6 +90,12 @@ def _untrue(store: Store, release: Release, signed: Signed) -> Iterator[str]:
                 f"its signature says that the gate {gate['gate']} said {gate['outcome']} on evidence "
                 f"{gate['evidence'][:12]}, the store says otherwise"
             )
+    baseline = claims.get("baseline")
+    if baseline and _row_hash(store, baseline) != baseline["hash"]:
+        yield (
+            f"its signature names ledger row {baseline['ledger']}, by which {baseline['by']} had the "
+            "baseline serve, which is another row now or gone"
+        )
     for review in claims.get("reviews", ()):
         if _row_hash(store, review) != review["hash"]:
             yield (

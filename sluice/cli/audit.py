@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from sluice.cli.audit_key import acknowledge_key
 from sluice.cli.audit_verify import HEADS, verify
 from sluice.cli.installation import existing_store, settings_at
 from sluice.cli.output import print_facts, print_json, with_home
@@ -15,6 +16,7 @@ def audit() -> None:
     """Check the ledger, and keep it from being changed."""
 
 
+audit.add_command(acknowledge_key)
 audit.add_command(verify)
 
 

@@ -63,6 +63,8 @@ def look(
     from sluice.registry.heads import read_heads
     from sluice.registry.heads_audit import audit_heads
     from sluice.registry.keys import KeyRing
+    from sluice.registry.new_key import acknowledged_keys
+    from sluice.registry.review_keys import ReviewKeys
 
     store, keys = existing_store(settings), KeyRing(settings.keys)
     exported, unread = read_heads(heads or settings.heads, keys.known())
@@ -71,10 +73,17 @@ def look(
     seen.covers["exported heads"] = len(exported)
     if heads is None:
         since = noted.head.sequence if noted else 0
-        seen.problems += audit_heads(store, exported, keys, since)
+        ours = acknowledged_keys(store, ReviewKeys(settings.review_keys, with_revoked=True))
+        seen.problems += audit_heads(store, exported, keys, since, ours)
+        seen.notices += (
+            f"key {key[:16]} followed on a lost or revoked one: {row.actor} said that it is ours "
+            f"(ledger row {row.sequence}): {row.reason}"
+            for key, row in ours.items()
+        )
     if not quick:
         _records(seen, store, settings, keys)
         _shelves(seen, store, settings, keys)
+        _mlflow(seen, store, settings)
         seen.notices += _surfaces(seen, store, settings)
     return seen
 
@@ -124,6 +133,26 @@ def _shelves(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") 
     seen.covers["signatures"] = found.signed
     seen.covers["trusted keys"] = len(keys.trusted())
     seen.uncovered["releases without a signature"] = found.releases - found.signed
+
+
+def _mlflow(seen: Seen, store: "Store", settings: "Settings") -> None:
+    """What stands in MLflow among a surface's candidates and is none."""
+    if not settings.mlflow.is_dir():
+        return
+    from sluice.registry.mirror import MirrorError, MlflowMirror
+    from sluice.store.records import Version
+
+    mirror = MlflowMirror(settings.mlflow_uri, settings.mlflow / "artifacts")
+    surfaces = sorted({version.surface for version in store.find(Version)})
+    seen.covers["surfaces' candidates in MLflow"] = len(surfaces)
+    for surface in surfaces:
+        try:
+            seen.problems += [
+                f"{stranger}; `sluice champion mirror {surface}` takes it away"
+                for stranger in mirror.strangers(store, surface)
+            ]
+        except MirrorError as error:
+            seen.notices.append(f"the candidates of {surface} in MLflow: {error}")
 
 
 def _surfaces(seen: Seen, store: "Store", settings: "Settings") -> "Iterator[str]":

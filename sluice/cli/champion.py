@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sluice.cli.champion_baseline import baseline
 from sluice.cli.champion_mirror import mirror
 from sluice.cli.champion_rollback import rollback
 from sluice.cli.installation import existing_store, settings_at, surface_of
@@ -21,9 +22,10 @@ TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 @click.group()
 def champion() -> None:
-    """Show the champion, its history and what changed, or roll back."""
+    """Show the champion, its history and what changed, roll back, or serve the baseline."""
 
 
+champion.add_command(baseline)
 champion.add_command(mirror)
 champion.add_command(rollback)
 
@@ -41,6 +43,7 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from sluice.registry.bake import bakes_until
+    from sluice.registry.baseline import served_as_baseline
     from sluice.registry.moves import position_of, version_of
     from sluice.registry.promotion import champion_of
     from sluice.registry.reigns import reigns
@@ -58,6 +61,7 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
         "since": reigns(store, surface)[-1].since.isoformat(timespec="seconds"),
         "state": str(position_of(store, version).state),
         "bakes_until": until and until.isoformat(timespec="seconds"),
+        "baseline": served_as_baseline(store, surface, found.version) is not None,
         "author": version.author,
         "snapshot": version.snapshot,
     }

@@ -78,22 +78,27 @@ def _mirrored(workplace: "Workplace") -> dict[str, Any]:
     from sluice.flows.dossier import mlflow_mirror
     from sluice.flows.promote import tell, tell_reviews
     from sluice.registry.relay import reconcile, reconcile_canaries
-    from sluice.registry.reversion import keep_reversion
+    from sluice.registry.reversion import keep_removal, keep_reversion
 
     told = tell(workplace)
     settings, store = workplace.settings, workplace.store
     reconcile(store, [signed_pointer(settings, store)])
     reconcile_canaries(store, [signed_canary(settings, store)])
-    found = mlflow_mirror(workplace).reconcile(workplace.store, workplace.name)
-    row = keep_reversion(
-        workplace.store, workplace.name, found, actor=workplace.actor, at=datetime.now(UTC)
+    mlflow, by = (
+        mlflow_mirror(workplace),
+        {"actor": workplace.actor, "at": datetime.now(UTC)},
     )
+    found = mlflow.reconcile(store, workplace.name)
+    row = keep_reversion(store, workplace.name, found, **by)
+    removed = mlflow.without_strangers(store, workplace.name)
+    keep_removal(store, workplace.name, removed, **by)
     return {
         "surface": workplace.name,
         "told": told,
         "reviews": list(tell_reviews(workplace)),
         "ledger": row.sequence if row else None,
         "mended": found.mended,
+        "removed": [str(stranger) for stranger in removed],
         **asdict(found),
     }
 
@@ -104,7 +109,7 @@ def _mirror_again(workplace: "Workplace", *, as_json: bool) -> None:
     except SluiceError as error:
         show_error(error, machine=as_json)
         return
-    if done["told"] or done["mended"] or done["reviews"]:
+    if done["told"] or done["mended"] or done["reviews"] or done["removed"]:
         _say(done, as_json=as_json)
 
 
@@ -121,6 +126,8 @@ def _say(done: dict[str, Any], *, as_json: bool) -> None:
         click.echo(
             f"moved by {done['seen'] or 'nobody that was seen'}; ledger row {done['ledger']}"
         )
+    for stranger in done["removed"]:
+        click.echo(f"taken from the candidates in MLflow: {stranger}")
     if done["reviews"]:
         versions = ", ".join(str(each) for each in done["reviews"])
         click.echo(

@@ -61,7 +61,7 @@ def rollback(
         _ensure_intact(settings, surface, target)
     at = datetime.now(UTC)
     row = move(store, surface, actor=actor, reason=reason, at=at, to=version)
-    _tell(settings, store, surface)
+    tell_serving(settings, store, surface)
     serving = champion_of(store, surface)
     facts = {
         "surface": surface,
@@ -94,7 +94,8 @@ def _ensure_intact(settings: "Settings", surface: str, target: "Predecessor") ->
         ) from error
 
 
-def _tell(settings: "Settings", store: "Store", surface: str) -> None:
+def tell_serving(settings: "Settings", store: "Store", surface: str) -> None:
+    """Point servers to the champion, end a canary that it leaves behind, and export the head."""
     from sluice.registry.canary import end_superseded
     from sluice.registry.heads import export_head
     from sluice.registry.keys import KeyRing

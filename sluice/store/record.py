@@ -20,6 +20,8 @@ class State(StrEnum):
     CHAMPION = "champion"
     RETIRED = "retired"
     ROLLED_BACK = "rolled_back"
+    BASELINE = "baseline"
+    """The declared baseline, packaged: it may serve without gates and review."""
 
 
 class Outcome(StrEnum):

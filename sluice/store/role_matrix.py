@@ -76,7 +76,7 @@ RIGHTS: Mapping[Role, Mapping[str, Verbs]] = {
 """By role and table; the migrator owns them all."""
 
 _OF_TRAINER = frozenset({"register", "gate", "package", "submit"})
-_OF_REVIEWER = frozenset({"approve", "reject", "waive", "account", "rules"})
+_OF_REVIEWER = frozenset({"approve", "reject", "waive", "account", "rules", "key"})
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,15 @@ _SERVED = frozenset(
 MOVES: Mapping[Role, Moves] = {
     Role.TRAINER: Moves(
         frozenset({State.CANDIDATE, State.GATED, State.PACKAGED}),
-        frozenset({State.GATED, State.BLOCKED, State.PACKAGED, State.IN_REVIEW}),
+        frozenset(
+            {
+                State.GATED,
+                State.BLOCKED,
+                State.PACKAGED,
+                State.IN_REVIEW,
+                State.BASELINE,
+            }
+        ),
         starts=True,
     ),
     # From each state also to itself: such a row of the ledger moves nothing.
@@ -131,5 +139,5 @@ MOVES: Mapping[Role, Moves] = {
             }
         ),
     ),
-    Role.PROMOTER: Moves(_SERVED, _SERVED),
+    Role.PROMOTER: Moves(_SERVED | {State.BASELINE}, _SERVED),
 }

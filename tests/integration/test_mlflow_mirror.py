@@ -14,6 +14,7 @@ from sluice.errors import Conflict, NotFound
 from sluice.rankers import load_ranker
 from sluice.registry.mirror import MirroredChampion, MirrorError, MlflowMirror
 from sluice.registry.relay import DeliveryError, relay
+from sluice.registry.reversion import keep_removal
 from sluice.registry.tracking import RUN
 from sluice.settings import SAFE_DEFAULTS, TELEMETRY_OFF
 from sluice.store.memory import MemoryStore
@@ -420,3 +421,27 @@ def test_the_run_key_is_what_finds_a_run_again(mirror, ranker, surface):
     mirrored = mirror.candidate(a_candidate(ranker, surface=surface))
 
     assert mirror._client.get_run(mirrored.run_id).data.tags[RUN] == f"{2:064x}"
+
+
+def test_what_others_put_among_candidates_goes(mirror, ranker, surface):
+    candidate, store = a_candidate(ranker, surface=surface), MemoryStore()
+    draft = Draft(surface, candidate.run, *("0" * 64,) * 4, "lambdamart", "ann")
+    store.register(draft, actor="ann", role="trainer", at=AT)
+    client, model = mirror._client, f"{surface}-candidates"
+    own = mirror.candidate(candidate)
+    there = client.get_model_version(model, own.version)
+    client.update_model_version(model, own.version, "all is well")
+    plain = client.create_model_version(model, there.source)
+    copied = client.create_model_version(model, there.source, tags=there.tags)
+
+    found = mirror.strangers(store, surface)
+    assert [stranger.number for stranger in found] == [plain.version, copied.version]
+    assert "names no version, and Sluice did not make it" in str(found[0])
+    removed = mirror.without_strangers(store, surface)
+    row = keep_removal(store, surface, removed, actor="ann", at=AT)
+    mirror.candidate(candidate)
+
+    assert (row.action, row.version, str(found[1]) in row.reason) == ("revert", 1, True)
+    (left,) = client.search_model_versions(f"name = '{model}'")
+    assert (left.version, left.description) == (own.version, there.description)
+    assert mirror.strangers(store, surface) == ()

@@ -19,7 +19,8 @@ from tests.lib.stores import a_promotion, register
 FORK = get_context("fork")
 PROMOTERS = 16
 WON, CONFLICT = "won", "conflict"
-SECONDS = 60.0
+SECONDS = 600.0
+"""Until the trial itself counts as stuck; a stopped machine is no finding."""
 
 
 class DecidesBeforeItLocks(SqlStore):

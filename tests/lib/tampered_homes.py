@@ -17,7 +17,7 @@ from typing import Any
 from unittest import mock
 
 from sluice.cli.audit_seen import look
-from sluice.registry import audit as auditing
+from sluice.registry import coverage as coverages
 from sluice.registry import heads_audit, promotion
 from sluice.registry.attestation import SignedPointer, Signer
 from sluice.registry.coverage import Coverage
@@ -327,7 +327,7 @@ def unseen_after(name: str, pristine: Path, folder: Path) -> str:
 
 def compares_no_record() -> tuple[Any, str, Any]:
     """G9: what rows vouch for is not compared."""
-    return auditing, "coverage", lambda _: Coverage((), 0, (), 0)
+    return coverages, "coverage", lambda _: Coverage((), 0, (), 0)
 
 
 def misses_no_head() -> tuple[Any, str, Any]:

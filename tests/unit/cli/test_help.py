@@ -41,10 +41,10 @@ COMMANDS = dict(commands(main))
 
 def test_the_commands_are_those_that_are_documented():
     assert {" ".join(path) for path in COMMANDS} == {
-        "audit export", "audit protect", "audit verify", "parity",
+        "audit acknowledge-key", "audit export", "audit protect", "audit verify", "parity",
         "canary judge", "canary show", "canary start", "canary stop",
         "release keygen", "release keys", "release revoke", "release verify",
-        "champion as-of", "champion diff", "champion history", "champion mirror", "champion rollback",
+        "champion as-of", "champion baseline", "champion diff", "champion history", "champion mirror", "champion rollback",
         "champion show", "demo", "doctor",
         "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review keygen", "review keys", "review list", "review reject",
         "review revoke", "review rules", "review show", "review trust", "run", "serve",

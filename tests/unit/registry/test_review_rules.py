@@ -51,7 +51,7 @@ def asked(kind: str, *names: str, **more) -> Request:
         (asked("SetModelVersionTag", "somebody-elses", tags=("review",)), Who.ANYBODY),
         (asked("DeleteModelVersionTag", "feed-candidates", tags=("review",)), Who.PROMOTER),
         (asked("DeleteModelVersionTag", "feed-candidates", tags=("mood",)), Who.PROMOTER),
-        (asked("CreateModelVersion", "feed-candidates"), Who.ANYBODY),
+        (asked("CreateModelVersion", "feed-candidates"), Who.PROMOTER),
         (asked("CreateModelVersion", "feed-candidates", tags=("review",)), Who.PROMOTER),
         (asked("CreateModelVersion", "feed-candidates", tags=("mood", "sluice.run")), Who.PROMOTER),
         (asked("CreateModelVersion", "feed"), Who.PROMOTER),

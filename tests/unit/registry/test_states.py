@@ -45,9 +45,9 @@ def test_what_was_blocked_comes_back_to_be_judged_again_and_nowhere_else():
     assert ALLOWED[State.BLOCKED] == {State.CANDIDATE, State.PACKAGED}
 
 
-def test_only_an_approved_version_or_one_that_has_served_becomes_champion():
+def test_what_may_become_champion_is_declared():
     ways = {before for before, after in ALLOWED.items() if after & SERVING}
 
     assert ways == {
-        State.APPROVED, State.CHAMPION_PROVISIONAL, State.RETIRED, State.ROLLED_BACK,
+        State.APPROVED, State.BASELINE, State.CHAMPION_PROVISIONAL, State.RETIRED, State.ROLLED_BACK,
     }  # fmt: skip
