@@ -32,6 +32,9 @@ SAFE_DEFAULTS = {
 }
 
 
+_CREDENTIALS = frozenset({"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"})
+
+
 @dataclass(frozen=True)
 class Settings:
     """One installation: a home folder, a database, the folder of surface files."""
@@ -158,8 +161,15 @@ class Settings:
         }
 
     def child_environment(self) -> dict[str, str]:
-        """The whole environment of a child process."""
-        return {**os.environ, **self.environment()}
+        """The whole environment of a child process, without the credential of Prefect's API.
+
+        Whoever has it may start our flows. A child that parses a model needs none of it, and Prefect's
+        own server reads it from its file.
+        """
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in _CREDENTIALS
+        }
+        return {**inherited, **self.environment()}
 
     def own_variables(self) -> dict[str, str]:
         """Variables by which `load_settings` in another process finds this installation."""

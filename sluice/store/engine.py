@@ -13,7 +13,12 @@ from sqlalchemy.exc import ArgumentError
 from sluice.errors import UserError
 
 CONNECT_SECONDS = 4
-"""For each address of the host; a name with two addresses still answers within ten seconds."""
+"""For each address of the host; a name with two addresses still answers within ten seconds.
+
+A server that is slow and not gone needs longer: the URL's own `?connect_timeout=` counts before this.
+"""
+
+_TIMEOUT = "connect_timeout"
 
 WRITES = "sluice_writes"
 """Execution option of a connection that will write."""
@@ -72,7 +77,7 @@ def connect(url: URL) -> Engine:
         hide_parameters=True,
         json_serializer=_json,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+        connect_args={} if _TIMEOUT in url.query else {_TIMEOUT: CONNECT_SECONDS},
     )
     event.listen(engine, "begin", _begin_postgresql)
     return engine

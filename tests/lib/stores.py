@@ -35,7 +35,9 @@ class Postgres:
         """URL of a new database."""
         name = f"test_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self._server.get_uri(name)
+        url = self._server.get_uri(name)
+        # Eight processes at once on a busy machine wait longer for a backend than a user should.
+        return f"{url}{'&' if '?' in url else '?'}connect_timeout=60"
 
     def configure(self, name: str, value: str) -> None:
         """Set an option of the server, for all that connect from now on."""

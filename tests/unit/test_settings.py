@@ -120,3 +120,14 @@ def test_a_signature_is_required_where_that_is_said(tmp_path, value, required):
 def test_a_requirement_that_cannot_be_read_is_refused_not_guessed(tmp_path):
     with pytest.raises(ConfigError, match="SLUICE_REQUIRE_SIGNATURE=yes: write 0 or 1"):
         load_settings({"SLUICE_REQUIRE_SIGNATURE": "yes"}, tmp_path)
+
+
+def test_no_child_is_handed_prefects_credential(monkeypatch, tmp_path):
+    for name in ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"):
+        monkeypatch.setenv(name, "sluice:a secret")
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+
+    handed = load_settings({}, tmp_path).child_environment()
+
+    assert "sluice:a secret" not in handed.values()
+    assert handed["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"

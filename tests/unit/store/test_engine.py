@@ -1,7 +1,9 @@
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from sluice.errors import UserError
-from sluice.store.engine import parse_url, shown
+from sluice.store.engine import connect, parse_url, shown
 
 PASSWORD = "hunter2"
 
@@ -57,3 +59,19 @@ def test_a_url_that_cannot_be_obeyed_is_refused_without_repeating_it(text, why):
         parse_url(text)
     assert PASSWORD not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("", "4"), ("?connect_timeout=60", "60")])
+def test_the_urls_own_time_to_connect_counts(monkeypatch, asked, seconds):
+    handed = {}
+
+    def refused(*_: object, **options: object):
+        handed.update(options)
+        raise psycopg.OperationalError("not here")
+
+    monkeypatch.setattr(psycopg, "connect", refused)
+    engine = connect(parse_url(f"postgresql://nobody@127.0.0.1/none{asked}"))
+    with pytest.raises(OperationalError):
+        engine.connect()
+
+    assert str(handed["connect_timeout"]) == seconds
