@@ -22,6 +22,7 @@ from sluice.flows.evaluation import evaluation
 from sluice.flows.judging import judge, verdict_row
 from sluice.flows.memory import StepName, kept, remembered
 from sluice.flows.reporting import step
+from sluice.flows.trial import Chosen
 from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import Ranker, load_ranker
@@ -86,18 +87,33 @@ class Retraining:
         prepared = self.trial
         with step("leakage audit"):
             audited = trial.audit(workplace.surface, prepared)
-        found = self._search()
-        parameters = None if found is None else found["parameters"]
+        found, sized = self._search(), self._size()
         with step("training"):
-            candidate = trial.fit(workplace.surface, prepared, parameters)
+            candidate = trial.fit(workplace.surface, prepared, self._chosen(found or sized))
         state = prepared.replayed.state
         state.advance(trial.micros(self.snapshot.window.end))
         return {
             "model": keep_candidate(workplace.settings.models, candidate, state),
-            "family": workplace.surface.ranker.family,
+            "family": candidate.family,
             "leakage": kept(workplace, "leakage", _audit_body(audited)),
             "search": found,
+            "size": sized,
         }
+
+    def _chosen(self, found: dict[str, Any] | None) -> Chosen | None:
+        if found is None:
+            return None
+        return found.get("family", self.workplace.surface.ranker.family), found[
+            "parameters"
+        ]
+
+    def _size(self) -> dict[str, Any] | None:
+        surface = self.workplace.surface
+        if surface.ranker.search is not None:
+            return None
+        with step("size"):
+            sized = trial.choose_size(surface, self.trial)
+        return None if sized is None else asdict(sized)
 
     def _as_declared(self, model: str) -> str:
         """The candidate under the declared weights and mechanisms, which need no other fit."""
@@ -143,10 +159,9 @@ class Retraining:
         return kept(workplace, "evaluation", judged)
 
     def _refits(self) -> tuple[Ranker, ...]:
-        found = self.train()["search"]
-        return trial.refits(
-            self.workplace.surface, self.trial, found["parameters"] if found else None
-        )
+        trained = self.train()
+        chosen = self._chosen(trained["search"] or trained["size"])
+        return trial.refits(self.workplace.surface, self.trial, chosen)
 
 
 def _audit_body(audited: AuditResult) -> dict[str, Any]:

@@ -26,11 +26,14 @@ from sluice.mechanisms.floors import fit_floors
 from sluice.mechanisms.slates import Slates
 from sluice.mechanisms.spec import ProviderFloors
 from sluice.metrics import evaluate
-from sluice.rankers import Ranker, load_ranker, make_ranker
+from sluice.rankers import Ranker, load_ranker, make_ranker, sizing
 from sluice.rankers.multitask import Multitask, reweighted
 from sluice.rankers.search import Found, SearchSpec, Task, search
+from sluice.rankers.sizing import Sized
 from sluice.surface import Surface
 
+Chosen = tuple[str, Mapping[str, Any]]
+"""Family and parameters, where something else than declared was chosen."""
 AUDIT_PROBES = 3
 CODE = tuple(
     Path(__file__).with_name(name)
@@ -113,10 +116,8 @@ def audit(surface: Surface, trial: Trial) -> AuditResult:
     return mutation_audit(build, trial.tables, trial.frame, times)
 
 
-def fit(
-    surface: Surface, trial: Trial, parameters: Mapping[str, Any] | None = None
-) -> Ranker:
-    """The candidate, fitted on the first part of the window; `parameters` are those declared.
+def fit(surface: Surface, trial: Trial, chosen: Chosen | None = None) -> Ranker:
+    """The candidate, fitted on the first part of the window; as declared where nothing was chosen.
 
     Raises:
         TooLittleData: nothing to fit, or nothing to judge.
@@ -127,22 +128,20 @@ def fit(
             f"{fitted.requests} requests to fit before {trial.split.fit_end.isoformat()} and "
             f"{judged.requests} to judge after it; both are needed"
         )
-    declared = surface.ranker
-    wanted = declared.parameters if parameters is None else parameters
-    candidate = make_ranker(declared.family, wanted)
-    return candidate.fit(fitted, np.random.default_rng(declared.seed))
+    family, parameters = chosen or (surface.ranker.family, surface.ranker.parameters)
+    candidate = make_ranker(family, parameters)
+    return candidate.fit(fitted, np.random.default_rng(surface.ranker.seed))
 
 
 def refits(
-    surface: Surface, trial: Trial, parameters: Mapping[str, Any] | None = None
+    surface: Surface, trial: Trial, chosen: Chosen | None = None
 ) -> tuple[Ranker, ...]:
     """Refits of the candidate's configuration, where the churn gate is asked; none else."""
     if "churn" not in surface.gates.mandatory:
         return ()
-    declared = surface.ranker
-    wanted = declared.parameters if parameters is None else parameters
+    family, parameters = chosen or (surface.ranker.family, surface.ranker.parameters)
     return tuple(
-        refit(declared.family, wanted, trial.parts[0], declared.seed + nth)
+        refit(family, parameters, trial.parts[0], surface.ranker.seed + nth)
         for nth in range(1, surface.gates.churn.retrains + 1)
     )
 
@@ -176,16 +175,24 @@ def search_parameters(
     Only the part to be fitted is looked at. `storage` and `study` say where an interrupted search
     goes on.
     """
-    declared = surface.ranker
-    metric = surface.gates.quality.metric
-    task = Task(
+    return search(_task(surface, trial), budget, storage=storage, study=study)
+
+
+def choose_size(surface: Surface, trial: Trial) -> Sized | None:
+    """The size that this log bears, by the metric of the quality gate; None: the declared one."""
+    return sizing.choose_size(_task(surface, trial), surface.ranker.sizing)
+
+
+def _task(surface: Surface, trial: Trial) -> Task:
+    """Of choosing parameters: only the part to be fitted is looked at."""
+    declared, metric = surface.ranker, surface.gates.quality.metric
+    return Task(
         family=declared.family,
         parameters=declared.parameters,
         frame=trial.parts[0],
         judge=lambda scores, frame: evaluate(scores, frame).mean(metric),
         seed=declared.seed,
     )
-    return search(task, budget, storage=storage, study=study)
 
 
 def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:

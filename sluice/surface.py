@@ -29,6 +29,7 @@ from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
 from sluice.rankers.search import RANGES, SearchSpec
+from sluice.rankers.sizing import SizingSpec
 from sluice.serving_spec import FeedSpec, ServingSpec
 
 T = TypeVar("T")
@@ -99,6 +100,8 @@ class RankerSpec(_Declared):
     baseline: Annotated[Name, AfterValidator(_family)] = "popularity"
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(default=7, ge=0)
+    sizing: SizingSpec = SizingSpec()
+    """Trees for a small log: smaller ones than declared where those do better; not beside a search."""
     search: SearchSpec | None = None
     """Look for better parameters before the fit; off unless a budget is declared."""
 

@@ -92,7 +92,7 @@ def test_parameters_are_searched_on_the_part_to_fit_and_used(prepared, tmp_path)
         surface, prepared, surface.ranker.search,
         storage=f"sqlite:///{tmp_path / 'search.db'}", study="s",
     )  # fmt: skip
-    candidate = trial.fit(surface, prepared, found.parameters)
+    candidate = trial.fit(surface, prepared, (surface.ranker.family, found.parameters))
 
     assert found.trials == 2
     assert found.value >= found.declared
