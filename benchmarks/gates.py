@@ -12,6 +12,8 @@ coverage, replay) have no such rate, but coverage is judged along.
 true loss of a size is its mean over all draws, on everybody who is judged; each draw is then judged
 on half of the people, as another log would have it. Scores are perturbed, not refitted: what is
 measured is the gate, which sees scores and no trees. For calibration, probabilities are multiplied.
+
+**Days.** See `benchmarks.gates_days`; **leaks**: see `benchmarks.gates_leaks`.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gates_days import over_days
+from benchmarks.gates_days import show as shown_days
 from benchmarks.gates_detection import detection
 from benchmarks.gates_leaks import leaks
 from benchmarks.gates_picture import picture
@@ -98,6 +102,7 @@ def run(runs: int, trees: int) -> dict[str, Any]:
         "fits_cpu_s": cost,
         "aa": aa(found, made),
         "detection": detection(found, made[0], made[1:3], runs),
+        "days": over_days(found, made, runs),
         **leaks(),
     }
 
@@ -133,6 +138,7 @@ def show(figures: dict[str, Any]) -> str:
             for g in ("quality", "slices", "churn")
         ]
         lines.append(f"{row['true_loss']:>10.2%}  {'  '.join(cells)}")
+    lines += shown_days(figures["days"])
     planted, honest = figures["leaks"], figures["honest"]
     lines += [
         f"leaks: {planted['caught']} of {planted['of']} caught, escaped: {_names(planted['escaped'])}",

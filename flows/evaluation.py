@@ -10,14 +10,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sluice.errors import TooLittleData
+from sluice.features.frame import RankingFrame
 from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
 from sluice.flows.guardrails import coverage, ecosystem, stability, stakeholders
 from sluice.flows.logged_slates import without_the_unknown
+from sluice.flows.pooling import EarlierWindow, pooled
 from sluice.flows.scrutiny import calibration, churn, columns, reliabilities, slices
-from sluice.flows.trial import Incumbent, Trial, micros
+from sluice.flows.trial import Incumbent, Trial, micros, placed
 from sluice.mechanisms.arrangement import Arrangement
-from sluice.metrics import PairedComparison, compare, evaluate
+from sluice.metrics import PairedComparison, compare, evaluate, pair
 from sluice.metrics.evaluation import Evaluation
 from sluice.rankers import Ranker
 from sluice.surface import Surface
@@ -38,23 +39,27 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
     champion: Incumbent | None,
     *,
     refitted: Sequence[Ranker] = (),
+    earlier: Sequence[EarlierWindow] = (),
 ) -> dict[str, Any]:
     """Means, paired comparisons and counts over the judged requests, as a JSON document.
 
     Candidate and champion are judged by the order that their own mechanisms make of their scores;
-    `refitted` are refits of the candidate, which tell its churn from noise.
+    `refitted` are refits of the candidate, which tell its churn from noise; `earlier` are windows before
+    this one, which say with it what it alone cannot show.
     """
     fitted, judged = trial.parts
     gates = surface.gates
     scores = {
-        "candidate": _placed(
+        "candidate": placed(
             trial, surface.features, candidate.score(judged.features), arrangement
         ),
         "baseline": baseline.score(judged.features),
     }
     if champion is not None:
-        given = champion.ranker.score(_judged_as(surface, trial, champion))
-        scores["champion"] = _placed(
+        seen = _as_read_by(surface, trial, champion)
+        known = seen.split_at(micros(trial.split.fit_end))[1].features
+        given = champion.ranker.score(known)
+        scores["champion"] = placed(
             trial, champion.features.spec, given, champion.arrangement
         )
     results = {who: evaluate(values, judged) for who, values in scores.items()}
@@ -71,6 +76,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         else {"version": champion.version, "release": champion.release},
         "counts": _counts(trial, results["candidate"]),
         "labels": _labels(surface, trial, results["candidate"]),
+        "pooled": _pooled(surface, trial, champion, results, earlier) if champion else {},
         "fit_end": trial.split.fit_end.isoformat(),
         "gains": _gains(candidate),
         "slices": slices(results["candidate"], results[reference], judged, gates),
@@ -102,7 +108,7 @@ def _asked_for(
     found: dict[str, Any] = {"stability": {}, "ecosystem": {}}
     if "churn" in gates.mandatory and "champion" in scores:
         noise = [
-            _placed(trial, surface.features, each.score(judged.features), arrangement)
+            placed(trial, surface.features, each.score(judged.features), arrangement)
             for each in refitted
         ]
         found["stability"] = stability(
@@ -116,27 +122,30 @@ def _asked_for(
     return found
 
 
-def _placed(
+def _pooled(
+    surface: Surface,
     trial: Trial,
-    features: FeatureSpec,
-    scores: NDArray[np.float64],
-    arrangement: Arrangement,
-) -> NDArray[np.float64]:
-    """Numbers that order the judged rows as a service with these features would show them."""
-    if not arrangement.declared:
-        return scores
-    return arrangement.places(trial.slates(features, arrangement.columns, scores))
+    champion: Incumbent,
+    results: Mapping[str, Evaluation],
+    earlier: Sequence[EarlierWindow],
+) -> dict[str, Any]:
+    today = pair(
+        results["candidate"], results["champion"], trial.parts[1].users,
+        surface.gates.quality.metric,
+    )  # fmt: skip
+    # Only earlier requests are read by the champion once more.
+    seen = _as_read_by(surface, trial, champion) if earlier else trial.frame
+    return pooled(surface, trial, champion, seen, earlier, today)
 
 
-def _judged_as(surface: Surface, trial: Trial, champion: Incumbent) -> NDArray[np.float32]:
-    """The judged rows with the features that the champion was fitted on."""
+def _as_read_by(surface: Surface, trial: Trial, champion: Incumbent) -> RankingFrame:
+    """The frame with the features that the champion was fitted on."""
     if (
         champion.features.names == trial.frame.names
         and champion.features.spec == surface.features
     ):
-        return trial.parts[1].features
-    own = replay(champion.features.spec, surface.data.label, trial.tables).frame
-    return own.split_at(micros(trial.split.fit_end))[1].features
+        return trial.frame
+    return replay(champion.features.spec, surface.data.label, trial.tables).frame
 
 
 def _means(result: Evaluation) -> dict[str, float]:

@@ -16,6 +16,7 @@ from sluice.flows.served_context import served_context
 from sluice.flows.validate import check
 from sluice.flows.workplace import Workplace, now
 from sluice.metrics import PairedComparison
+from sluice.metrics.pooled import PooledComparison
 from sluice.monitors.suites import SUITES
 from sluice.registry.baseline import served_as_baseline
 from sluice.registry.gates.calibration import judge_calibration
@@ -128,7 +129,19 @@ def _quality(workplace: Workplace, found: dict[str, Any]) -> Judgement:
     kind, rule = _quality_reference(workplace, found), workplace.surface.gates.quality
     rows = [PairedComparison(**row) for row in found["comparisons"][kind]]
     row = next((row for row in rows if row.metric == rule.metric), None)
-    return judge_quality(row, rule, reference_kind=kind, labels=Labels(**found["labels"]))
+    return judge_quality(
+        row, rule,
+        reference_kind=kind, labels=Labels(**found["labels"]), pooled=pooled_of(found),
+    )  # fmt: skip
+
+
+def pooled_of(found: dict[str, Any]) -> PooledComparison | None:
+    """The windows together, of an evaluation that has them; None of one from before they were pooled."""
+    figures = found.get("pooled", {}).get("pooled")
+    if figures is None:
+        return None
+    comparison = PairedComparison(**figures["comparison"])
+    return PooledComparison(**{**figures, "comparison": comparison})
 
 
 def _churn(workplace: Workplace, found: dict[str, Any]) -> Judgement:

@@ -21,6 +21,7 @@ from sluice.flows.dossier import publish
 from sluice.flows.evaluation import evaluation
 from sluice.flows.judging import judge, verdict_row
 from sluice.flows.memory import StepName, kept, remembered
+from sluice.flows.pooling import EarlierWindow, earlier_windows
 from sluice.flows.reporting import step
 from sluice.flows.trial import Chosen
 from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
@@ -155,8 +156,13 @@ class Retraining:
                 baseline,
                 champion,
                 refitted=self._refits() if champion else (),
+                earlier=self._earlier(champion) if champion else (),
             )
         return kept(workplace, "evaluation", judged)
+
+    def _earlier(self, champion: trial.Incumbent) -> tuple[EarlierWindow, ...]:
+        end = self.snapshot.window.end
+        return earlier_windows(self.workplace, self.code, champion, end)
 
     def _refits(self) -> tuple[Ranker, ...]:
         trained = self.train()

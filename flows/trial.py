@@ -34,6 +34,8 @@ from sluice.surface import Surface
 
 Chosen = tuple[str, Mapping[str, Any]]
 """Family and parameters, where something else than declared was chosen."""
+Bounds = tuple[int, int]
+"""Numbers of the first request and of the one behind the last."""
 AUDIT_PROBES = 3
 CODE = tuple(
     Path(__file__).with_name(name)
@@ -44,6 +46,7 @@ CODE = tuple(
         "refits.py",
         "guardrails.py",
         "evaluation.py",
+        "pooling.py",
     )
 )
 """Counts as ranking code: probes, seeds, the split and the slices are chosen here."""
@@ -56,7 +59,7 @@ class Trial:
     tables: LogTables
     split: TimeSplit
     replayed: Replayed
-    _told: dict[tuple[FeatureSpec, frozenset[str]], Slates] = field(
+    _told: dict[tuple[Bounds | None, FeatureSpec, frozenset[str]], Slates] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What `slates` has read, for it is read by several and costs a fold."""
@@ -71,15 +74,21 @@ class Trial:
         return self.frame.split_at(micros(self.split.fit_end))
 
     def slates(
-        self, features: FeatureSpec, wanted: frozenset[str], scores: NDArray[np.float64]
+        self,
+        features: FeatureSpec,
+        wanted: frozenset[str],
+        scores: NDArray[np.float64],
+        requests: Bounds | None = None,
     ) -> Slates:
         """The judged requests with these scores, [rows], and at least the wanted columns of a `Slate`.
 
-        As a service knows them whose state has these features.
+        As a service knows them whose state has these features; of other `requests` of the frame where
+        they are named.
         """
-        key = telling(wanted, features), wanted | ALWAYS
+        key = requests, telling(wanted, features), wanted | ALWAYS
         if key not in self._told:
-            self._told[key] = logged_slates(self.parts[1], self.tables, scores, *key)
+            part = self.parts[1] if requests is None else self.frame.take(*requests)
+            self._told[key] = logged_slates(part, self.tables, scores, *key[1:])
         return replace(self._told[key], scores=scores)
 
 
@@ -212,6 +221,20 @@ def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
         prices=dict(fitted.prices),
         exploration=surface.exploration,
     )
+
+
+def placed(
+    trial: Trial,
+    features: FeatureSpec,
+    scores: NDArray[np.float64],
+    arrangement: Arrangement,
+    requests: Bounds | None = None,
+) -> NDArray[np.float64]:
+    """Numbers that order the judged rows, or those of `requests`, as a service with these features would."""
+    if not arrangement.declared:
+        return scores
+    slates = trial.slates(features, arrangement.columns, scores, requests)
+    return arrangement.places(slates)
 
 
 def fit_baseline(surface: Surface, trial: Trial) -> Ranker:

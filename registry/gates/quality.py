@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from sluice.gate_spec import QualityGate
 from sluice.metrics.comparison import PairedComparison
-from sluice.metrics.decision import Rule
+from sluice.metrics.decision import Decision, Minimum, Rule
+from sluice.metrics.pooled import PooledComparison, decide_loss
 from sluice.registry.gates.judgement import Judgement, finite
 from sluice.registry.gates.paired import asked, figures, settled
 from sluice.store.records import Outcome
@@ -45,10 +46,12 @@ def judge_quality(
     *,
     reference_kind: ReferenceKind,
     labels: Labels | None = None,
+    pooled: PooledComparison | None = None,
 ) -> Judgement:
     """Judge a paired comparison by its whole interval, never by its point; see `decide`.
 
-    A candidate that straddles the threshold is held, and so is one whose gain is beyond what is
+    Non-inferiority to the champion is judged over the windows of this configuration together, where
+    they were pooled; a candidate whose own window alone is beyond the margin fails all the same. A candidate that straddles the threshold is held, and so is one whose gain is beyond what is
     believed: a person has to say why it is no leak. Against the baseline superiority is asked
     whatever the rule: a candidate that is no better than the baseline is no candidate.
     """
@@ -57,6 +60,9 @@ def judge_quality(
     if labels is not None:
         evidence |= {"labels": asdict(labels)}
     decision = settled(comparison, rule.metric, rule, kind)
+    if pooled is not None and kind == "non_inferiority" and decision.threshold is not None:
+        evidence |= {"pooled": _of_windows(pooled)}
+        decision = _over_windows(decision, pooled, rule)
     if comparison is None or decision.threshold is None:
         lacking = labels.lacking if comparison is None and labels else decision.reason
         reason = f"{rule.metric} cannot be compared with the {reference_kind}: {lacking}."
@@ -73,6 +79,22 @@ def judge_quality(
         )
     reason = f"{values}, {decision.reason}."
     return Judgement("quality", Outcome(decision.outcome), reason, evidence)
+
+
+def _over_windows(today: Decision, pooled: PooledComparison, rule: QualityGate) -> Decision:
+    if today.outcome == "fail":
+        return today
+    return decide_loss(pooled, Minimum(rule.confidence, rule.min_requests, rule.min_users))
+
+
+def _of_windows(pooled: PooledComparison) -> dict[str, Any]:
+    return {
+        **figures(pooled.comparison),
+        "margin": pooled.margin,
+        "days": finite(pooled.days),
+        "days_to_find": finite(pooled.days_to_find),
+        "days_left": finite(pooled.days_left),
+    }
 
 
 def _too_good(evidence: dict[str, Any]) -> str | None:

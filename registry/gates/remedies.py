@@ -87,7 +87,25 @@ def _quality(found: Evidence) -> list[str]:
             f"have one and the last came at {labels['last'] or 'no time'}: ingest what has come since, and "
             "run the lifecycle again"
         ]
+    if found.get("pooled"):
+        return [_in_days(found["pooled"])]
     return _compared(found)
+
+
+def _in_days(pooled: Evidence) -> str:
+    """What more traffic would say of a configuration that is judged over its windows together."""
+    left, lost = pooled["days_left"], f"{pooled['margin']:.1%}"
+    if left is None:
+        return f"another configuration: no traffic shows whether this one loses {lost}"
+    if not left:
+        return (
+            f"another configuration: over {pooled['days']:.1f} days this one lost, by {pooled['low']:+.4f} "
+            f"to {pooled['high']:+.4f}"
+        )
+    return (
+        f"traffic of {ceil(left)} more days like these: run the lifecycle on each, and its window is judged "
+        f"with those before it until a loss of {lost} is shown or ruled out"
+    )
 
 
 def _compared(found: Evidence) -> list[str]:

@@ -46,8 +46,8 @@ def decide(
     wholly on the wrong side the outcome is fail. Where it straddles a bound, nobody knows: that
     is what too little power looks like, and so is too little evidence.
     """
-    if lacking := _lacking(comparison, minimum):
-        return Decision("inconclusive", lacking)
+    if thin := lacking(comparison, minimum):
+        return Decision("inconclusive", thin)
     threshold = 0.0 if rule == "superiority" else margin * abs(comparison.reference)
     floor = -threshold if threshold else 0.0
     ceiling = threshold if rule == "equivalence" else inf
@@ -73,7 +73,7 @@ def adjusted_for_many(decision: Decision, adjusted: float, level: float) -> Deci
     return replace(decision, outcome="inconclusive", reason=reason)
 
 
-def _lacking(comparison: PairedComparison, minimum: Minimum) -> str | None:
+def lacking(comparison: PairedComparison, minimum: Minimum) -> str | None:
     if unknown := _unknown(comparison):
         return f"the comparison has no figure for {', '.join(unknown)}"
     if comparison.low > comparison.high:

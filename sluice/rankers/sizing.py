@@ -20,7 +20,7 @@ from sluice.features.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.boosting import BoostingParameters
 from sluice.rankers.families import make_ranker
-from sluice.rankers.search import Task
+from sluice.rankers.search import Judge, Task
 
 SIZES: tuple[Mapping[str, int], ...] = (
     {"trees": 60, "leaves": 4},
@@ -90,7 +90,7 @@ def _best(task: Task, spec: SizingSpec) -> Sized:
     parameters, scores = scored[first]
     # Several objectives cannot be had of one column.
     if task.family == "lambdamart":
-        column = {"feature": held_out.best_column()}
+        column = {"feature": best_column(held_out.earlier, task.judge)}
         alone = held_out.scores(ONE_COLUMN, column)
         if held_out.clearly_better(alone, scores):
             return Sized(ONE_COLUMN, column, held_out.value(alone), values[0])
@@ -107,6 +107,17 @@ def _smaller(task: Task) -> list[Mapping[str, Any]]:
         for size in SIZES
         if size != most and all(size[name] <= most[name] for name in most)
     ]
+
+
+def best_column(frame: RankingFrame, judge: Judge) -> str:
+    """The column that orders the requests best, higher first."""
+
+    def worth(name: str) -> float:
+        # Nothing is drawn: the order is the column's.
+        alone = make_ranker(ONE_COLUMN, {"feature": name})
+        return judge(alone.fit(frame, np.random.default_rng()).score(frame.features), frame)
+
+    return max(frame.names, key=worth)
 
 
 @dataclass(frozen=True)
@@ -132,20 +143,6 @@ class _HeldOut:
 
     def value(self, scores: NDArray[np.float64]) -> float:
         return self.task.judge(scores, self.later)
-
-    def best_column(self) -> str:
-        """The column that orders the earlier requests best."""
-        rng = np.random.default_rng(self.task.seed)
-        values = {
-            name: self.task.judge(
-                make_ranker(ONE_COLUMN, {"feature": name})
-                .fit(self.earlier, rng)
-                .score(self.earlier.features),
-                self.earlier,
-            )
-            for name in self.earlier.names
-        }
-        return max(values, key=lambda name: values[name])
 
     def clearly_better(
         self, ours: NDArray[np.float64], theirs: NDArray[np.float64]

@@ -1,0 +1,164 @@
+"""What the quality gate says over days: of refits that are none the worse, and of a loss of one percent.
+
+Every run is another log: the people are drawn anew, with replacement, and their judged requests are cut
+by time into windows. Each window is judged by another candidate, as a retraining every day makes it, and
+pooled with those before until the gate passes or fails. **A/A**: candidates are refits of the champion's
+configuration; held for ever is what has not passed after the last window. **A loss**: a champion's scores
+under noise that costs it one percent; found is what has failed within the days that the gate itself
+stated after the first window.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gates_world import METRIC, Fit, World, progress
+from sluice.metrics import Minimum, Paired, evaluate
+from sluice.metrics.clusters import numbered
+from sluice.metrics.decision import Verdict
+from sluice.metrics.pooled import decide_loss, pool
+
+LOSS = 0.01
+WINDOWS = 14
+CONFIDENCE = 0.95
+REPEATS = 10
+"""Runs for each that the other parts of the benchmark have: no fit is needed for one."""
+_BISECTIONS, _DRAWS = 8, 3
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One configuration, judged until it was decided."""
+
+    outcome: Verdict
+    windows: int
+    """After how many; all of them where it never was."""
+    stated: int
+    """In how many the gate said, after the first, that it finds a loss of this size."""
+
+
+def over_days(found: World, made: list[Fit], runs: int) -> dict[str, Any]:
+    """False holds and detections over the windows."""
+    rng = np.random.default_rng(17)
+    times = runs * REPEATS
+    size = _noise_that_costs(found, made[0], LOSS, rng)
+    alike, worse = [], []
+    for run in range(times):
+        champion = made[run % len(made)]
+        refits = [
+            made[(run + 1 + nth % (len(made) - 1)) % len(made)] for nth in range(WINDOWS)
+        ]
+        log = _another_log(found, rng)
+        alike.append(_course(log, [_values(each) for each in refits], champion))
+        noisy = [_noisy(found, champion, size, rng) for _ in range(_DRAWS)]
+        drawn = [noisy[nth % _DRAWS] for nth in range(WINDOWS)]
+        worse.append(_course(log, drawn, champion))
+        progress(f"days, run {run + 1} of {times}")
+    return {
+        "runs": times,
+        "windows": WINDOWS,
+        "requests_a_window": found.judged.requests // WINDOWS,
+        "loss": LOSS,
+        "aa": _of_refits(alike),
+        "worse": _of_losses(worse),
+    }
+
+
+def _of_refits(courses: Sequence[Course]) -> dict[str, float]:
+    outcomes = Counter(each.outcome for each in courses)
+    return {
+        "held_for_ever": 1 - outcomes["pass"] / len(courses),
+        "failed": outcomes["fail"] / len(courses),
+        "windows_to_pass": float(np.median([each.windows for each in courses])),
+        "held_in_the_first": sum(
+            each.windows > 1 or each.outcome != "pass" for each in courses
+        )
+        / len(courses),
+    }
+
+
+def _of_losses(courses: Sequence[Course]) -> dict[str, float]:
+    in_time = [each.outcome == "fail" and each.windows <= each.stated for each in courses]
+    return {
+        "stated_windows": float(np.median([each.stated for each in courses])),
+        "found_within_stated": sum(in_time) / len(courses),
+        "found": sum(each.outcome == "fail" for each in courses) / len(courses),
+        "passed": sum(each.outcome == "pass" for each in courses) / len(courses),
+    }
+
+
+@dataclass(frozen=True)
+class _Log:
+    requests: NDArray[np.int64]
+    users: NDArray[np.int64]
+
+
+def _another_log(found: World, rng: np.random.Generator) -> _Log:
+    """Requests in the order of time; who was drawn twice is two people."""
+    people, codes = numbered(found.judged.users)
+    times = np.bincount(rng.integers(people, size=people), minlength=people)[codes]
+    requests = np.repeat(np.arange(found.judged.requests), times)
+    first = np.repeat(np.cumsum(times) - times, times)
+    copy = np.arange(len(requests)) - first
+    return _Log(requests, codes[requests] + people * copy)
+
+
+def _course(log: _Log, candidates: Sequence[Values], champion: Fit) -> Course:
+    theirs, windows, stated = _values(champion), [], None
+    parts = np.array_split(np.arange(len(log.requests)), WINDOWS)
+    for nth, (part, ours) in enumerate(zip(parts, candidates, strict=True), 1):
+        requests = log.requests[part]
+        windows.append(
+            Paired(
+                METRIC, ours[requests], theirs[requests], log.users[part], np.ones(len(part))
+            )
+        )  # fmt: skip
+        together = pool(windows, float(nth), LOSS, CONFIDENCE)
+        if together is None:
+            continue
+        stated = stated or ceil(together.days_to_find or 1)
+        outcome = decide_loss(together, Minimum()).outcome
+        if outcome != "inconclusive":
+            return Course(outcome, nth, stated)
+    return Course("inconclusive", WINDOWS, stated or 0)
+
+
+def _values(fit: Fit) -> Values:
+    return fit.result.vector(METRIC)
+
+
+def _noisy(found: World, fit: Fit, size: float, rng: np.random.Generator) -> Values:
+    spread = float(np.std(fit.scores))
+    scores = fit.scores + size * spread * rng.normal(size=len(fit.scores))
+    return evaluate(scores, found.judged).vector(METRIC)
+
+
+def _noise_that_costs(
+    found: World, fit: Fit, loss: float, rng: np.random.Generator
+) -> float:
+    base, low, high = fit.result.mean(METRIC), 0.0, 0.6
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        drawn = [np.nanmean(_noisy(found, fit, middle, rng)) for _ in range(_DRAWS)]
+        low, high = (middle, high) if base - np.mean(drawn) < loss * base else (low, middle)
+    return (low + high) / 2
+
+
+def show(figures: dict[str, Any]) -> list[str]:
+    """Lines for the benchmark's table."""
+    alike, worse = figures["aa"], figures["worse"]
+    return [
+        f"over {figures['windows']} windows of {figures['requests_a_window']:,} requests, "
+        f"{figures['runs']} runs, a loss of {figures['loss']:.0%} to be found",
+        f"  refits: held for ever {alike['held_for_ever']:.1%}, failed {alike['failed']:.1%}, "
+        f"held in the first window {alike['held_in_the_first']:.0%}, "
+        f"passed after {alike['windows_to_pass']:.0f} (median)",
+        f"  loss: found within the stated {worse['stated_windows']:.0f} windows "
+        f"{worse['found_within_stated']:.1%}, ever {worse['found']:.1%}, passed {worse['passed']:.1%}",
+    ]
