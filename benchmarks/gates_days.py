@@ -1,14 +1,13 @@
 """What the quality gate says over days: of refits that are none the worse, and of a loss of one percent.
 
-Every run is another log: the people are drawn anew, with replacement, and their judged requests are cut
+Every run is another log: twice as many people are drawn anew, with replacement, and their judged requests are cut
 by time into windows. Each window is judged by another candidate, as a retraining every day makes it, and
-pooled with those before until the gate passes or fails. **A/A**: candidates are refits of the champion's
+pooled with those before until the gate passes. **A/A**: candidates are refits of the champion's
 configuration; held for ever is what has not passed after the last window. **A loss**: a champion's scores
 under noise that costs it one percent; found is what has failed within the days that the gate itself
 stated after the first window.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -24,7 +23,9 @@ from sluice.metrics.decision import Verdict
 from sluice.metrics.pooled import decide_loss, pool
 
 LOSS = 0.01
-WINDOWS = 14
+WINDOWS = 28
+GROWTH = 2
+"""Times as many people as the feed has: so many days of traffic."""
 CONFIDENCE = 0.95
 REPEATS = 10
 """Runs for each that the other parts of the benchmark have: no fit is needed for one."""
@@ -34,11 +35,11 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Course:
-    """One configuration, judged until it was decided."""
+    """One configuration, judged window after window."""
 
-    outcome: Verdict
-    windows: int
-    """After how many; all of them where it never was."""
+    passed: int | None
+    """After how many windows it first passed; None: never."""
+    failed: int | None
     stated: int
     """In how many the gate said, after the first, that it finds a loss of this size."""
 
@@ -63,7 +64,7 @@ def over_days(found: World, made: list[Fit], runs: int) -> dict[str, Any]:
     return {
         "runs": times,
         "windows": WINDOWS,
-        "requests_a_window": found.judged.requests // WINDOWS,
+        "requests_a_window": GROWTH * found.judged.requests // WINDOWS,
         "loss": LOSS,
         "aa": _of_refits(alike),
         "worse": _of_losses(worse),
@@ -71,25 +72,21 @@ def over_days(found: World, made: list[Fit], runs: int) -> dict[str, Any]:
 
 
 def _of_refits(courses: Sequence[Course]) -> dict[str, float]:
-    outcomes = Counter(each.outcome for each in courses)
+    windows = [each.passed for each in courses if each.passed is not None]
     return {
-        "held_for_ever": 1 - outcomes["pass"] / len(courses),
-        "failed": outcomes["fail"] / len(courses),
-        "windows_to_pass": float(np.median([each.windows for each in courses])),
-        "held_in_the_first": sum(
-            each.windows > 1 or each.outcome != "pass" for each in courses
-        )
-        / len(courses),
+        "held_for_ever": 1 - len(windows) / len(courses),
+        "failed_once": sum(each.failed is not None for each in courses) / len(courses),
+        "held_in_the_first": 1 - sum(each == 1 for each in windows) / len(courses),
+        "windows_to_pass": float(np.median(windows)),
     }
 
 
 def _of_losses(courses: Sequence[Course]) -> dict[str, float]:
-    in_time = [each.outcome == "fail" and each.windows <= each.stated for each in courses]
+    in_time = [each.failed is not None and each.failed <= each.stated for each in courses]
     return {
         "stated_windows": float(np.median([each.stated for each in courses])),
         "found_within_stated": sum(in_time) / len(courses),
-        "found": sum(each.outcome == "fail" for each in courses) / len(courses),
-        "passed": sum(each.outcome == "pass" for each in courses) / len(courses),
+        "passed": sum(each.passed is not None for each in courses) / len(courses),
     }
 
 
@@ -102,7 +99,7 @@ class _Log:
 def _another_log(found: World, rng: np.random.Generator) -> _Log:
     """Requests in the order of time; who was drawn twice is two people."""
     people, codes = numbered(found.judged.users)
-    times = np.bincount(rng.integers(people, size=people), minlength=people)[codes]
+    times = np.bincount(rng.integers(people, size=GROWTH * people), minlength=people)[codes]
     requests = np.repeat(np.arange(found.judged.requests), times)
     first = np.repeat(np.cumsum(times) - times, times)
     copy = np.arange(len(requests)) - first
@@ -110,23 +107,21 @@ def _another_log(found: World, rng: np.random.Generator) -> _Log:
 
 
 def _course(log: _Log, candidates: Sequence[Values], champion: Fit) -> Course:
-    theirs, windows, stated = _values(champion), [], None
+    theirs, windows, stated = _values(champion), [], 0
+    reached: dict[Verdict, int] = {}
     parts = np.array_split(np.arange(len(log.requests)), WINDOWS)
     for nth, (part, ours) in enumerate(zip(parts, candidates, strict=True), 1):
-        requests = log.requests[part]
-        windows.append(
-            Paired(
-                METRIC, ours[requests], theirs[requests], log.users[part], np.ones(len(part))
-            )
-        )  # fmt: skip
+        requests, users = log.requests[part], log.users[part]
+        sides = ours[requests], theirs[requests]
+        windows.append(Paired(METRIC, *sides, users, np.ones(len(part))))
         together = pool(windows, float(nth), LOSS, CONFIDENCE)
-        if together is None:
-            continue
-        stated = stated or ceil(together.days_to_find or 1)
-        outcome = decide_loss(together, Minimum()).outcome
-        if outcome != "inconclusive":
-            return Course(outcome, nth, stated)
-    return Course("inconclusive", WINDOWS, stated or 0)
+        if together is not None:
+            stated = stated or ceil(together.days_to_find or 1)
+            reached.setdefault(decide_loss(together, Minimum()).outcome, nth)
+        # As in a lifecycle: a day that fails is followed by another, one that passes by a new champion.
+        if "pass" in reached:
+            break
+    return Course(reached.get("pass"), reached.get("fail"), stated)
 
 
 def _values(fit: Fit) -> Values:
@@ -156,9 +151,9 @@ def show(figures: dict[str, Any]) -> list[str]:
     return [
         f"over {figures['windows']} windows of {figures['requests_a_window']:,} requests, "
         f"{figures['runs']} runs, a loss of {figures['loss']:.0%} to be found",
-        f"  refits: held for ever {alike['held_for_ever']:.1%}, failed {alike['failed']:.1%}, "
-        f"held in the first window {alike['held_in_the_first']:.0%}, "
-        f"passed after {alike['windows_to_pass']:.0f} (median)",
+        f"  refits: held for ever {alike['held_for_ever']:.1%}, held in the first window "
+        f"{alike['held_in_the_first']:.0%}, passed after {alike['windows_to_pass']:.0f} (median), "
+        f"failed once before {alike['failed_once']:.1%}",
         f"  loss: found within the stated {worse['stated_windows']:.0f} windows "
-        f"{worse['found_within_stated']:.1%}, ever {worse['found']:.1%}, passed {worse['passed']:.1%}",
+        f"{worse['found_within_stated']:.1%}, passed in any {worse['passed']:.1%}",
     ]

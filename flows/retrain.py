@@ -23,7 +23,7 @@ from sluice.flows.judging import judge, verdict_row
 from sluice.flows.memory import StepName, kept, remembered
 from sluice.flows.pooling import EarlierWindow, earlier_windows
 from sluice.flows.reporting import step
-from sluice.flows.trial import Chosen
+from sluice.flows.trial import Chosen, Incumbent
 from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import Ranker, load_ranker
@@ -160,7 +160,7 @@ class Retraining:
             )
         return kept(workplace, "evaluation", judged)
 
-    def _earlier(self, champion: trial.Incumbent) -> tuple[EarlierWindow, ...]:
+    def _earlier(self, champion: Incumbent) -> tuple[EarlierWindow, ...]:
         end = self.snapshot.window.end
         return earlier_windows(self.workplace, self.code, champion, end)
 

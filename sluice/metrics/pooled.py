@@ -18,6 +18,10 @@ from sluice.metrics.confidence_sequence import ConfidenceSequence
 from sluice.metrics.decision import Decision, Minimum, lacking
 from sluice.metrics.pairing import Paired
 
+FAIR = 0.25
+"""Share of the margin that refits of one configuration may differ by without anybody's fault: a champion
+is one draw of them, perhaps a lucky one, and its successors are held for ever where any loss fails."""
+
 
 @dataclass(frozen=True)
 class PooledComparison:
@@ -73,16 +77,17 @@ def pool(
         ),
         margin=margin,
         days=days,
-        days_to_find=_days(days, error, sequence.error_for(tuned, POWER)),
+        days_to_find=_days(days, error, sequence.error_for((1 - FAIR) * tuned, POWER)),
         days_left=_left(days, error, sequence.error_for(_room(difference, tuned))),
     )
 
 
 def decide_loss(pooled: PooledComparison, minimum: Minimum) -> Decision:
-    """Pass where a loss of the margin is ruled out, fail where there is a loss; else nobody knows yet.
+    """Pass where a loss of the margin is ruled out, fail where more than a fair loss is shown.
 
-    As soon as the half-width is half of the margin one of the two holds, whatever the truth, so that
-    nothing is held for ever. What loses less than the margin for certain passes.
+    Else nobody knows yet. As soon as the interval is narrower than what lies between both bounds one of
+    the two holds, whatever the truth, so that nothing waits for ever. What loses less than the margin for
+    certain passes, though it loses.
     """
     row = pooled.comparison
     if thin := lacking(row, minimum):
@@ -94,8 +99,8 @@ def decide_loss(pooled: PooledComparison, minimum: Minimum) -> Decision:
     )
     if row.low > floor:
         return Decision("pass", f"{figures}, all of it above {floor:+.4f}", floor)
-    if row.high < 0:
-        return Decision("fail", f"{figures}, all of it a loss", floor)
+    if row.high < FAIR * floor:
+        return Decision("fail", f"{figures}, none of it above {FAIR * floor:+.4f}", floor)
     return Decision("inconclusive", f"{figures}, {_until(pooled, floor)}", floor)
 
 
@@ -111,7 +116,7 @@ def _until(pooled: PooledComparison, floor: float) -> str:
 
 def _room(difference: float, tuned: float) -> float:
     """How far the nearer of both decisions is from what was measured."""
-    return max(difference + tuned, -difference)
+    return max(difference + tuned, -difference - FAIR * tuned)
 
 
 def _days(days: float, error: float, wanted: float) -> float | None:
