@@ -12,6 +12,7 @@ from sluice.features.state import FeatureState
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.memory import document
 from sluice.flows.parity_memory import latest_parity
+from sluice.flows.reread import reread
 from sluice.flows.served_context import served_context
 from sluice.flows.validate import check
 from sluice.flows.workplace import Workplace, now
@@ -51,7 +52,10 @@ def judge(
     gates: dict[str, Judging] = {
         "data": lambda: _data(workplace, version),
         "leakage": lambda: _leakage(
-            workplace, document(workplace, leakage), document(workplace, evaluation)
+            workplace,
+            document(workplace, leakage),
+            document(workplace, evaluation),
+            version.snapshot,
         ),
         "freshness": lambda: _freshness(workplace, version, now()),
         "served": lambda: _served(workplace, now()),
@@ -109,7 +113,7 @@ def _data(workplace: Workplace, version: Version) -> Judgement:
 
 
 def _leakage(
-    workplace: Workplace, audited: dict[str, Any], found: dict[str, Any]
+    workplace: Workplace, audited: dict[str, Any], found: dict[str, Any], snapshot: str
 ) -> Judgement:
     columns = found["columns"]
     learned = columns["context"]
@@ -122,6 +126,7 @@ def _leakage(
             served_context(workplace) if learned else None,
         ),
         workplace.surface.gates.leakage,
+        revised=reread(workplace, snapshot),
     )
 
 

@@ -51,6 +51,9 @@ class LeakageGate(_Declared):
     """Context columns that rank well by right, such as the score of a stage before: not held by `near`."""
     min_sent: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.5
     """Of a context column's known share where it was fitted: least share in the requests served."""
+    max_revised: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.01
+    """Share of rows of which a column may say something else now than an earlier snapshot did; mended
+    mistakes are few, a total that goes on counting is not."""
     min_requests: int = Field(default=100, ge=1)
     """Served requests in the last window from which on they, not the declaration, say what is sent."""
 

@@ -1,8 +1,9 @@
 """The leakage gate: no feature knows what was not known yet, whether counted or brought along.
 
-Three questions. The mutation audit: did a feature move when only the future was changed? It cannot see
+Four questions. The mutation audit: did a feature move when only the future was changed? It cannot see
 a column that was filled in afterwards, so: does a single column rank too well to be known beforehand?
-And: does anybody send the context that was learned from, when a ranking is asked for?
+Does the log say of the past what an earlier snapshot of it said? And: does anybody send the context that
+was learned from, when a ranking is asked for?
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from sluice.data.schema import CONTEXT_PREFIX
 from sluice.gate_spec import LeakageGate
 from sluice.registry.gates.judgement import Judgement, count, finite, missing
+from sluice.registry.gates.revised import Revised
 from sluice.registry.gates.sent_context import SentContext
 from sluice.store.records import Outcome
 
@@ -66,17 +68,24 @@ def judge_leakage(
     alone: RankedAlone | None,
     context: SentContext | None,
     rule: LeakageGate,
+    *,
+    revised: Revised | None = None,
 ) -> Judgement:
-    """Judge the three questions; one that was not asked leaves the gate open.
+    """Judge the questions; one that was not asked leaves the gate open, but for the earlier snapshot.
 
     Args:
         audited: the mutation audit.
         alone: every column against the label; None where no judged request could be ranked.
         context: what was learned from beside what is sent; None where nobody looked.
         rule: what the surface asks.
+        revised: what an earlier snapshot said of the same past; None before there is one.
     """
-    evidence = _evidence(audited, alone, context, rule)
-    leaks = [*_moved(audited), *(alone.too_well(rule) if alone else ())]
+    evidence = _evidence(audited, alone, context, rule) | _of_revised(revised, rule)
+    leaks = [
+        *_moved(audited),
+        *(alone.too_well(rule) if alone else ()),
+        *(revised.leaks(rule) if revised else ()),
+    ]
     if leaks:
         return Judgement("leakage", Outcome.FAIL, f"{_some(leaks)}.", evidence)
     if unsent := context.unsent(rule) if context else []:
@@ -114,6 +123,12 @@ def _evidence(
         "unsent": [] if context is None else context.unsent(rule),
         "context": None if context is None else context.figures(),
     }
+
+
+def _of_revised(revised: Revised | None, rule: LeakageGate) -> dict[str, Any]:
+    if revised is None:
+        return {"revised": [], "earlier": None}
+    return {"revised": revised.leaks(rule), "earlier": revised.figures()}
 
 
 def _figures(audited: Audited) -> dict[str, float | None]:

@@ -234,11 +234,15 @@ def _leakage(found: Evidence) -> list[str]:
         f"{each}: leave it out, or show that it is known before the ranking is asked for"
         for each in found.get("too_well", ())
     ]
+    revised = [
+        f"{each}: file what is known later under the time from which it is known, or leave it out"
+        for each in found.get("revised", ())
+    ]
     unsent = [
         f"{each}: let clients send it and say so in serving.context, or leave it out of the log"
         for each in found.get("unsent", ())
     ]
-    return [*columns, *unsent] or [
+    return [*columns, *revised, *unsent] or [
         "a mutation audit with probes, rows and no unnamed change, judged requests with a label, and a "
         "look at the context that is sent"
     ]
