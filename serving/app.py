@@ -25,7 +25,7 @@ from sluice.serving.events_body import (
     parse_arrow,
     parse_events,
 )
-from sluice.serving.lanes import Lanes
+from sluice.serving.lanes import Lanes, overloaded
 from sluice.serving.openapi import openapi_json
 from sluice.serving.port import Answer, Intake, RankingPort, RefusedRow
 from sluice.serving.problem import Code, Rejected, unfit
@@ -47,6 +47,8 @@ _JSON_ONLY = frozenset({MediaType.JSON})
 _ROWS_PER_BYTE = 1 / 100
 """Of events; only to judge how much work a body is before it is read."""
 _LOG = logging.getLogger(__name__)
+_OVERLOADED = overloaded()
+_TOO_MUCH = error_reply(_OVERLOADED)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class RankingApp:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            reply = await self._reply(scope, receive)
+            turned_away = scope["path"] == "/rank" and self.lanes.shut
+            reply = self._shed() if turned_away else await self._reply(scope, receive)
             await reply.send(send, head=scope["method"] == "HEAD")
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
@@ -127,6 +130,13 @@ class RankingApp:
             # The text of an error of our own making may hold what was sent: to the log alone.
             _LOG.error("a request broke down", exc_info=error)
             return error_reply(_broken(error))
+
+    def _shed(self) -> Reply:
+        """Refuse a ranking unread: what refusing costs is taken from those who are answered."""
+        telemetry = self._server().telemetry
+        telemetry.refused(_OVERLOADED)
+        telemetry.observe(_OVERLOADED.status, 0.0)
+        return _TOO_MUCH
 
     async def _rank(self, call: Call) -> Reply:
         begun = time.perf_counter()

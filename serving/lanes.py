@@ -67,6 +67,9 @@ class LaneRules:
     """Share of the time spent in small work up to which it is begun where it comes in."""
     turn: int = 16
     """Small pieces after which a piece of another lane has its turn."""
+    reopened: float = 0.75
+    """Share of the small lane's pieces at which it is open again once it was full. If it opened with
+    each piece that leaves, whoever came in that turn would be read and all but the first refused."""
 
 
 @dataclass(eq=False)
@@ -136,7 +139,7 @@ class _Track:
                 self._leave(job)
             elif time.monotonic() > job.until:
                 self._leave(job)
-                job.future.set_exception(_overloaded("the turn did not come in time"))
+                job.future.set_exception(overloaded("the turn did not come in time"))
             else:
                 self.busy = True
                 if self._load is not None and job.lane is self._first:
@@ -208,11 +211,21 @@ class Lanes:
 
     def __init__(self, rules: LaneRules | None = None) -> None:
         self.rules = rules or LaneRules()
-        self._load = _Load()
+        self._load, self._shut = _Load(), False
         self._ranking = _Track(
             "ranking", (Lane.SMALL, Lane.LARGE), self.rules.turn, self._load
         )
         self._events = _Track("events", (Lane.EVENTS,), self.rules.turn)
+
+    @property
+    def shut(self) -> bool:
+        """Whether there is no use in reading a ranking: the small lane was full and has not drained since."""
+        pieces, most = (
+            self._ranking.pieces[Lane.SMALL],
+            self.rules.bounds[Lane.SMALL].pieces,
+        )
+        self._shut = pieces > self.rules.reopened * most if self._shut else pieces >= most
+        return self._shut
 
     async def rank(self, work: Callable[[], T], candidates: int) -> T:
         """Do a ranking when its turn comes.
@@ -262,10 +275,13 @@ class Lanes:
         # One piece alone is let in whatever its size, or it never would be.
         too_large = pieces and track.sizes[lane] + size > bounds.size
         if pieces >= bounds.pieces or too_large:
-            raise _overloaded("as much work is under way as may be; come back later")
+            raise overloaded()
         until = time.monotonic() + bounds.patience
         return await track.queued(_Job(work, size, lane, until))
 
 
-def _overloaded(message: str) -> Rejected:
+def overloaded(
+    message: str = "as much work is under way as may be; come back later",
+) -> Rejected:
+    """A request that is refused because of others."""
     return Rejected(503, message, code=Code.OVERLOADED, retry_after=1)

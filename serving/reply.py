@@ -28,13 +28,9 @@ class Reply:
 
     async def send(self, send: Send, *, head: bool = False) -> None:
         """Send it; the body is left out for HEAD, its length is not."""
-        headers = [
-            *self.headers,
-            (b"content-length", str(len(self.body)).encode("ascii")),
-        ]
-        await send(
-            {"type": "http.response.start", "status": self.status, "headers": headers}
-        )
+        length = (b"content-length", str(len(self.body)).encode("ascii"))
+        start = {"type": "http.response.start", "status": self.status}
+        await send({**start, "headers": [*self.headers, length]})
         await send({"type": "http.response.body", "body": b"" if head else self.body})
 
 
