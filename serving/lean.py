@@ -19,6 +19,9 @@ from sluice.serving.worker_life import live_with_supervisor
 
 SWITCH_SECONDS = 0.0005
 """After which the thread that takes events lets the one that answers go on, where both are in Python."""
+COLLECTED_AFTER = (50_000, 20, 50)
+"""Objects of the youngest and times of the younger generations: by default an answer of 100 candidates
+would make for most of a collection, and it leaves no cycles behind."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class LeanApp:
         # What is loaded by now stays, so a full collection need not walk over it while somebody waits.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTED_AFTER)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._server.stop()

@@ -1,6 +1,6 @@
 """Dense codes for ids: the kernel counts in arrays, the log speaks of strings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,9 @@ _BLOCK = 1 << 16
 
 _FEW = 1 << 10
 """Ids that are not worth a look at which of them could be forgotten, or repeat each other."""
+
+_REMEMBERED = 1 << 15
+"""Ids of requests whose codes are at hand: people are shown the same items for a while."""
 
 
 class Codes:
@@ -73,9 +76,14 @@ class Codes:
         strings, places = strings_of(column)
         return _spread(self._find(strings), places)
 
-    def encode_all(self, names: Iterable[str | None]) -> NDArray[np.int32]:
-        """As `encode`, for a few names."""
-        return self._find(pa.array(names, pa.large_string()))
+    def encode_all(self, names: Sequence[str | None]) -> NDArray[np.int32]:
+        """As `encode`, for a few names, of which most were asked for before."""
+        codes = list(map(self._remembered.get, names))
+        if None not in codes:
+            return np.array(codes, np.int32)
+        encoded = self._find(pa.array(names, pa.large_string()))
+        self._remember(names, encoded.tolist())
+        return encoded
 
     def decode(self, codes: NDArray[np.int32]) -> list[str | None]:
         """Ids of codes, None for UNKNOWN."""
@@ -95,10 +103,14 @@ class Codes:
 
     def code(self, name: str) -> int:
         """Code of one id, or UNKNOWN."""
+        if (code := self._remembered.get(name)) is not None:
+            return code
         text, numbers = np.frombuffer(name.encode(), np.uint8), np.empty(1, np.int32)
         bounds = np.array([0, len(text)], np.int64)
         find_strings(self._strings, text, bounds, hashes_of(text, bounds), numbers)
-        return int(self._codes[numbers[0]])
+        code = int(self._codes[numbers[0]])
+        self._remember([name], [code])
+        return code
 
     def forget(self, idle: NDArray[np.bool_]) -> None:
         """Let go of the ids that have some codes, [codes]; new ids will have these."""
@@ -117,9 +129,18 @@ class Codes:
         twin._count, twin._held, twin._length = self._count, self._held, self._length
         return twin
 
+    def _remember(self, names: Sequence[str | None], codes: list[int]) -> None:
+        """Hold codes of ids; an unknown one may be learned any time, the others' stay until some are forgotten."""
+        if len(self._remembered) + len(codes) > _REMEMBERED:
+            self._remembered.clear()
+        for name, code in zip(names, codes, strict=True):
+            if code != UNKNOWN:
+                self._remembered[name] = code
+
     def _hold(self, strings: pa.Array, codes: NDArray[np.int32], length: int) -> None:
         """Have these ids, all different, and these of so many codes."""
         self._strings, self._count = empty_strings(), 0
+        self._remembered: dict[str | None, int] = {}
         self._number(strings)
         self._held = self._count
         # That of the id numbered n is at n; numbers begin at 1.

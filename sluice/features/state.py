@@ -68,6 +68,9 @@ class FeatureState:
             believed_at=nothing_believed(),
         )
         self._context = context
+        # Asked several times by every request: of which counters it is, None once they may have moved on.
+        self._clock = NEVER
+        self._clock_of: Known | None = None
         self._scratch = self._scratch_for(0)
 
     @classmethod
@@ -87,7 +90,9 @@ class FeatureState:
     @property
     def clock(self) -> int:
         """µs of the newest event that is counted, or NEVER; no request may lie at or before it."""
-        return clock_of(self.known.queue)
+        if self._clock_of is not self.known:
+            self._clock, self._clock_of = clock_of(self.known.queue), self.known
+        return self._clock
 
     @property
     def earliest(self) -> int:
@@ -141,6 +146,7 @@ class FeatureState:
 
     def advance(self, ts: int) -> None:
         """Count every event known strictly before `ts` (µs)."""
+        self._clock_of = None
         kernel.apply_until(self.known, self.plan.program, self._scratch, ts)
 
     def features(self, request: Request) -> NDArray[np.float32]:
@@ -181,6 +187,7 @@ class FeatureState:
         items = self.ids.items.encode_all(request.item_ids)
         user = self.ids.users.code(request.user_id)
         scratch = self._room_for(len(items))
+        self._clock_of = None
         kernel.ask(self.known, self.plan.program, scratch, (request.ts, user), items, out)
         self._refuse_stale(request.ts)
         return out, items, user
@@ -197,6 +204,7 @@ class FeatureState:
             first = self.plan.context_column
             out[:, first : first + context.shape[1]] = context
         scratch = self._room_for(int(np.diff(requests.offsets).max(initial=0)))
+        self._clock_of = None
         kernel.fold(self.known, self.plan.program, scratch, requests, out)
         return out
 

@@ -24,10 +24,11 @@ def rank_by(
         raise DataError(
             f"cannot order {scores.shape} scores of {len(item_ids)} items; one each is needed"
         )
-    if unscored := int(np.isnan(scores).sum()):
-        raise DataError(f"cannot order: {unscored} of {len(scores)} scores are NaN")
-    order = np.argsort(-scores, kind="stable").astype(np.int64, copy=False)
+    order = (-scores).argsort(kind="stable").astype(np.int64, copy=False)
     along = scores[order]
+    if len(along) and np.isnan(along[-1]):  # which are sorted to the end
+        unscored = int(np.isnan(scores).sum())
+        raise DataError(f"cannot order: {unscored} of {len(scores)} scores are NaN")
     tied = along[1:] == along[:-1]
     if tied.any():
         _by_id_where_tied(order, tied, item_ids)

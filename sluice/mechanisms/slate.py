@@ -115,5 +115,6 @@ class Slate:
 
 
 def _refuse_not_finite(name: str, column: NDArray[np.float32 | np.float64] | None) -> None:
-    if column is not None and (odd := int((~np.isfinite(column)).sum())):
+    if column is not None and not np.isfinite(column).all():
+        odd = int((~np.isfinite(column)).sum())
         raise DataError(f"a slate has {odd} {name} that are NaN or infinite")

@@ -35,7 +35,8 @@ def test_learning_in_any_parts_numbers_ids_as_they_are_met(columns, asked, start
     assert codes.ids.tolist() == list(expected)
     wanted = [expected.get(name, UNKNOWN) for name in asked]
     assert codes.encode(column(asked)).tolist() == wanted
-    assert codes.encode_all(asked).tolist() == wanted
+    for _ in range(2):  # codes are at hand the second time
+        assert codes.encode_all(asked).tolist() == wanted
     assert [codes.code(name) for name in expected] == list(expected.values())
     assert codes.decode(codes.encode(column(list(expected)))) == list(expected)
 
