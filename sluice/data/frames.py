@@ -77,7 +77,7 @@ def complete(table: str, frame: pl.DataFrame) -> pl.DataFrame:
         for field in TABLES[table]
         if field.nullable and field.name not in frame.columns
     ]
-    return frame.with_columns(absent)
+    return frame.with_columns(absent) if absent else frame
 
 
 def in_order(table: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -62,13 +62,13 @@ def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
     shown = pl.concat(
         [
             known.shown,
-            known.rows.exposures.select(SHOWN),
-            exposures.fresh().select(SHOWN),
+            known.rows.exposures[SHOWN],
+            exposures.fresh()[SHOWN],
         ]
     )
     feedback = _Verdicts("feedback", batch.feedback, known.rows.feedback)
     if batch.feedback.height:
-        asked = with_request(batch.feedback, shown.select(REQUEST_COLUMNS))
+        asked = with_request(batch.feedback, shown[list(REQUEST_COLUMNS)])
         feedback.apply(at_time(asked, at), first_fault("feedback", ()))
     items = _Verdicts("items", batch.items, known.rows.items)
     if batch.items.height:
@@ -170,9 +170,9 @@ def _contradicts_request(
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     """Rows that say otherwise of their request than the log, or its first row at hand."""
     facts = ["request_id", *REQUEST_FACTS]
-    if known.is_empty() and _says_one_thing(frame.select(facts)):
+    if known.is_empty() and _says_one_thing(frame[facts]):
         return []
-    sources = [known.select(facts), frame.filter(pl.Series(is_open)).select(facts)]
+    sources = [known[facts], frame.filter(pl.Series(is_open))[facts]]
     requests = pl.concat(sources).unique("request_id", keep="first", maintain_order=True)
     joined = frame.select(facts).join(
         requests, on="request_id", how="left", maintain_order="left", suffix="_request"
@@ -211,7 +211,7 @@ def _beyond_limit(
 def _surfaces(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.Series:
     if feedback.is_empty():
         return pl.Series("surface", [], pl.String())
-    requests = shown.select("request_id", "surface").unique("request_id")
+    requests = shown[["request_id", "surface"]].unique("request_id")
     return feedback.join(requests, on="request_id", how="left", maintain_order="left")[
         "surface"
     ]

@@ -23,12 +23,12 @@ _SEED = 14
 
 def key_hashes(table: str, frame: pl.DataFrame) -> Hashes:
     """One hash a row."""
-    return frame.select(LOOKED_UP_BY[table]).hash_rows(seed=_SEED).to_numpy()
+    return frame[list(LOOKED_UP_BY[table])].hash_rows(seed=_SEED).to_numpy()
 
 
 def row_hashes(table: str, frame: pl.DataFrame) -> Hashes:
     """One hash a row, of the whole key that makes two rows the same event."""
-    return frame.select(KEYS[table]).hash_rows(seed=_SEED).to_numpy()
+    return frame[list(KEYS[table])].hash_rows(seed=_SEED).to_numpy()
 
 
 def request_hashes(requests: pl.Series) -> Hashes:
@@ -40,13 +40,18 @@ class KeyedRows:
     """A frame and the order of its rows by hash."""
 
     def __init__(self, frame: pl.DataFrame, hashes: Hashes) -> None:
-        self.frame = frame
+        self.frame, self.hashes = frame, hashes
         self._rows = np.argsort(hashes, kind="stable").astype(np.uint32)
         self._hashes = hashes[self._rows]
 
     @classmethod
     def of(cls, table: str, frame: pl.DataFrame) -> Self:
         return cls(frame, key_hashes(table, frame))
+
+    def followed_by(self, other: Self) -> Self:
+        """The rows of both; none is hashed again."""
+        both = pl.concat([self.frame, other.frame], how="diagonal", rechunk=True)
+        return type(self)(both, np.concatenate([self.hashes, other.hashes]))
 
     def matching(self, wanted: Hashes) -> pl.DataFrame:
         """Rows with one of these hashes (sorted, each once), in the frame's order."""

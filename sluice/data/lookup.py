@@ -55,7 +55,7 @@ class Lookup:
             shown=pl.concat(
                 [
                     shown_in_parts(self._parts, listed["exposures"], answers),
-                    self.recent.matching("exposures", answers).select(SHOWN),
+                    self.recent.matching("exposures", answers)[SHOWN],
                 ]
             ),
         )
@@ -70,12 +70,16 @@ class Lookup:
         return self._rows(table, paths, np.unique(key_hashes(table, batch)))
 
     def _rows(self, table: str, paths: list[Path], wanted: Hashes) -> pl.DataFrame:
+        if not wanted.size:
+            return empty_frame(table)
         parts = [
             KeyedRows.of(table, read_part(path)).matching(wanted)
             for path in paths
             if self._parts.keys(path).may_hold(wanted)
         ]
         recent = self.recent.matching(table, wanted)
+        if not parts:
+            return recent
         return pl.concat([empty_frame(table), *parts, recent], how="diagonal")
 
     def _listing(self, reader: JournalReader) -> dict[str, list[Path]]:
@@ -94,7 +98,7 @@ def shown_in_parts(parts: Parts, paths: list[Path], wanted: Hashes) -> pl.DataFr
         for path in paths
         if parts.keys(path).may_hold(wanted)
     ]
-    return pl.concat([empty_frame("exposures").select(SHOWN), *shown])
+    return pl.concat([empty_frame("exposures")[SHOWN], *shown])
 
 
 def answered_surfaces(

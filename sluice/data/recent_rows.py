@@ -1,5 +1,6 @@
 """Live rows that no part holds yet, in memory and by key, as far as the journal was read."""
 
+import numpy as np
 import polars as pl
 
 from sluice.data.frames import empty_frame
@@ -36,22 +37,23 @@ class RecentRows:
         for table, segments in self._segments.items():
             rows = getattr(tables, table)
             if rows.height:
-                rows = rows.with_columns(pl.lit(position, pl.Int64).alias(_POSITION))
-                self._push(table, segments, KeyedRows.of(table, rows))
+                positions = pl.Series(_POSITION, np.full(rows.height, position, np.int64))
+                self._push(segments, KeyedRows.of(table, rows.hstack([positions])))
 
     def matching(self, table: str, wanted: Hashes) -> pl.DataFrame:
         """Rows with one of these hashes (sorted, each once)."""
         matched = [segment.matching(wanted) for segment in self._segments[table]]
         rows = [rows for rows in matched if rows.height]
+        if not rows:
+            return empty_frame(table)
         return pl.concat([empty_frame(table), *rows], how="diagonal").drop(
             _POSITION, strict=False
         )
 
     @staticmethod
-    def _push(table: str, segments: list[KeyedRows], added: KeyedRows) -> None:
+    def _push(segments: list[KeyedRows], added: KeyedRows) -> None:
         while segments and segments[-1].frame.height < _GROWTH * added.frame.height:
-            both = [segments.pop().frame, added.frame]
-            added = KeyedRows.of(table, pl.concat(both, how="diagonal", rechunk=True))
+            added = segments.pop().followed_by(added)
         segments.append(added)
 
     def _forget(self) -> None:
