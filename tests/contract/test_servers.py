@@ -1,5 +1,6 @@
 """What either server of the same app owes to its callers: granian's, and BentoML's."""
 
+import json
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from tests.lib.raw_http import (
     BODY,
     FIELDS,
     LINE,
+    answer_on,
     answered,
     connected,
     flooded,
@@ -33,6 +35,8 @@ HEADER_SECONDS = 2.0
 SOON = 3.0
 """On a machine that is busy with other tests."""
 LEAST_ASKED = 10
+CROWD = 200
+"""Requests at once, of which a lane takes a third."""
 CUT_WITHIN = 8 << 20
 """Bytes that the two ends' buffers may have taken before a cut is seen."""
 
@@ -206,6 +210,25 @@ def test_a_slow_body_is_told_so_and_closed(url):
 
     assert answers == [408] * 3
     assert max(left) < SOON
+
+
+def test_what_is_refused_as_too_much_keeps_its_connection(url):
+    asked = {"user_id": "user1", "candidates": [f"item{nth}" for nth in range(400)]}
+    heavy = whole(json.dumps(asked).encode())
+    with ExitStack() as stack:
+        clients = [stack.enter_context(closing(connected(url))) for _ in range(CROWD)]
+        for client in clients:
+            client.sendall(heavy)
+        first = [answer_on(client) for client in clients]
+        again = []
+        for client in clients:
+            client.sendall(whole())
+            again.append(answer_on(client).status)
+
+    assert {answer.status for answer in first} == {200, 503}
+    refused = [answer for answer in first if answer.status == 503]
+    assert {answer.getheader("retry-after") for answer in refused} == {"1"}
+    assert again == [200] * CROWD
 
 
 def test_idle_connections_keep_nobody_out(url):

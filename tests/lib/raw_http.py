@@ -5,6 +5,7 @@ import socket
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from http.client import HTTPResponse
 
 import httpx
 
@@ -36,6 +37,14 @@ def status_of(client: socket.socket) -> int | None:
         while b"\r\n" not in said and (more := client.recv(4096)):
             said += more
     return int(said.split()[1]) if said.startswith(b"HTTP/1.1 ") else None
+
+
+def answer_on(client: socket.socket) -> HTTPResponse:
+    """The next answer, read to its end."""
+    answer = HTTPResponse(client)
+    answer.begin()
+    answer.read()
+    return answer
 
 
 def answered(url: str, request: bytes) -> int | None:

@@ -133,6 +133,49 @@ def test_what_is_shed_is_counted_and_says_when_to_come_back():
     assert twin.telemetry.rejected[Code.OVERLOADED] == 2
 
 
+def test_a_full_lane_refuses_unread():
+    bounds = {lane: Bounds(4, 1_000, 5.0) for lane in Lane}
+    app = twin_app(TwinServer(work_seconds=0.002), Lanes(LaneRules(bounds, calm=0.0)))
+
+    async def unread():
+        pytest.fail("the body was read")
+
+    async def beside_four():
+        async with asyncio.TaskGroup() as group:
+            busy = [group.create_task(ask(app, SMALL)) for _ in range(4)]
+            while not app.lanes.shut:
+                await asyncio.sleep(0)
+            sent = []
+
+            async def send(message):
+                sent.append(message)
+
+            scope = {"type": "http", "method": "POST", "path": "/rank", "headers": []}
+            await app(scope, unread, send)
+        return sent[0], [task.result()[0] for task in busy], (await ask(app, SMALL))[0]
+
+    refusal, others, afterwards = asyncio.run(beside_four())
+
+    assert refusal["status"] == 503
+    assert (b"retry-after", b"1") in refusal["headers"]
+    assert others == [200] * 4
+    assert afterwards == 200
+
+
+def test_a_full_lane_stays_shut_until_it_drained():
+    shut = []
+
+    async def four():
+        bounds = {lane: Bounds(4, 1_000, 5.0) for lane in Lane}
+        lanes = Lanes(LaneRules(bounds, calm=0.0, reopened=0.5))
+        work = [lanes.rank(lambda: shut.append(lanes.shut), 1) for _ in range(4)]
+        await asyncio.gather(*work)
+
+    asyncio.run(four())
+
+    assert shut == [True, True, False, False]
+
+
 def test_one_piece_is_let_in_whatever_its_size():
     async def one():
         lanes = Lanes(LaneRules({lane: Bounds(1, 10, 5.0) for lane in Lane}))
