@@ -1,7 +1,7 @@
 # The one door: everybody, CI included, calls only these.
 #   make demo                                   the lifecycle over a generated feed
 #   make demo SOURCE=ebnerd DATA=path/to/train  the same over a real log
-#   make test | check | bench | faults | setup | lock
+#   make test | check | bench | faults | docs | reference | setup | lock
 
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -13,7 +13,7 @@ SOURCE ?= feed
 WORKERS ?= 2
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: setup demo test check bench faults lock format clean
+.PHONY: setup demo test check bench faults docs reference lock format clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,7 @@ check: $(STAMP)
 	$(PY) -m ruff format --check .
 	$(PY) -m basedpyright
 	.venv/bin/lint-imports
+	$(PY) -m tools.reference --check
 
 format: $(STAMP)
 	$(PY) -m ruff format .
@@ -53,12 +54,20 @@ bench: $(STAMP)
 faults: $(STAMP)
 	@$(PY) -m tests.faults
 
+# The pages under docs/reference, written from click, pydantic, OpenAPI and docstrings; `check` holds them current.
+reference: $(STAMP)
+	$(PY) -m tools.reference
+
+# The documentation as a site under site/, without a network; a broken link or anchor fails.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
 # No index address may enter a lock file.
 lock: $(STAMP)
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra platform \
-	  --group test --group bench --group lint --group build -o requirements.lock
+	  --group test --group bench --group lint --group docs --group build -o requirements.lock
 	sed -n '/^uv==/,/^[^ ]/p' requirements.lock | sed '$$d' > requirements-uv.lock
 
 clean:
-	rm -rf .sluice .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .sluice site .pytest_cache .ruff_cache .import_linter_cache .hypothesis
