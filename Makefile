@@ -60,7 +60,7 @@ reference: $(STAMP)
 
 # The documentation as a site under site/, without a network; a broken link or anchor fails.
 docs: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 # No index address may enter a lock file.
 lock: $(STAMP)
