@@ -25,7 +25,9 @@ def page(path):
 def anchors(path):
     """Ids of the headings, as GitHub and MkDocs make them."""
     titles = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+    return {
+        re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles
+    }
 
 
 def wrong_links(path):
