@@ -424,7 +424,7 @@ def test_the_run_key_is_what_finds_a_run_again(mirror, ranker, surface):
 
 
 def test_what_others_put_among_candidates_goes(mirror, ranker, surface):
-    candidate, store = a_candidate(ranker, surface=surface), MemoryStore()
+    candidate, store = a_candidate(ranker, surface=surface, version=1), MemoryStore()
     draft = Draft(surface, candidate.run, *("0" * 64,) * 4, "lambdamart", "ann")
     store.register(draft, actor="ann", role="trainer", at=AT)
     client, model = mirror._client, f"{surface}-candidates"
@@ -435,7 +435,10 @@ def test_what_others_put_among_candidates_goes(mirror, ranker, surface):
     copied = client.create_model_version(model, there.source, tags=there.tags)
 
     found = mirror.strangers(store, surface)
-    assert [stranger.number for stranger in found] == [plain.version, copied.version]
+    assert [stranger.number for stranger in found] == [
+        str(plain.version),
+        str(copied.version),
+    ]
     assert "names no version, and Sluice did not make it" in str(found[0])
     removed = mirror.without_strangers(store, surface)
     row = keep_removal(store, surface, removed, actor="ann", at=AT)
