@@ -446,5 +446,5 @@ def test_what_others_put_among_candidates_goes(mirror, ranker, surface):
 
     assert (row.action, row.version, str(found[1]) in row.reason) == ("revert", 1, True)
     (left,) = client.search_model_versions(f"name = '{model}'")
-    assert (left.version, left.description) == (own.version, there.description)
+    assert (str(left.version), left.description) == (own.version, there.description)
     assert mirror.strangers(store, surface) == ()

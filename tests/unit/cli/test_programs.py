@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -88,14 +87,8 @@ def test_one_that_cannot_start_is_told_at_once(tmp_path):
 
 
 def test_a_worker_whose_server_was_killed_is_ended_too(tmp_path):
-    (tmp_path / "forking.py").write_text(
-        "import subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "time.sleep(600)\n"
-    )
-    environ = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
-    forking = Program("forking", "forking", (), free(), "/")
-    with running([forking], environ, tmp_path) as (process,):
+    forking = Program("forking", "tests.lib.forking", (), free(), "/")
+    with running([forking], os.environ, tmp_path) as (process,):
         while len(session(process.process.pid)) < 2:
             process.ensure_alive()
         family = session(process.process.pid)

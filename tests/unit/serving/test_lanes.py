@@ -135,13 +135,13 @@ def test_what_is_shed_is_counted_and_says_when_to_come_back():
 
 def test_a_full_lane_refuses_unread():
     bounds = {lane: Bounds(4, 1_000, 5.0) for lane in Lane}
-    app = twin_app(TwinServer(work_seconds=0.002), Lanes(LaneRules(bounds, calm=0.0)))
+    app = twin_app(TwinServer(work_seconds=0.002), Lanes(LaneRules(bounds, calm=-1.0)))
 
     async def unread():
         pytest.fail("the body was read")
 
     async def beside_four():
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             busy = [group.create_task(ask(app, SMALL)) for _ in range(4)]
             while not app.lanes.shut:
                 await asyncio.sleep(0)
@@ -167,7 +167,7 @@ def test_a_full_lane_stays_shut_until_it_drained():
 
     async def four():
         bounds = {lane: Bounds(4, 1_000, 5.0) for lane in Lane}
-        lanes = Lanes(LaneRules(bounds, calm=0.0, reopened=0.5))
+        lanes = Lanes(LaneRules(bounds, calm=-1.0, reopened=0.5))
         work = [lanes.rank(lambda: shut.append(lanes.shut), 1) for _ in range(4)]
         await asyncio.gather(*work)
 
