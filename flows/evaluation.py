@@ -18,7 +18,7 @@ from sluice.flows.pooling import EarlierWindow, pooled
 from sluice.flows.scrutiny import calibration, churn, columns, reliabilities, slices
 from sluice.flows.trial import Incumbent, Trial, micros, placed
 from sluice.mechanisms.arrangement import Arrangement
-from sluice.metrics import PairedComparison, compare, evaluate, pair
+from sluice.metrics import Paired, PairedComparison, compare, evaluate, pair
 from sluice.metrics.evaluation import Evaluation
 from sluice.rankers import Ranker
 from sluice.surface import Surface
@@ -55,12 +55,15 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         ),
         "baseline": baseline.score(judged.features),
     }
+    # Once, for a champion of other features has all of the log replayed for it.
+    champions = trial.frame if champion is None else _as_read_by(surface, trial, champion)
     if champion is not None:
-        seen = _as_read_by(surface, trial, champion)
-        known = seen.split_at(micros(trial.split.fit_end))[1].features
-        given = champion.ranker.score(known)
+        later = champions.split_at(micros(trial.split.fit_end))[1]
         scores["champion"] = placed(
-            trial, champion.features.spec, given, champion.arrangement
+            trial,
+            champion.features.spec,
+            champion.ranker.score(later.features),
+            champion.arrangement,
         )
     results = {who: evaluate(values, judged) for who, values in scores.items()}
     reference = "baseline" if champion is None else "champion"
@@ -76,7 +79,12 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         else {"version": champion.version, "release": champion.release},
         "counts": _counts(trial, results["candidate"]),
         "labels": _labels(surface, trial, results["candidate"]),
-        "pooled": _pooled(surface, trial, champion, results, earlier) if champion else {},
+        "pooled": {}
+        if champion is None
+        else pooled(
+            surface, trial, champion, champions, earlier,
+            _paired(surface, results, judged.users),
+        ),
         "fit_end": trial.split.fit_end.isoformat(),
         "gains": _gains(candidate),
         "slices": slices(results["candidate"], results[reference], judged, gates),
@@ -122,20 +130,11 @@ def _asked_for(
     return found
 
 
-def _pooled(
-    surface: Surface,
-    trial: Trial,
-    champion: Incumbent,
-    results: Mapping[str, Evaluation],
-    earlier: Sequence[EarlierWindow],
-) -> dict[str, Any]:
-    today = pair(
-        results["candidate"], results["champion"], trial.parts[1].users,
-        surface.gates.quality.metric,
-    )  # fmt: skip
-    # Only earlier requests are read by the champion once more.
-    seen = _as_read_by(surface, trial, champion) if earlier else trial.frame
-    return pooled(surface, trial, champion, seen, earlier, today)
+def _paired(
+    surface: Surface, results: Mapping[str, Evaluation], users: NDArray[np.int64]
+) -> Paired:
+    metric = surface.gates.quality.metric
+    return pair(results["candidate"], results["champion"], users, metric)
 
 
 def _as_read_by(surface: Surface, trial: Trial, champion: Incumbent) -> RankingFrame:

@@ -52,10 +52,10 @@ def earlier_windows(
     or as declared otherwise, is another configuration, whose evidence begins anew.
     """
     of_surface = workplace.store.find(Version, surface=workplace.name)
-    alike = (each for each in of_surface if _is_alike(workplace, each, code))
-    windows = (_window(workplace, each, champion) for each in alike)
-    before = (each for each in windows if each is not None and each.end < micros(end))
-    return tuple(sorted(before, key=lambda each: (each.end, each.version)))
+    alike = (version for version in of_surface if _is_alike(workplace, version, code))
+    windows = (_window(workplace, version, champion) for version in alike)
+    before = (window for window in windows if window and window.end < micros(end))
+    return tuple(sorted(before, key=lambda window: (window.end, window.version)))
 
 
 def pooled(
@@ -78,21 +78,24 @@ def pooled(
     """
     rule = surface.gates.quality
     windows, rows, done = [], [], 0
-    for each in earlier:
-        begin = max(each.start, done)
-        span = np.searchsorted(trial.frame.ts, [begin, each.end])
+    for window in earlier:
+        begin = max(window.start, done)
+        span = np.searchsorted(trial.frame.ts, [begin, window.end])
         first, last = int(span[0]), int(span[1])
-        done = each.end
+        done = window.end
         if first < last:
             bounds = first, last
-            windows.append(_paired(surface, trial, champion, seen, each, bounds))
-            rows.append(_row(each.version, begin, each.end, windows[-1]))
+            windows.append(_paired(surface, trial, champion, seen, window, bounds))
+            rows.append(_row(window.version, begin, window.end, windows[-1]))
     begin = max(micros(trial.split.fit_end), done)
     windows.append(today.where(trial.parts[1].ts >= begin))
     rows.append(_row(None, begin, micros(trial.split.window.end), windows[-1]))
     days = sum(row["days"] for row in rows)
-    found = pool(windows, days, rule.margin, rule.confidence)
-    return {"windows": rows, "pooled": None if found is None else asdict(found)}
+    comparison = pool(windows, days, rule.margin, rule.confidence)
+    return {
+        "windows": rows,
+        "pooled": None if comparison is None else asdict(comparison),
+    }
 
 
 def _is_alike(workplace: Workplace, version: Version, code: str) -> bool:
@@ -115,18 +118,18 @@ def _window(
         SnapshotRecord, surface=version.surface, digest=version.snapshot
     )
     try:
-        found = evaluation_of(workplace, version)
+        evaluation = evaluation_of(workplace, version)
         folder = candidate_folder(workplace.settings.models, version.model)
     except NotFound:
         return None
-    against = found["champion"]
+    against = evaluation["champion"]
     if snapshot is None or against is None or against["version"] != champion.version:
         return None
     return EarlierWindow(
         version.number,
         load_ranker(folder / "model"),
         Arrangement.load(folder),
-        micros(datetime.fromisoformat(found["fit_end"])),
+        micros(datetime.fromisoformat(evaluation["fit_end"])),
         micros(snapshot.end),
     )
 

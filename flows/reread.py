@@ -23,12 +23,12 @@ def reread(workplace: Workplace, snapshot: str) -> Revised | None:
     if this is None:
         return None
     before = [
-        each
-        for each in store.find(SnapshotRecord, surface=workplace.name)
-        if each.end < this.end
+        record
+        for record in store.find(SnapshotRecord, surface=workplace.name)
+        if record.end < this.end
     ]
     now = open_snapshot(folder, snapshot)
-    for record in sorted(before, key=lambda each: each.end, reverse=True):
+    for record in sorted(before, key=lambda record: record.end, reverse=True):
         try:
             earlier = open_snapshot(folder, record.digest)
         except NotFound:
@@ -41,11 +41,9 @@ def reread(workplace: Workplace, snapshot: str) -> Revised | None:
 def _revised(
     record: SnapshotRecord, earlier: LogTables, now: LogTables, features: FeatureSpec
 ) -> Revised:
-    found = revisions(earlier, now, record.end)
-    return Revised(
-        record.digest,
-        {name: each for name, each in found.items() if _is_read(name, features)},
-    )
+    columns = revisions(earlier, now, record.end)
+    read = {name: column for name, column in columns.items() if _is_read(name, features)}
+    return Revised(record.digest, read)
 
 
 def _is_read(name: str, features: FeatureSpec) -> bool:

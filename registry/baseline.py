@@ -10,6 +10,7 @@ from pathlib import Path
 from sluice.data.files import Files
 from sluice.errors import Held, NotFound, Refused
 from sluice.rankers.manifest import RankerManifest
+from sluice.registry.candidacy import name_release
 from sluice.registry.champions import champion_of, history
 from sluice.registry.moves import move_once, named, position_of, version_of
 from sluice.store.port import Store
@@ -17,14 +18,13 @@ from sluice.store.records import (
     Document,
     LedgerRow,
     PointerMove,
-    Release,
     State,
     Transition,
     Version,
 )
 
 ACTION = "baseline"
-_READY = frozenset({State.BASELINE, State.RETIRED, State.ROLLED_BACK})
+_LEFT = frozenset({State.RETIRED, State.ROLLED_BACK})
 
 
 def served_as_baseline(store: Store, surface: str, version: int) -> LedgerRow | None:
@@ -54,10 +54,10 @@ def ensure_baseline(store: Store, version: Version, release: Path) -> None:
     """
     declared = store.get(Document, digest=version.spec)
     family = declared and declared.body["ranker"]["baseline"]
-    found = RankerManifest.read(Files.of(release / "model")).family
-    if not family or {version.family, found} != {family}:
+    packaged = RankerManifest.read(Files.of(release / "model")).family
+    if not family or {version.family, packaged} != {family}:
         raise Refused(
-            f"{named(version)} is a {found}, and its declaration names {family or 'nothing'} as the "
+            f"{named(version)} is a {packaged}, and its declaration names {family or 'nothing'} as the "
             "baseline; it is not signed"
         )
 
@@ -70,24 +70,8 @@ def package_baseline(
     Raises:
         Conflict: the release is another version's.
     """
-    store.put(Release(version.surface, release, version.number, at))
-    return move_once(
-        store,
-        Transition(
-            surface=version.surface,
-            version=version.number,
-            action="package",
-            expected=State.CANDIDATE,
-            after=State.BASELINE,
-            actor=actor,
-            role="packager",
-            reason=f"release {release}, of the declared baseline",
-            idempotency_key=f"package:{version.surface}:{version.number}:{release}",
-            at=at,
-            evidence=(release,),
-            release=release,
-        ),
-    )
+    way = State.CANDIDATE, State.BASELINE
+    return name_release(store, version, release, way=way, actor=actor, at=at)
 
 
 def serve_baseline(
@@ -119,16 +103,7 @@ def serve_baseline(
         raise Refused(f"serving the baseline of {version.surface} needs a reason")
     if champion.version == version.number:
         return history(store, version.surface)[-1]
-    stands = position_of(store, version)
-    before = served_as_baseline(store, version.surface, version.number)
-    if (
-        stands.release is None
-        or stands.state not in _READY
-        or (stands.state is not State.BASELINE and before is None)
-    ):
-        raise Held(
-            f"{named(version)} is {stands.state} and no baseline that is ready to serve"
-        )
+    state, release = _ready(store, version)
     bad = position_of(store, version_of(store, version.surface, champion.version))
     return move_once(
         store,
@@ -136,15 +111,31 @@ def serve_baseline(
             surface=version.surface,
             version=version.number,
             action=ACTION,
-            expected=stands.state,
+            expected=state,
             after=State.CHAMPION,
             actor=actor,
             role="operator",
             reason=reason,
             idempotency_key=f"{ACTION}:{version.surface}:{champion.epoch}",
             at=at,
-            evidence=(stands.release,),
-            pointer=PointerMove(champion.epoch, version.number, stands.release, None, None),
+            evidence=(release,),
+            pointer=PointerMove(champion.epoch, version.number, release, None, None),
             also=((champion.version, bad.state, State.ROLLED_BACK),),
         ),
     )
+
+
+def _ready(store: Store, version: Version) -> tuple[State, str]:
+    """State and release of a packaged baseline, one that served before included.
+
+    Raises:
+        Held: the version is none.
+    """
+    position = position_of(store, version)
+    served = served_as_baseline(store, version.surface, version.number)
+    ready = position.state is State.BASELINE or (position.state in _LEFT and served)
+    if position.release is None or not ready:
+        raise Held(
+            f"{named(version)} is {position.state} and no baseline that is ready to serve"
+        )
+    return position.state, position.release

@@ -92,6 +92,32 @@ def package(
         raise Refused(
             f"{named(version)} is {position.state}; only a gated version is packaged"
         )
+    way = State.GATED, State.PACKAGED
+    return name_release(store, version, release, way=way, actor=actor, at=at)
+
+
+def name_release(
+    store: Store,
+    version: Version,
+    release: str,
+    *,
+    way: tuple[State, State],
+    actor: str,
+    at: datetime,
+) -> LedgerRow:
+    """Name the release that was built of a version; again, it changes nothing.
+
+    Args:
+        store: where it is kept.
+        version: that it was built of.
+        release: digest of the release's bytes.
+        way: the version's state before and after.
+        actor: who built it.
+        at: when.
+
+    Raises:
+        Conflict: the release is another version's.
+    """
     store.put(Release(version.surface, release, version.number, at))
     return move_once(
         store,
@@ -99,8 +125,8 @@ def package(
             surface=version.surface,
             version=version.number,
             action="package",
-            expected=State.GATED,
-            after=State.PACKAGED,
+            expected=way[0],
+            after=way[1],
             actor=actor,
             role="packager",
             reason=f"release {release}",

@@ -71,7 +71,9 @@ def _row(depth: int, kind: type[Exception]) -> tuple[str, str, str]:
 
 
 def _exit_code(kind: type[Exception]) -> int:
-    return getattr(kind, "exit_code")  # noqa: B009 - declared by SluiceError alone
+    if not issubclass(kind, errors.SluiceError):
+        raise TypeError(f"{kind.__name__} is no SluiceError, so it has no exit code")
+    return kind.exit_code
 
 
 def _indented(depth: int, kind: type[Exception]) -> str:
