@@ -1,36 +1,45 @@
 """What to install where a command needs a platform that this installation came without."""
 
-import re
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, metadata, requires
 
 from sluice.errors import UserError
 
 _WHOLE = "platform"
-_EXTRA = re.compile(r"^([\w.-]+).*;.*\bextra == ['\"]([\w-]+)['\"]")
+"""The extra that brings all others' platforms."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> UserError | None:
     """The user's error where the module belongs to an extra; None where it does not."""
     module = (error.name or "").partition(".")[0]
-    extras = _extras().get(module.replace("_", "-").lower())
+    extras = _extras_with(module.replace("_", "-").lower())
     if not extras:
         return None
-    # One that several platforms need says nothing of which is wanted here.
-    extra = extras.pop() if len(extras) == 1 else _WHOLE
+    # What several platforms need says nothing of which is wanted here.
+    own = [extra for extra in extras if extra != _WHOLE]
+    extra = own[0] if len(own) == 1 else _WHOLE
     return UserError(
         f"Cannot run this command because {module} is not installed; "
         f"do pip install 'sluice[{extra}]'"
     )
 
 
-def _extras() -> dict[str, set[str]]:
-    """The extras that bring a distribution, by its name."""
+def _extras_with(distribution: str) -> list[str]:
+    """Names of the extras that bring a distribution."""
+    from packaging.requirements import Requirement
+
     try:
-        declared = requires("sluice") or ()
+        declared = [Requirement(text) for text in requires("sluice") or ()]
+        extras = metadata("sluice").get_all("Provides-Extra") or []
     except PackageNotFoundError:
-        return {}
-    extras: dict[str, set[str]] = {}
-    for requirement in declared:
-        if matched := _EXTRA.match(requirement):
-            extras.setdefault(matched[1].lower(), set()).add(matched[2])
-    return extras
+        return []
+    markers = [needed.marker for needed in declared if needed.name == distribution]
+    return [
+        extra
+        for extra in extras
+        if any(
+            marker
+            and marker.evaluate({"extra": extra})
+            and not marker.evaluate({"extra": ""})
+            for marker in markers
+        )
+    ]
