@@ -204,7 +204,7 @@ def test_one_process_serves_both_and_the_monitor_confirms(installation, prefect)
     assert [each for each in commands if secret in each] == []
     assert refused["type"] == "FAILED"
     assert (
-        "changed in Prefect: the entrypoint is not flows.schedule.parity_due, it has pull"
+        "changed in Prefect: the entrypoint is not sluice.flows.schedule.parity_due, it has pull"
         in refused["message"]
     )
     assert not (installation.home / "pwned").exists()

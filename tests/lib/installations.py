@@ -53,7 +53,7 @@ leaves = 7
 num_threads = 1
 
 [gates.quality]
-margin = 0.05
+margin = 0.08
 min_requests = 50
 min_users = 20
 

@@ -84,13 +84,16 @@ def test_the_tools_get_their_places_and_no_telemetry(tmp_path, monkeypatch):
     told = settings.environment()
     for name, value in told.items():
         monkeypatch.setenv(name, f"not {value}")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "sluice:secret")
     apply_environment(settings)
+    handed_on = dict(os.environ)
+    del handed_on["PREFECT_API_AUTH_STRING"]
 
     assert told.items() >= {**TELEMETRY_OFF, **SAFE_DEFAULTS}.items()
     assert told["PREFECT_HOME"] == str(settings.prefect)
     assert told["BENTOML_HOME"] == str(settings.bentos)
     assert {name: os.environ[name] for name in told} == told
-    assert settings.child_environment() == dict(os.environ)
+    assert settings.child_environment() == handed_on
 
 
 def test_another_process_finds_the_installation_by_its_own_variables(tmp_path):
