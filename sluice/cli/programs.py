@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -184,11 +185,15 @@ def watch(started: Sequence[Started]) -> None:
 def choose_port(name: str, asked: int | None, usual: int) -> int:
     """The port that was asked for, or else the usual one, or else the next that is free.
 
+    It stays claimed until this process ends: a server takes seconds to listen, and another command of
+    ours that chose the same port meanwhile would take that server for its own.
+
     Raises:
         ConfigError: the port that was asked for is taken; names one that is not.
     """
     wanted = usual if asked is None else asked
-    near = next((port for port in range(wanted, wanted + _NEAR) if _is_free(port)), None)
+    ports = range(wanted, wanted + _NEAR)
+    near = next((port for port in ports if _is_free(port) and _claim(port)), None)
     if near is None:
         raise ConfigError(
             f"ports {wanted} to {wanted + _NEAR - 1} are all taken; name another"
@@ -208,4 +213,21 @@ def _is_free(port: int) -> bool:
             probe.bind((HOST, port))
         except OSError:
             return False
+    return True
+
+
+_claims: dict[int, socket.socket] = {}
+
+
+def _claim(port: int) -> bool:
+    """Whether no other process of ours has the port; a name in the kernel ends with its process."""
+    if port in _claims or not sys.platform.startswith("linux"):
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0sluice-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
     return True

@@ -213,7 +213,7 @@ def test_a_slow_body_is_told_so_and_closed(url):
 
 
 def test_what_is_refused_as_too_much_keeps_its_connection(url):
-    asked = {"user_id": "user1", "candidates": [f"item{nth}" for nth in range(400)]}
+    asked = {"user_id": "user1", "candidates": [f"item{nth}" for nth in range(2_000)]}
     heavy = whole(json.dumps(asked).encode())
     with ExitStack() as stack:
         clients = [stack.enter_context(closing(connected(url))) for _ in range(CROWD)]

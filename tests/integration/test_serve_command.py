@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sluice.cli.programs import choose_port
 from sluice.serving.processes import tree, wait_gone
+from sluice.serving.running import free_port
 from tests.lib.installations import Installation
 
 pytestmark = [pytest.mark.integration]
@@ -46,7 +46,7 @@ def released(installation: Installation) -> Path:
 
 
 def served(installation: Installation, *arguments: str):
-    port = choose_port("the service", None, 3940)
+    port = free_port()
     process = installation.start(
         "serve", "for_you", "--port", str(port), "--json", *arguments
     )

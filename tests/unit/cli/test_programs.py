@@ -142,6 +142,23 @@ def test_a_usual_port_that_is_taken_gives_the_next_that_is_free():
     assert port < found < port + 50
 
 
+def test_a_port_chosen_by_another_command_is_passed_over():
+    port = free()
+    choosing = (
+        "from sluice.cli.programs import choose_port; "
+        f"print(choose_port('mlflow', None, {port}), flush=True); input()"
+    )
+    command = [sys.executable, "-c", choosing]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        theirs = int(other.stdout.readline())
+        ours = choose_port("mlflow", None, theirs)
+        other.communicate(b"\n")
+
+    assert theirs < ours < theirs + 50
+    assert choose_port("mlflow", None, theirs) == theirs
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_was_asked_for_and_is_taken_is_refused(address):
     with closing(socket.create_server((address, 0))) as listener:
