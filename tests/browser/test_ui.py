@@ -31,11 +31,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def installation(browser, story, tmp_path_factory) -> Installation:
+def installation(browser, postgres_story, tmp_path_factory) -> Installation:
     """A copy, so that the servers write into nobody else's home; after the browser, which may skip."""
     home = tmp_path_factory.mktemp("looked at") / "home"
-    shutil.copytree(story.installation.home, home)
-    return replace(story.installation, home=home)
+    shutil.copytree(postgres_story.installation.home, home)
+    return replace(postgres_story.installation, home=home)
 
 
 @pytest.fixture(scope="module")

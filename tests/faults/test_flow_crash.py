@@ -23,7 +23,7 @@ from tests.lib.story import FIRST, SECOND, approval, left_in
 
 pytestmark = [pytest.mark.faults]
 
-EVERY = int(os.environ.get("FAULTS_EVERY", "30"))
+EVERY = int(os.environ.get("FAULTS_EVERY", "45"))
 """Every so-many-th write kills; 1 takes them all, in a quarter of an hour."""
 KILLED = -signal.SIGKILL
 Kill = Callable[[int, int], None]

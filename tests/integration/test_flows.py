@@ -11,24 +11,11 @@ from tests.lib.installations import (
     files,
     mlflow_rows,
     records,
-    small_installation,
 )
-from tests.lib.story import FIRST, KEPT, SECOND, Story, tell
+from tests.lib.story import FIRST, KEPT, SECOND, Story
 
 # One worker, in this order: the installation lives on from test to test.
 pytestmark = [pytest.mark.integration]
-
-
-@pytest.fixture(scope="module")
-def postgres_story(tmp_path_factory, postgres, prefect_url) -> Story:
-    url = postgres().database()
-    return tell(
-        small_installation(
-            tmp_path_factory.mktemp("postgres"),
-            SLUICE_DATABASE_URL=url,
-            PREFECT_API_URL=prefect_url,
-        )
-    )
 
 
 @pytest.fixture(params=["story", "postgres_story"], ids=["sqlite", "postgresql"])
@@ -81,9 +68,9 @@ def test_the_promoted_release_is_signed_and_the_ledger_s_head_exported(told):
     assert (audited["exported_heads"] > 0, audited["problems"]) == (True, [])
 
 
-def test_nothing_that_the_tools_wrote_is_open_to_others(story):
+def test_nothing_that_the_tools_wrote_is_open_to_others(postgres_story):
     """The log was written by this test's own process, which keeps its mask; code in a Bento its modes."""
-    home = story.installation.home
+    home = postgres_story.installation.home
     ours = [
         each
         for each in home.rglob("*")
@@ -96,8 +83,8 @@ def test_nothing_that_the_tools_wrote_is_open_to_others(story):
     ] == []
 
 
-def test_prefects_secret_stands_in_its_own_file_alone(story):
-    home = story.installation.home
+def test_prefects_secret_stands_in_its_own_file_alone(postgres_story):
+    home = postgres_story.installation.home
     kept = home / "credentials" / "prefect"
     secret = kept.read_bytes()
     files = [each for each in home.rglob("*") if each.is_file()]
@@ -132,7 +119,7 @@ def test_a_rerun_with_the_same_inputs_changes_nothing(told):
     ) == before
 
 
-def test_prefect_has_a_record_of_every_run(story):
+def test_prefect_has_a_record_of_every_run(postgres_story):
     flows = {"lifecycle", "validate", "retrain", "package", "promote", "monitor"}
     tasks = {
         "freeze",
@@ -146,8 +133,10 @@ def test_prefect_has_a_record_of_every_run(story):
         "move",
     }
 
-    assert story.runs.keys() >= flows | tasks
-    assert {state for states in story.runs.values() for state in states} == {"COMPLETED"}
+    assert postgres_story.runs.keys() >= flows | tasks
+    assert {state for states in postgres_story.runs.values() for state in states} == {
+        "COMPLETED"
+    }
 
 
 def test_a_day_later_the_candidate_meets_the_champion_on_the_same_requests(story, second):

@@ -6,7 +6,7 @@ Told once for all tests of a session, which may go on with it but find what it f
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,16 +132,27 @@ def prefect_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory) -> Story:
-    """On SQLite, and with the Prefect of its own that every command starts."""
-    return tell(small_installation(tmp_path_factory.mktemp("a first lifecycle")))
+def story(tmp_path_factory, prefect_url) -> Story:
+    """On SQLite; its runs stand in the session's own Prefect."""
+    folder = tmp_path_factory.mktemp("a first lifecycle")
+    told = tell(small_installation(folder, PREFECT_API_URL=prefect_url))
+    # Who goes on with it says which Prefect it asks; a page server of its own starts one.
+    return replace(told, installation=replace(told.installation, environ={}))
 
 
 @pytest.fixture(scope="session")
-def second(story) -> dict[str, Any]:
+def postgres_story(tmp_path_factory, postgres) -> Story:
+    """On PostgreSQL, and with the Prefect of its own that every command starts."""
+    folder = tmp_path_factory.mktemp("a first lifecycle on PostgreSQL")
+    return tell(small_installation(folder, SLUICE_DATABASE_URL=postgres().database()))
+
+
+@pytest.fixture(scope="session")
+def second(story, prefect_url) -> dict[str, Any]:
     """What a lifecycle a day later said; its version waits for a reviewer."""
     home = story.installation.home
-    told = story.installation.must("run", "lifecycle", "for_you", "--until", SECOND)
+    going_on = replace(story.installation, environ={"PREFECT_API_URL": prefect_url})
+    told = going_on.must("run", "lifecycle", "for_you", "--until", SECOND)
     shutil.copytree(home, home.with_name(DAY_LATER))
     return told
 
