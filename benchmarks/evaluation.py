@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import measure
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.metrics import DEFAULT, compare, evaluate, likeness, parse_metric
 
 REQUESTS, CANDIDATES = 33_334, 30

@@ -21,9 +21,9 @@ from benchmarks.feature_run import declared
 from benchmarks.timing import keep_memory, measure, report
 from sluice.data.generated import generate_days
 from sluice.data.schema import FeedbackKind
-from sluice.features.replay import replay_into
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import FeatureState
+from sluice.features.state.replay import replay_into
 
 
 def fold_days(rows: int) -> dict[str, float]:

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sluice.features.plan import compile_plan
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.declaration.spec import FeatureSpec
 
 FOREVER = "all"
 _DAYS = 3650

@@ -22,9 +22,9 @@ from benchmarks.feature_run import SURFACE
 from benchmarks.timing import report
 from sluice.data.generated import generate
 from sluice.data.tables import LogTables
-from sluice.features.late import Late
-from sluice.features.replay import context_of
-from sluice.features.state import FeatureState, Request
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.late import Late
+from sluice.features.state.replay import context_of
 from sluice.surface import load_surface
 
 BATCH, PUSHES, CANDIDATES = 100, 200, 100

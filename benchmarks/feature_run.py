@@ -18,9 +18,9 @@ from benchmarks.feature_engines import by_duckdb, by_polars_asof, by_polars_roll
 from benchmarks.feature_feeds import read_feed
 from benchmarks.timing import Timing, keep_memory, measure
 from sluice.data.schema import FeedbackKind
-from sluice.features.plan import compile_plan
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.replay import replay
 from sluice.surface import load_surface
 
 SURFACE = Path(__file__).parents[1] / "surfaces" / "for_you.toml"

@@ -31,9 +31,9 @@ from benchmarks.feature_run import ENGINES, SURFACE, cost, declared, left
 from benchmarks.timing import measure, report
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.plan import compile_plan
-from sluice.features.replay import replay
-from sluice.features.state import Request
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.state.feature_state import Request
+from sluice.features.state.replay import replay
 from sluice.surface import load_surface
 
 ONLINE_PUSHES, ONLINE_EVENTS, ONLINE_REQUESTS = 10, 2000, 50

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.flows.scrutiny import columns
 from sluice.gate_spec import LeakageGate, QualityGate
 from sluice.metrics import compare, evaluate

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.flows.guardrails import coverage, ecosystem, stability
 from sluice.flows.refits import refit
 from sluice.flows.scrutiny import calibration_rule, slices

@@ -10,9 +10,9 @@ from benchmarks.timing import measure
 from sluice.data.frames import log_tables
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import Request
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import Request
+from sluice.features.state.replay import replay
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.spec import MechanismSpec
 from sluice.rankers import make_ranker

@@ -14,9 +14,9 @@ import numpy as np
 
 from sluice.data.adapters import read_source
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.metrics import evaluate
 from sluice.rankers import make_ranker
 

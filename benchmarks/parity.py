@@ -15,8 +15,8 @@ import polars as pl
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.state import Late, Request
+from sluice.features.state.feature_state import Late, Request
+from sluice.features.state.replay import replay
 from sluice.rankers import make_ranker
 from sluice.serving.parity_feed import ACCEPTED, LIVE, POSITION, Feed, availability
 from sluice.serving.parity_quality import labels_of

@@ -23,8 +23,8 @@ from benchmarks import mq2008
 from benchmarks.timing import measure
 from sluice.data.adapters import read_source
 from sluice.data.tables import LogTables
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.metrics import Evaluation, compare, evaluate
 from sluice.rankers import make_ranker
 from sluice.surface import Surface, load_surface

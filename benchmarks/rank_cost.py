@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.serving_world import World
 from sluice.data.event_log import EventLog
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.answer import answer_json
 from sluice.serving.answering import Asked, answer
 from sluice.serving.app import ranking_app

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.timing import measure
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.metrics import evaluate
 from sluice.rankers import make_ranker
 from sluice.rankers.bins import Bins

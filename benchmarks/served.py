@@ -38,8 +38,8 @@ from sluice.data.durations import microseconds
 from sluice.data.event_log import EventLog
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import LogTables, Window
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.flows import trial
 from sluice.metrics import evaluate
 from sluice.rankers import Ranker

@@ -18,8 +18,8 @@ from sluice.child import child_command
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import CONTEXT_PREFIX, FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
+from sluice.features.state.replay import replay
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker, save_ranker
 from sluice.registry.pointer import Pointer, write_pointer

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.release import open_release
 from sluice.serving.scorer import Scorer
 from sluice.serving.shadow import Shadow

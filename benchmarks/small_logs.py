@@ -20,8 +20,8 @@ from benchmarks import mq2008
 from benchmarks.quality import FIT_END, ROOT, data_folder
 from sluice.data.adapters import read_source
 from sluice.data.generated import FeedConfig, generate
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.metrics import evaluate
 from sluice.rankers import make_ranker
 from sluice.rankers.search import Task

@@ -10,7 +10,7 @@ from pathlib import Path
 from sluice.data.atomic import folder_atomically
 from sluice.data.digest import folder_digest
 from sluice.errors import IntegrityError, NotFound
-from sluice.features.state import FeatureState
+from sluice.features.state.feature_state import FeatureState
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.rankers import Ranker, save_ranker
 

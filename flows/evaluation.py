@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sluice.errors import TooLittleData
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.flows.guardrails import coverage, ecosystem, stability, stakeholders
 from sluice.flows.logged_slates import without_the_unknown
 from sluice.flows.pooling import EarlierWindow, pooled

@@ -8,8 +8,8 @@ import numpy as np
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
 from sluice.errors import NotFound
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.reporting import step
 from sluice.flows.trial import load_incumbent, micros

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.gate_spec import ChurnGate, EcosystemGate
 from sluice.mechanisms.provider_exposure import spread
 from sluice.mechanisms.slates import Slates

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from sluice.data.snapshot import open_snapshot
-from sluice.features.counters import NEVER
-from sluice.features.state import FeatureState
+from sluice.features.engine.counters import NEVER
+from sluice.features.state.feature_state import FeatureState
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.memory import document
 from sluice.flows.parity_memory import latest_parity

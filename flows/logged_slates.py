@@ -14,10 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sluice.data.tables import LogTables
-from sluice.features.frame import RankingFrame
-from sluice.features.readings import ALWAYS, FEEDERS, telling
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.readings import ALWAYS, FEEDERS, telling
 from sluice.mechanisms.live import live_columns
 from sluice.mechanisms.slates import Slates
 

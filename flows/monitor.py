@@ -15,8 +15,8 @@ from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.data.split import time_split
 from sluice.data.tables import Window
 from sluice.errors import NotFound, NothingToWatch
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.memory import StepName, document, kept, remembered
 from sluice.flows.promote import baking, tell

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sluice.errors import NotFound
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.dossier import evaluation_of
 from sluice.flows.memory import document

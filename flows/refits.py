@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.metrics.clusters import numbered
 from sluice.rankers import Ranker, make_ranker
 

@@ -4,7 +4,7 @@ from sluice.data.revisions import revisions
 from sluice.data.snapshot import open_snapshot
 from sluice.data.tables import LogTables
 from sluice.errors import NotFound
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
 from sluice.flows.workplace import Workplace
 from sluice.registry.gates.revised import Revised
 from sluice.store.records import SnapshotRecord

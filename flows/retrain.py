@@ -13,8 +13,8 @@ from sluice.data.commit import running_commit
 from sluice.data.digest import json_digest
 from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.errors import IntegrityError
-from sluice.features.audit import AuditResult
-from sluice.features.state import FeatureState
+from sluice.features.state.audit import AuditResult
+from sluice.features.state.feature_state import FeatureState
 from sluice.flows import trial
 from sluice.flows.candidates import candidate_folder, keep_candidate
 from sluice.flows.dossier import publish

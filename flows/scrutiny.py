@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.data.schema import CONTEXT_PREFIX
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.gate_spec import CalibrationGate, GateSpec
 from sluice.metrics import (
     CalibrationRule,

@@ -16,7 +16,7 @@ from sluice.data.atomic import write_atomically
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
 from sluice.errors import NotFound, TooLittleData
-from sluice.features.replay import replay
+from sluice.features.state.replay import replay
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
 from sluice.flows.reporting import step

@@ -13,12 +13,12 @@ from sluice.data.digest import json_digest
 from sluice.data.split import TimeSplit, time_split
 from sluice.data.tables import LogTables, Window
 from sluice.errors import TooLittleData
-from sluice.features.audit import AuditResult, mutation_audit, probe_times
-from sluice.features.frame import RankingFrame
-from sluice.features.readings import ALWAYS, telling
-from sluice.features.replay import Replayed, replay
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.audit import AuditResult, mutation_audit, probe_times
+from sluice.features.state.feature_state import FeatureState
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.readings import ALWAYS, telling
+from sluice.features.state.replay import Replayed, replay
 from sluice.flows.logged_slates import logged_slates
 from sluice.flows.refits import refit
 from sluice.mechanisms.arrangement import Arrangement

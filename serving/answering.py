@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from sluice.data.limits import CLOCK_AHEAD
 from sluice.errors import DataError, StaleState
-from sluice.features.rows import NEVER
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.layout import NEVER
+from sluice.features.state.feature_state import FeatureState, Request
 from sluice.serving.live_state import LiveState
 from sluice.serving.port import Answer
 from sluice.serving.prediction import Prediction, sampled

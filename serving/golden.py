@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sluice.data.digest import canonical_json
 from sluice.data.schema import CONTEXT_PREFIX
 from sluice.errors import IntegrityError
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.scorer import Scorer
 
 GOLDEN_NAME = "golden.json"

@@ -44,8 +44,8 @@ def load_kernels() -> None:
     """Load the compiled code that every release's first answer would load; scores nothing real."""
     import numpy as np
 
-    from sluice.features.spec import FeatureSpec
-    from sluice.features.state import FeatureState, Request
+    from sluice.features.declaration.spec import FeatureSpec
+    from sluice.features.state.feature_state import FeatureState, Request
     from sluice.rankers.tree_kernel import NODES_AT_ONCE, score_rows
 
     FeatureState(FeatureSpec(windows=("1h",)), ()).features(Request("", ("",), 0, {}))

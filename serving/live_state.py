@@ -15,7 +15,7 @@ import polars as pl
 from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
-from sluice.features.state import FeatureState, Late, Pushed
+from sluice.features.state.feature_state import FeatureState, Late, Pushed
 from sluice.serving.release import LoadedRelease
 
 _LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sluice.data.schema import FeedbackKind
 from sluice.errors import TooLittleData
-from sluice.features.codes import fingerprints
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
+from sluice.features.strings.codes import fingerprints
 from sluice.metrics import PairedComparison, compare, evaluate
 from sluice.metrics.ndcg import Ndcg
 from sluice.serving.recomputation import Answered

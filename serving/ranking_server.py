@@ -15,7 +15,7 @@ import numpy as np
 from sluice.data.batch import Superseded
 from sluice.data.event_log import EventLog
 from sluice.errors import IntegrityError, SluiceError
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.answering import Asked, answer, degradation, state_age
 from sluice.serving.arms import Arm, Arms
 from sluice.serving.following import Following, Pace, Serving, Verification

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError, StaleState
-from sluice.features.state import FeatureState, Request
+from sluice.features.state.feature_state import FeatureState, Request
 from sluice.serving.golden import same_bits
 from sluice.serving.live_state import take
 from sluice.serving.parity_feed import Feed

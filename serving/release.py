@@ -27,8 +27,8 @@ from sluice.data.atomic import folder_atomically
 from sluice.data.digest import canonical_json
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import FeatureState
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import load_ranker, save_ranker
 from sluice.serving.bento_code import code_entries

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError, IntegrityError
-from sluice.features.state import FeatureState, Request, Unknown
+from sluice.features.state.feature_state import FeatureState, Request, Unknown
 from sluice.mechanisms.arrangement import BY_SCORE, Arrangement
 from sluice.mechanisms.exploration import Explored
 from sluice.mechanisms.live import Revenue, live_columns

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.mechanisms.live import Revenue
 from sluice.serving.shadow_files import ShadowCounts, read_counts, write_counts
 from sluice.serving.shadow_job import Frame, Job, encoded

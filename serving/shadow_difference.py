@@ -6,9 +6,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.readings import births_of, categories_of, providers_of
-from sluice.features.rows import NEVER
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.layout import NEVER
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.readings import births_of, categories_of, providers_of
 
 TOP = (5, 10)
 """Slots from the top that are looked at."""

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.mechanisms.live import Revenue
 
 _LENGTH = struct.Struct("<I")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from sluice.errors import SluiceError, StaleState
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.release import LoadedRelease
 from sluice.serving.shadow_difference import difference
 from sluice.serving.shadow_files import ShadowCounts, ShadowFiles, ShadowRow

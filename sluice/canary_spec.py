@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.data.durations import parse_duration
-from sluice.features.spec import PositiveDuration
+from sluice.features.declaration.spec import PositiveDuration
 
 FIRST_LOOK = 1 / 512
 """Of the whole duration: twenty minutes of a week."""

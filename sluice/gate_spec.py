@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sluice.data.durations import parse_duration
-from sluice.features.spec import PositiveDuration
+from sluice.features.declaration.spec import PositiveDuration
 
 Metric = Literal["auc", "mrr", "ndcg@5", "ndcg@10", "recall@5", "recall@10"]
 Gate = Literal[

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sluice.canary_spec import CanarySpec
 from sluice.data.durations import microseconds
-from sluice.features.spec import PositiveDuration
+from sluice.features.declaration.spec import PositiveDuration
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

@@ -22,8 +22,8 @@ from pydantic import (
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
-from sluice.features.plan import compile_plan
-from sluice.features.spec import FeatureSpec, PositiveDuration
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.declaration.spec import FeatureSpec, PositiveDuration
 from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
 from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told

@@ -128,7 +128,7 @@ def _room(home: Path) -> str:
 
 
 def _surfaces(settings: "Settings") -> Iterator[Finding]:
-    from sluice.features.plan import compile_plan
+    from sluice.features.declaration.plan import compile_plan
     from sluice.surface import load_surface
 
     def describe(path: Path) -> str:

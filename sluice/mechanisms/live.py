@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.readings import categories_of, embeddings_of, interest_of, providers_of
+from sluice.features.state.readings import (
+    categories_of,
+    embeddings_of,
+    interest_of,
+    providers_of,
+)
 
 if TYPE_CHECKING:
-    from sluice.features.state import FeatureState, Request
+    from sluice.features.state.feature_state import FeatureState, Request
 
 Revenue = Sequence[float | None]
 """Expected revenue of showing each candidate that is an ad, None for an organic one."""

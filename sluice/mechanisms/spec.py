@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.errors import ConfigError, DataError
-from sluice.features.plan import Plan
-from sluice.features.readings import FEEDERS, told_by
+from sluice.features.declaration.plan import Plan
+from sluice.features.state.readings import FEEDERS, told_by
 from sluice.mechanisms.ads import insert_ads
 from sluice.mechanisms.calibration import MIN_HISTORY, calibration
 from sluice.mechanisms.dpp import dpp

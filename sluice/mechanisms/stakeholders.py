@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.mechanisms.calibration import MIN_HISTORY, SMOOTHING
 from sluice.mechanisms.exposure import position_weights
 from sluice.mechanisms.slate import UNKNOWN

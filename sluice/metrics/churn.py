@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import ConfigError, DataError, TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.metrics.evaluation import Evaluation
 from sluice.metrics.metric import check_cutoff
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError, TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.metrics.auc import Auc
 from sluice.metrics.metric import Metric, Weighted
 from sluice.metrics.ndcg import Ndcg

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 
 if TYPE_CHECKING:
     from lightgbm import Dataset

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import DataError, TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 
 
 def learnable_requests(frame: RankingFrame) -> NDArray[np.bool_]:

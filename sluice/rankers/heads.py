@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 from sluice.data.atomic import write_atomically
 from sluice.data.files import Files
 from sluice.errors import IntegrityError, TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.boosted_trees import BoostedTrees, ScorerChoice
 from sluice.rankers.boosting import BoostingParameters, lightgbm_settings, positional, train

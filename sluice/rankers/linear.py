@@ -14,7 +14,7 @@ from sluice.data.atomic import write_atomically
 from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns, learnable_requests
 from sluice.rankers.manifest import RankerManifest

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sluice.data.schema import FeedbackKind
 from sluice.errors import DataError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 
 
 class Objective(BaseModel):

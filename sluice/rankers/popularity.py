@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, IntegrityError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns, check_fitted, learnable_requests
 from sluice.rankers.manifest import RankerManifest

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError, NotFound
-from sluice.features.replay import replay as replay_log
+from sluice.features.state.replay import replay as replay_log
 from sluice.flows.logged_slates import logged_slates
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.spec import Calibration, Mmr

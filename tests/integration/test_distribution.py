@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from sluice.data.generated import FeedConfig, generate
-from sluice.features.replay import replay
+from sluice.features.state.replay import replay
 from sluice.metrics import evaluate
 from sluice.rankers import make_ranker
 from sluice.surface import load_surface

@@ -7,7 +7,7 @@ import numpy as np
 
 from sluice.data.durations import microseconds
 from sluice.data.tables import LogTables
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
 from tests.lib.random_logs import micros
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 
 
 def frame_of(

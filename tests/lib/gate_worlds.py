@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.flows.guardrails import coverage, ecosystem, stability
 from sluice.flows.scrutiny import calibration_rule, slices
 from sluice.gate_spec import (

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from sluice.data.tables import LogTables
-from sluice.features.late import Late
-from sluice.features.state import FeatureState, Request
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.late import Late
 from tests.lib.random_logs import ITEM_IDS, USER_IDS, eventful_logs, micros
 
 SECOND = 1_000_000

@@ -9,8 +9,8 @@ import polars as pl
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.replay import replay
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.rankers import make_ranker
 from sluice.serving.golden import record_golden, sample_requests

@@ -11,7 +11,7 @@ import polars as pl
 from sluice.data.event_log import EventLog
 from sluice.data.schema import TABLES
 from sluice.data.tables import LogTables
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.golden import record_golden, sample_requests
 from sluice.serving.live_state import LiveState
 from sluice.serving.parity import Place

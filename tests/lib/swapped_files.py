@@ -8,7 +8,7 @@ from unittest import mock
 
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving import custody
 from sluice.serving import release as releases
 from sluice.serving.release import LoadedRelease, open_release

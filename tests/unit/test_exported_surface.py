@@ -29,7 +29,9 @@ SURFACES = {
     "sluice.store": {"open_store"},
 }  # fmt: skip
 BARE = (
-    "sluice", "sluice.data", "sluice.features", "sluice.flows", "sluice.monitors", "sluice.registry",
+    "sluice", "sluice.data", "sluice.features", "sluice.features.declaration",
+    "sluice.features.engine", "sluice.features.state", "sluice.features.strings", "sluice.flows",
+    "sluice.monitors", "sluice.registry",
     "sluice.registry.gates", "sluice.serving",
 )  # fmt: skip
 """Packages whose modules are imported by their own names."""

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.audit import mutation_audit, probe_times
-from sluice.features.frame import RankingFrame
-from sluice.features.replay import replay
-from sluice.features.spec import CounterSpec, FeatureSpec
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state.audit import mutation_audit, probe_times
+from sluice.features.state.frame import RankingFrame
+from sluice.features.state.replay import replay
 from tests.lib.random_logs import at, eventful_logs, log, random_logs
 
 SPEC = FeatureSpec(windows=("1h",), affinity=("provider",), transitions=1)

@@ -5,8 +5,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.features.codes import Codes
-from sluice.features.rows import UNKNOWN
+from sluice.features.declaration.layout import UNKNOWN
+from sluice.features.strings.codes import Codes
 
 LONG = st.sampled_from(
     ["eight by", "nine byte", "nine bytf", "sixteen bytes xx", "sixteen bytes xy", "é" * 40]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, IntegrityError, StaleState
-from sluice.features.readings import categories_of, providers_of
-from sluice.features.replay import replay
-from sluice.features.spec import CounterSpec, FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.readings import categories_of, providers_of
+from sluice.features.state.replay import replay
 from tests.lib.feature_oracle import Oracle
 from tests.lib.random_logs import at, eventful_logs, log, micros
 

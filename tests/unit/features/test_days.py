@@ -10,9 +10,9 @@ from sluice.data.generated import FeedConfig, generate, generate_days
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
-from sluice.features.parallel import replay_days_in_parallel
-from sluice.features.replay import replay, replay_days
-from sluice.features.spec import CounterSpec, FeatureSpec
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state.parallel import replay_days_in_parallel
+from sluice.features.state.replay import replay, replay_days
 from tests.lib.random_logs import START, eventful_logs, log
 
 SPEC = FeatureSpec(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
-from sluice.features.delta import Cutter, Delta
-from sluice.features.kernel import place_windows
-from sluice.features.spec import CounterSpec, FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.engine.kernel import place_windows
+from sluice.features.state.delta import Cutter, Delta
+from sluice.features.state.feature_state import FeatureState, Request
 from tests.lib.random_logs import ITEM_IDS, START, USER_IDS, eventful_logs, log, micros
 
 SPEC = FeatureSpec(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.features import dictionary as told_apart
-from sluice.features.dictionary import NULL, dictionary
+from sluice.features.strings import dictionary as told_apart
+from sluice.features.strings.dictionary import NULL, dictionary
 
 NAMES = st.sampled_from(
     ["", "a", "b", "twelve bytes", "thirteen byte", "thirteen bytf", "é" * 20, None]

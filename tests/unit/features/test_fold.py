@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import DataError, IntegrityError, StaleState, TooLittleData
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.replay import replay
 from tests.lib.random_logs import START, at, log, micros, random_logs
 
 SPEC = FeatureSpec(

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features import codes
-from sluice.features.codes import Codes
-from sluice.features.delta import Cutter, Delta, Stretch
-from sluice.features.parallel import replay_days_in_parallel
-from sluice.features.readings import categories_of, embeddings_of, providers_of
-from sluice.features.replay import replay, replay_days, replay_into
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.delta import Cutter, Delta, Stretch
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.parallel import replay_days_in_parallel
+from sluice.features.state.readings import categories_of, embeddings_of, providers_of
+from sluice.features.state.replay import replay, replay_days, replay_into
+from sluice.features.strings import codes
+from sluice.features.strings.codes import Codes
 from tests.lib.random_logs import ITEM_IDS, START, at, eventful_logs, log, micros
 
 SPEC = FeatureSpec(

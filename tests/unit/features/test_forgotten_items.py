@@ -6,12 +6,12 @@ from pydantic import ValidationError
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features import codes
-from sluice.features.codes import Codes
-from sluice.features.readings import categories_of
-from sluice.features.replay import replay_into
-from sluice.features.spec import FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.readings import categories_of
+from sluice.features.state.replay import replay_into
+from sluice.features.strings import codes
+from sluice.features.strings.codes import Codes
 from tests.lib.random_logs import at, log, micros
 
 HOUR = 3600

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from sluice.data.schema import FeedbackKind
 from sluice.errors import DataError
-from sluice.features import event_queue
-from sluice.features.readings import categories_of, embeddings_of, providers_of
-from sluice.features.replay import replay
-from sluice.features.rows import NEVER
-from sluice.features.spec import CounterSpec, FeatureSpec
-from sluice.features.state import FeatureState, Late, Request
+from sluice.features.declaration.layout import NEVER
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state import event_queue
+from sluice.features.state.feature_state import FeatureState, Late, Request
+from sluice.features.state.readings import categories_of, embeddings_of, providers_of
+from sluice.features.state.replay import replay
 from tests.lib.live_logs import batches, disordered_logs, play, punctual_logs
 from tests.lib.random_logs import ITEM_IDS, USER_IDS, at, log, micros
 

@@ -6,7 +6,19 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.features.memory import (
+from sluice.features.declaration.layout import (
+    BASE,
+    LAST,
+    NEVER,
+    ROOM,
+    STRIDE,
+    USED,
+    Rows,
+    Tally,
+    lay_out,
+)
+from sluice.features.declaration.spec import ALL, EXPOSURE
+from sluice.features.engine.hash_table import (
     FREE,
     Memory,
     empty_memory,
@@ -16,8 +28,6 @@ from sluice.features.memory import (
     taken,
     with_room,
 )
-from sluice.features.rows import BASE, LAST, NEVER, ROOM, STRIDE, USED, Rows, Tally, lay_out
-from sluice.features.spec import ALL, EXPOSURE
 
 ROWS: Rows = lay_out(
     [Tally("item", EXPOSURE, ALL), Tally("user_item", EXPOSURE, ALL)],

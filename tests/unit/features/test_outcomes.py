@@ -8,8 +8,8 @@ from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
 from sluice.errors import DataError
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.replay import replay
 
 FEED = FeedConfig(days=1, requests_per_day=80, users=20, items_per_day=30, candidates=6)
 KINDS = (FeedbackKind.CLICK, FeedbackKind.DWELL, FeedbackKind.REPORT)

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from sluice.errors import ConfigError
-from sluice.features.plan import compile_plan
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.declaration.program import CODE, COLUMN, COUNT, READ_EXTENT
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
 
 
 def test_columns_come_in_a_fixed_order():
@@ -101,3 +102,16 @@ def test_declared_counters_follow_the_items_own():
         "item.click.1h/all",
         "provider.ctr.1h.z",
     )  # fmt: skip
+
+
+def test_exposures_declared_after_their_rate_have_a_column():
+    counters = (
+        CounterSpec(key="user", event="click", windows=("1h",), rate=True),
+        CounterSpec(key="user", event="exposure", windows=("1h",)),
+    )
+    plan = compile_plan(FeatureSpec(windows=(), counters=counters))
+
+    column = plan.names.index("user.exposure.1h")
+    counted = plan.program.reads[plan.program.reads[:, CODE] == COUNT]
+    ends = counted[:, COLUMN] + counted[:, READ_EXTENT]
+    assert ((counted[:, COLUMN] <= column) & (column < ends)).any()

@@ -8,8 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import ConfigError
-from sluice.features.plan import compile_plan
-from sluice.features.readings import (
+from sluice.features.declaration.plan import compile_plan
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state.feature_state import FeatureState
+from sluice.features.state.readings import (
     categories_of,
     embeddings_of,
     interest_of,
@@ -17,8 +19,6 @@ from sluice.features.readings import (
     telling,
     told_by,
 )
-from sluice.features.spec import CounterSpec, FeatureSpec
-from sluice.features.state import FeatureState
 from tests.lib.feature_oracle import Oracle
 from tests.lib.random_logs import ITEM_IDS, USER_IDS, at, eventful_logs, log, micros
 

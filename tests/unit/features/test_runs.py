@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.features.runs import runs
+from sluice.features.strings.runs import runs
 
 NAMES = st.sampled_from(["", "a", "twelve bytes", "thirteen byte", "thirteen bytf", None])
 CHUNKS = st.lists(

@@ -7,8 +7,8 @@ import polars as pl
 
 from sluice.data.frames import log_tables
 from sluice.data.schema import FeedbackKind
-from sluice.features.replay import replay
-from sluice.features.spec import FeatureSpec
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.replay import replay
 from sluice.flows.logged_slates import TOLD, ages, logged_slates, without_the_unknown
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)

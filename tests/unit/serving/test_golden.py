@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.golden import (
     GoldenRequest,
     decode_golden,

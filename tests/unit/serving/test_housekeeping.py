@@ -11,7 +11,7 @@ import pytest
 
 from sluice.data.event_log import EventLog
 from sluice.data.tables import LogTables
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving.housekeeping import Ages, Housekeeping
 from sluice.serving.live_state import LiveState
 from sluice.serving.ranking_server import RankingServer

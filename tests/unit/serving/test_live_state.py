@@ -7,8 +7,8 @@ import pytest
 from sluice.data.event_log import EventLog
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
+from sluice.features.state.replay import replay
 from sluice.serving.live_state import LiveState
 from sluice.serving.release import open_release
 from tests.lib.random_logs import at, log, micros

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 
 from sluice.data.schema import FeedbackKind
 from sluice.data.tables import LogTables
-from sluice.features.replay import replay
-from sluice.features.spec import CounterSpec, FeatureSpec
-from sluice.features.state import FeatureState, Request
+from sluice.features.declaration.spec import CounterSpec, FeatureSpec
+from sluice.features.state.feature_state import FeatureState, Request
+from sluice.features.state.replay import replay
 from sluice.flows.logged_slates import logged_slates
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.spec import MechanismSpec

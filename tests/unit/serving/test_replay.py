@@ -6,7 +6,7 @@ from functools import partial
 import httpx
 import pytest
 
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.serving import replay as replaying
 from sluice.serving.golden import GoldenRequest
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sluice.errors import DataError
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.exploration import EpsilonSlots
 from sluice.mechanisms.spec import Ads

@@ -138,7 +138,7 @@ def test_events_are_in_the_state_of_the_next_answer(service):
     def clicks():
         ranked = service.rank("later", ts=_micros() + 50 * 10**6)
         assert not ranked["unknown_items"]
-        from sluice.features.state import Request
+        from sluice.features.state.feature_state import Request
 
         asked = Request("user1", (item,), ranked["ts"] + 1)
         return state.features(asked)[0, column]

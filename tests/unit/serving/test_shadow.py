@@ -14,8 +14,8 @@ import pytest
 
 from sluice.data.schema import FeedbackKind
 from sluice.errors import IntegrityError
-from sluice.features.replay import replay
-from sluice.features.state import Request
+from sluice.features.state.feature_state import Request
+from sluice.features.state.replay import replay
 from sluice.metrics import likeness
 from sluice.serving.release import open_release
 from sluice.serving.shadow import Shadow

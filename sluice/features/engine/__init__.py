@@ -1,0 +1,1 @@
+"""The kernel: functions that Numba compiles, and the arrays that they read and write."""

@@ -1,0 +1,1 @@
+"""Ids as dense codes: columns of strings told apart by their bytes."""
