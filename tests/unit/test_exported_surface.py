@@ -30,7 +30,7 @@ SURFACES = {
 }  # fmt: skip
 BARE = (
     "sluice", "sluice.data", "sluice.features", "sluice.flows", "sluice.monitors", "sluice.registry",
-    "sluice.registry.gates", "sluice.serving",
+    "sluice.gates", "sluice.serving",
 )  # fmt: skip
 """Packages whose modules are imported by their own names."""
 PLATFORMS = (
