@@ -44,6 +44,11 @@ from benchmarks.gates_world import (
     ranking_gates,
     world,
 )
+from sluice.gates.calibration import CalibrationGate
+from sluice.gates.churn import ChurnGate
+from sluice.gates.ecosystem import EcosystemGate
+from sluice.gates.quality import QualityGate
+from sluice.gates.slices import SliceGate
 from sluice.store.records import Outcome
 
 MARGINS = (0.002, 0.005, 0.01, 0.02, 0.05)
@@ -93,12 +98,12 @@ def run(runs: int, trees: int) -> dict[str, Any]:
         "judged_users": len(np.unique(found.judged.users)),
         "metric": METRIC,
         "margins": {
-            "quality": GATES.quality.margin,
-            "slices": GATES.slices.margin,
-            "churn": GATES.churn.margin,
-            "ecosystem": GATES.ecosystem.margin,
+            "quality": GATES.of(QualityGate).margin,
+            "slices": GATES.of(SliceGate).margin,
+            "churn": GATES.of(ChurnGate).margin,
+            "ecosystem": GATES.of(EcosystemGate).margin,
         },
-        "calibration": [GATES.calibration.floor, GATES.calibration.ceiling],
+        "calibration": [GATES.of(CalibrationGate).floor, GATES.of(CalibrationGate).ceiling],
         "fits_cpu_s": cost,
         "aa": aa(found, made),
         "detection": detection(found, made[0], made[1:3], runs),

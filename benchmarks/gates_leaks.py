@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.state.frame import RankingFrame
-from sluice.flows.scrutiny import columns
-from sluice.gate_spec import LeakageGate, QualityGate
+from sluice.gates.columns_alone import columns
+from sluice.gates.judgement import Judgement
+from sluice.gates.leakage import Audited, LeakageGate, RankedAlone
+from sluice.gates.quality import QualityGate
+from sluice.gates.sent_context import SentContext, ServedContext
 from sluice.metrics import compare, evaluate
 from sluice.rankers import make_ranker
-from sluice.registry.gates.judgement import Judgement
-from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from sluice.registry.gates.quality import judge_quality
-from sluice.registry.gates.sent_context import SentContext, ServedContext
 from sluice.store.records import Outcome
 
 CANDIDATES = 10
@@ -156,17 +155,16 @@ def verdicts(case: Case, requests: int, seed: int) -> tuple[Judgement, Judgement
     parameters = {"trees": 40, "leaves": 15, "num_threads": 1}
     ranker = make_ranker("lambdamart", parameters).fit(fitted, np.random.default_rng(seed))
     measured: dict[str, Any] = columns(ranker, fitted, judged)
-    leakage = judge_leakage(
+    leakage = case.rule.decide(
         AUDITED,
         RankedAlone(measured["model"], measured["alone"]),
         SentContext(measured["context"], case.declared, case.served),
-        case.rule,
     )
     rows = compare(
         evaluate(ranker.score(judged.features), judged), evaluate(baseline, judged),
         judged.users, METRIC, rng=np.random.default_rng(seed),
     )  # fmt: skip
-    return leakage, judge_quality(rows, QualityGate(), reference_kind="baseline")
+    return leakage, QualityGate().decide(rows, reference_kind="baseline")
 
 
 def passes(case: Case, requests: int, seed: int) -> bool:

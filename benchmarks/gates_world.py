@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.tables import Window
 from sluice.features.state.frame import RankingFrame
-from sluice.flows.guardrails import coverage, ecosystem, stability
 from sluice.flows.refits import refit
-from sluice.flows.scrutiny import calibration_rule, slices
 from sluice.flows.trial import Trial, prepare
-from sluice.gate_spec import GateSpec, QualityGate
+from sluice.gates.calibration import CalibrationGate, calibration_rule
+from sluice.gates.churn import ChurnGate, stability
+from sluice.gates.coverage import CoverageGate, coverage
+from sluice.gates.ecosystem import EcosystemGate, ecosystem
+from sluice.gates.judgement import Judgement
+from sluice.gates.quality import QualityGate
+from sluice.gates.slices import SliceGate, slices
+from sluice.gates.spec import GateSpec
 from sluice.mechanisms.slates import Slates
 from sluice.metrics import (
     Evaluation,
@@ -26,13 +31,6 @@ from sluice.metrics import (
     evaluate,
     predictions_of,
 )
-from sluice.registry.gates.calibration import judge_calibration
-from sluice.registry.gates.churn import judge_churn
-from sluice.registry.gates.coverage import judge_coverage
-from sluice.registry.gates.ecosystem import judge_ecosystem
-from sluice.registry.gates.judgement import Judgement
-from sluice.registry.gates.quality import judge_quality
-from sluice.registry.gates.slices import judge_slices
 from sluice.surface import Surface
 
 FEED = FeedConfig(users=1_500, days=6, requests_per_day=4_000)
@@ -108,22 +106,19 @@ def ranking_gates(
     """What the gates say that look at the order alone: quality, slices and churn."""
     judged = found.judged
     yield of_quality(
-        compared(found, candidate.result, champion.result), GATES.quality.margin
+        compared(found, candidate.result, champion.result), GATES.of(QualityGate).margin
     )
-    yield judge_slices(
-        slices(candidate.result, champion.result, judged, GATES), GATES.slices
+    yield GATES.of(SliceGate).decide(
+        slices(candidate.result, champion.result, judged, GATES)
     )
     steady = stability(
         candidate.scores,
         champion.scores,
         [each.scores for each in noise],
         judged,
-        GATES.churn,
+        GATES.of(ChurnGate),
     )
-    yield judge_churn(
-        _row(steady), GATES.churn,
-        champion=True, pairs=steady["pairs"], requests=steady["requests"],
-    )  # fmt: skip
+    yield GATES.of(ChurnGate).decide(_row(steady), champion=True, pairs=steady["pairs"], requests=steady["requests"])  # fmt: skip
 
 
 def other_gates(found: World, candidate: Fit, champion: Fit) -> Iterator[Judgement]:
@@ -131,26 +126,26 @@ def other_gates(found: World, candidate: Fit, champion: Fit) -> Iterator[Judgeme
     judged = found.judged
     yield of_calibration(found, candidate.scores)
     seen = ecosystem(
-        found.slates, judged, candidate.scores, champion.scores, GATES.ecosystem
+        found.slates, judged, candidate.scores, champion.scores, GATES.of(EcosystemGate)
     )
-    yield judge_ecosystem(
-        _row(seen), GATES.ecosystem, reference_kind="champion", gini=seen["gini"]
+    yield GATES.of(EcosystemGate).decide(
+        _row(seen), reference_kind="champion", gini=seen["gini"]
     )
-    yield judge_coverage(coverage(found.fitted, judged), GATES.coverage)
+    yield GATES.of(CoverageGate).decide(coverage(found.fitted, judged))
 
 
 def of_quality(row: PairedComparison, margin: float) -> Judgement:
     """Non-inferiority of the candidate within the margin."""
-    return judge_quality(row, QualityGate(margin=margin), reference_kind="champion")
+    return QualityGate(margin=margin).decide(row, reference_kind="champion")
 
 
 def of_calibration(found: World, scores: Scores) -> Judgement:
     """Of clicks, which these scores are probabilities of."""
     promised = predictions_of(np.clip(scores, 0, 1), found.judged)
-    rule = calibration_rule(GATES.calibration)
+    rule = calibration_rule(GATES.of(CalibrationGate))
     rows = calibrations(promised, {}, rule, rng=np.random.default_rng(0))
-    return judge_calibration(
-        {"click": [asdict(each) for each in rows]}, GATES.calibration, family="multitask"
+    return GATES.of(CalibrationGate).decide(
+        {"click": [asdict(each) for each in rows]}, family="multitask"
     )
 
 

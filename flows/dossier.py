@@ -8,11 +8,11 @@ from sluice.flows.candidates import candidate_folder
 from sluice.flows.memory import document
 from sluice.flows.parity_memory import latest_parity
 from sluice.flows.workplace import Workplace, now
+from sluice.gates.judgement import Judgement
 from sluice.metrics import PairedComparison
 from sluice.metrics.parity_report import ParityReport
 from sluice.registry.differences import Difference, differences
 from sluice.registry.evidence import Evidence
-from sluice.registry.gates.judgement import Judgement
 from sluice.registry.mirror import MlflowMirror
 from sluice.registry.moves import version_of
 from sluice.registry.page import page

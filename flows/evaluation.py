@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from sluice.errors import TooLittleData
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.replay import replay
-from sluice.flows.guardrails import coverage, ecosystem, stability, stakeholders
+from sluice.flows.guardrails import stakeholders
 from sluice.flows.logged_slates import without_the_unknown
 from sluice.flows.pooling import EarlierWindow, pooled
-from sluice.flows.scrutiny import calibration, churn, columns, reliabilities, slices
+from sluice.flows.scrutiny import churn, reliabilities
 from sluice.flows.trial import Incumbent, Trial, micros, placed
+from sluice.gates.measuring import measured
+from sluice.gates.quality import QualityGate
+from sluice.gates.scene import Scene
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.metrics import Paired, PairedComparison, compare, evaluate, pair
 from sluice.metrics.evaluation import Evaluation
@@ -26,7 +29,6 @@ from sluice.surface import Surface
 COMPARED = ("auc", "mrr", "ndcg@5", "ndcg@10")
 """Metrics with an interval in every report."""
 _SEED = 20_260_105
-_PROVIDERS = frozenset({"providers"})
 _PARTIES = frozenset({"providers", "categories"})
 
 
@@ -87,53 +89,33 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         ),
         "fit_end": trial.split.fit_end.isoformat(),
         "gains": _gains(candidate),
-        "slices": slices(results["candidate"], results[reference], judged, gates),
-        "calibration": calibration(candidate, judged, gates.calibration),
         "reliability": reliabilities(candidate, judged),
         "stakeholders": stakeholders(
             without_the_unknown(
                 trial.slates(surface.features, _PARTIES, scores["candidate"])
             ),
-            judged, scores["candidate"], scores[reference], gates.quality.confidence,
+            judged, scores["candidate"], scores[reference], gates.of(QualityGate).confidence,
         ),
-        "coverage": coverage(fitted, judged),
-        "columns": columns(candidate, fitted, judged),
         "churn": churn(scores["candidate"], scores["champion"], judged) if champion else {},
-        **_asked_for(surface, trial, scores, reference, refitted, arrangement),
+        **measured(
+            Scene(
+                gates, candidate, fitted, judged, scores, results,
+                slates=lambda wanted: trial.slates(
+                    surface.features, wanted, scores["candidate"]
+                ),
+                refits=lambda: [
+                    placed(trial, surface.features, ranker.score(judged.features), arrangement)
+                    for ranker in refitted
+                ],
+            )
+        ),
     }  # fmt: skip
-
-
-def _asked_for(
-    surface: Surface,
-    trial: Trial,
-    scores: Mapping[str, NDArray[np.float64]],
-    reference: str,
-    refitted: Sequence[Ranker],
-    arrangement: Arrangement,
-) -> dict[str, Any]:
-    """What costs more fits, or the facts of every item: only where a gate asks for it."""
-    judged, gates = trial.parts[1], surface.gates
-    found: dict[str, Any] = {"stability": {}, "ecosystem": {}}
-    if "churn" in gates.mandatory and "champion" in scores:
-        noise = [
-            placed(trial, surface.features, each.score(judged.features), arrangement)
-            for each in refitted
-        ]
-        found["stability"] = stability(
-            scores["candidate"], scores["champion"], noise, judged, gates.churn
-        )
-    if "ecosystem" in gates.mandatory:
-        found["ecosystem"] = ecosystem(
-            trial.slates(surface.features, _PROVIDERS, scores["candidate"]), judged,
-            scores["candidate"], scores[reference], gates.ecosystem,
-        )  # fmt: skip
-    return found
 
 
 def _paired(
     surface: Surface, results: Mapping[str, Evaluation], users: NDArray[np.int64]
 ) -> Paired:
-    metric = surface.gates.quality.metric
+    metric = surface.gates.of(QualityGate).metric
     return pair(results["candidate"], results["champion"], users, metric)
 
 
@@ -174,12 +156,12 @@ def _compared(
     reference: str,
     users: NDArray[np.int64],
 ) -> list[PairedComparison]:
-    names = dict.fromkeys((*COMPARED, surface.gates.quality.metric))
+    names = dict.fromkeys((*COMPARED, surface.gates.of(QualityGate).metric))
     try:
         return [
             compare(
                 results["candidate"], results[reference], users, name,
-                confidence=surface.gates.quality.confidence,
+                confidence=surface.gates.of(QualityGate).confidence,
                 rng=np.random.default_rng(_SEED),
             )
             for name in names

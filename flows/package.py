@@ -11,15 +11,15 @@ from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.dossier import publish
-from sluice.flows.judging import judged_once, verdict_row
+from sluice.flows.judging import judge_release, verdict_row
 from sluice.flows.memory import StepName, remembered
 from sluice.flows.reporting import step
 from sluice.flows.serving_room import ask_serving
 from sluice.flows.trial import micros
 from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
+from sluice.gates.registry import is_on_release
+from sluice.gates.replay import ReplayFigures, ReplayGate
 from sluice.registry import promotion
-from sluice.registry.gates.judgement import Judgement
-from sluice.registry.gates.replay import ReplayFigures, judge_replay
 from sluice.registry.moves import position_of, version_of
 from sluice.store.records import Verdict, Version
 
@@ -35,7 +35,7 @@ def build(workplace: Workplace, version: Version) -> dict[str, Any]:
         "snapshot": str(snapshot.folder),
         "into": str(settings.releases),
         "bentos": str(settings.bentos),
-        "golden": surface.gates.replay.requests,
+        "golden": surface.gates.of(ReplayGate).requests,
         "since": micros(split.fit_end),
         "at": micros(snapshot.window.end) + microseconds(surface.features.embargo),
         "provenance": {
@@ -48,7 +48,7 @@ def build(workplace: Workplace, version: Version) -> dict[str, Any]:
             "spec": version.spec,
             "lock": environment_digest(),
             "evidence": [
-                verdict.evidence for verdict in verdicts if verdict.gate != "replay"
+                verdict.evidence for verdict in verdicts if not is_on_release(verdict.gate)
             ],
         },
     }
@@ -80,14 +80,13 @@ def replay(workplace: Workplace, version: Version, release: str) -> dict[str, An
     return remembered(workplace, name, lambda: ask_serving(workplace, "replay", asked))
 
 
-def replayed(workplace: Workplace, version: Version, release: str) -> Verdict:
-    """The replay gate's verdict; the Bento is started and asked only if there is none yet."""
+def replayed(workplace: Workplace, version: Version, release: str) -> tuple[Verdict, ...]:
+    """What the gates say of the release; the Bento is started and asked only if there is no verdict yet."""
 
-    def judging() -> Judgement:
-        figures = replay(workplace, version, release)["figures"]
-        return judge_replay(ReplayFigures(**figures), workplace.surface.gates.replay)
+    def figures() -> ReplayFigures:
+        return ReplayFigures(**replay(workplace, version, release)["figures"])
 
-    return judged_once(workplace, version, "replay", judging)
+    return judge_release(workplace, version, figures)
 
 
 @flow(name="package", flow_run_name="{surface} version {version}")
@@ -105,7 +104,7 @@ def package(surface: str, version: int) -> dict[str, Any]:
         )
     promotion.package(workplace.store, found, release, actor=workplace.actor, at=now())
     with step("replay"):
-        verdict = task(name="replay", cache_policy=NO_CACHE)(replayed)(
+        verdicts = task(name="replay", cache_policy=NO_CACHE)(replayed)(
             workplace, found, release
         )
     state = promotion.submit(
@@ -119,6 +118,6 @@ def package(surface: str, version: int) -> dict[str, Any]:
         "version": version,
         "release": release,
         "state": str(state),
-        "gates": [verdict_row(verdict)],
+        "gates": [verdict_row(verdict) for verdict in verdicts],
         "page": page,
     }

@@ -18,9 +18,9 @@ from sluice.flows.reporting import step
 from sluice.flows.serving_room import ask_serving
 from sluice.flows.trial import micros
 from sluice.flows.workplace import Workplace, now, open_workplace
+from sluice.gates.served import ServedGate, judge_window
 from sluice.metrics.parity_report import ParityReport
 from sluice.monitors.parity import ParityLimits, points
-from sluice.registry.gates.served import judge_window
 from sluice.store.records import MetricPoint
 
 _SERVING = Path(__file__).parents[1] / "serving"
@@ -95,8 +95,8 @@ def _compare(workplace: Workplace, window: Window) -> dict[str, Any]:
         found = ask_serving(workplace, "parity", request, seconds=_SECONDS)
     report = ParityReport.from_json(found)
     limits = ParityLimits(
-        surface.gates.served.min_identical,
-        surface.gates.served.min_requests,
+        surface.gates.of(ServedGate).min_identical,
+        surface.gates.of(ServedGate).min_requests,
         parse_duration(surface.features.embargo).total_seconds(),
     )
     for point in points(report, limits):
@@ -151,7 +151,7 @@ def parity(
     found = task(name="compare", cache_policy=NO_CACHE)(compare)(workplace, served)
     body = document(workplace, found["report"])
     outcome, reason = judge_window(
-        ParityReport.from_json(body), workplace.surface.gates.served
+        ParityReport.from_json(body), workplace.surface.gates.of(ServedGate)
     )
     return {
         "outcome": outcome.value,

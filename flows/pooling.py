@@ -19,6 +19,7 @@ from sluice.flows.dossier import evaluation_of
 from sluice.flows.memory import document
 from sluice.flows.trial import Incumbent, Trial, micros, placed
 from sluice.flows.workplace import Workplace
+from sluice.gates.quality import QualityGate
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.metrics import Paired, evaluate, pair
 from sluice.metrics.pooled import pool
@@ -76,7 +77,7 @@ def pooled(
         earlier: windows before, in the order of their ends.
         today: candidate and champion on today's judged requests.
     """
-    rule = surface.gates.quality
+    rule = surface.gates.of(QualityGate)
     windows, rows, done = [], [], 0
     for window in earlier:
         begin = max(window.start, done)
@@ -152,7 +153,7 @@ def _paired(
         trial, champion.features.spec, champion.ranker.score(seen.take(*requests).features),
         champion.arrangement, requests,
     )  # fmt: skip
-    metric = surface.gates.quality.metric
+    metric = surface.gates.of(QualityGate).metric
     return pair(evaluate(ours, part), evaluate(theirs, part), part.users, metric)
 
 

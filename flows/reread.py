@@ -6,7 +6,7 @@ from sluice.data.tables import LogTables
 from sluice.errors import NotFound
 from sluice.features.declaration.spec import FeatureSpec
 from sluice.flows.workplace import Workplace
-from sluice.registry.gates.revised import Revised
+from sluice.gates.revised import Revised
 from sluice.store.records import SnapshotRecord
 
 ALWAYS_READ = frozenset({"item.provider_id", "item.category", "item.published_at"})

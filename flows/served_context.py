@@ -3,7 +3,7 @@
 from sluice.data.durations import microseconds
 from sluice.flows.serving_room import ask_serving
 from sluice.flows.workplace import Workplace
-from sluice.registry.gates.sent_context import ServedContext
+from sluice.gates.sent_context import ServedContext
 
 
 def served_context(workplace: Workplace) -> ServedContext | None:

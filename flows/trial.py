@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import sluice.gates
 from sluice.data.digest import json_digest
 from sluice.data.split import TimeSplit, time_split
 from sluice.data.tables import LogTables, Window
@@ -21,6 +22,7 @@ from sluice.features.state.readings import ALWAYS, telling
 from sluice.features.state.replay import Replayed, replay
 from sluice.flows.logged_slates import logged_slates
 from sluice.flows.refits import refit
+from sluice.gates.quality import QualityGate
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.mechanisms.floors import fit_floors
 from sluice.mechanisms.slates import Slates
@@ -37,19 +39,22 @@ Chosen = tuple[str, Mapping[str, Any]]
 Bounds = tuple[int, int]
 """Numbers of the first request and of the one behind the last."""
 AUDIT_PROBES = 3
-CODE = tuple(
-    Path(__file__).with_name(name)
-    for name in (
-        "trial.py",
-        "scrutiny.py",
-        "logged_slates.py",
-        "refits.py",
-        "guardrails.py",
-        "evaluation.py",
-        "pooling.py",
-    )
+CODE = (
+    Path(sluice.gates.__path__[0]),
+    *(
+        Path(__file__).with_name(name)
+        for name in (
+            "trial.py",
+            "scrutiny.py",
+            "logged_slates.py",
+            "refits.py",
+            "guardrails.py",
+            "evaluation.py",
+            "pooling.py",
+        )
+    ),
 )
-"""Counts as ranking code: probes, seeds, the split and the slices are chosen here."""
+"""Counts as ranking code: probes, seeds, the split and what gates measure are chosen here."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +150,12 @@ def fit(surface: Surface, trial: Trial, chosen: Chosen | None = None) -> Ranker:
 def refits(
     surface: Surface, trial: Trial, chosen: Chosen | None = None
 ) -> tuple[Ranker, ...]:
-    """Refits of the candidate's configuration, where the churn gate is asked; none else."""
-    if "churn" not in surface.gates.mandatory:
-        return ()
+    """Refits of the candidate's configuration, as many as a mandatory gate has to see."""
+    wanted = max((gate.refits for gate in surface.gates.demanded), default=0)
     family, parameters = chosen or (surface.ranker.family, surface.ranker.parameters)
     return tuple(
         refit(family, parameters, trial.parts[0], surface.ranker.seed + nth)
-        for nth in range(1, surface.gates.churn.retrains + 1)
+        for nth in range(1, wanted + 1)
     )
 
 
@@ -194,7 +198,7 @@ def choose_size(surface: Surface, trial: Trial) -> Sized | None:
 
 def _task(surface: Surface, trial: Trial) -> Task:
     """Of choosing parameters: only the part to be fitted is looked at."""
-    declared, metric = surface.ranker, surface.gates.quality.metric
+    declared, metric = surface.ranker, surface.gates.of(QualityGate).metric
     return Task(
         family=declared.family,
         parameters=declared.parameters,

@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from sluice.errors import Refused
-from sluice.registry.gates.judgement import Judgement
+from sluice.gates.judgement import Judgement
+from sluice.gates.registry import is_on_release
 from sluice.registry.moves import move_once, named, position_of
-from sluice.registry.proof import ON_RELEASE, evidence_of, record, unproven
+from sluice.registry.proof import evidence_of, record, unproven
 from sluice.registry.waivers import reopened
 from sluice.store.port import Store
 from sluice.store.records import Draft, LedgerRow, Release, State, Transition, Version
@@ -46,7 +47,7 @@ def gate(
     """
     for judgement in judgements:
         record(store, version, judgement, at)
-    asked = [name for name in mandatory if name not in ON_RELEASE]
+    asked = [name for name in mandatory if not is_on_release(name)]
     reasons = unproven(store, version, asked, at)
     return _judged(
         store,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
+from sluice.gates.judgement import finite
 from sluice.metrics.comparison import PairedComparison
 from sluice.registry.evidence import (
     Evidence,
@@ -14,7 +15,6 @@ from sluice.registry.evidence import (
     headline,
     metric_rows,
 )
-from sluice.registry.gates.judgement import finite
 from sluice.registry.words import figure, moment, signed
 
 LIMIT = 5_000

@@ -5,26 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sluice.gates.judgement import Judgement
+from sluice.gates.registry import question
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.parity_report import ParityReport
-from sluice.registry.gates.judgement import Judgement
 from sluice.registry.words import moment
 from sluice.store.records import Outcome
-
-QUESTIONS = {
-    "data": "Was the data it learned from checked, and found good?",
-    "leakage": "Do its features know only what was known at the time?",
-    "quality": "Does it rank well enough to replace what serves now?",
-    "slices": "Is nobody worse off, whatever the mean says?",
-    "calibration": "Does what it promises come?",
-    "churn": "Do people see no more change than a refit would bring?",
-    "ecosystem": "Do the smaller providers keep their share of what is seen?",
-    "freshness": "Is what it knows of now?",
-    "coverage": "Is what it learned to read still there where it is asked?",
-    "served": "Do people get what is judged here, as fast as is assumed?",
-    "replay": "Does the package answer like the model, fast and within memory?",
-}
-"""What each gate asks, for a reader who has never met one."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +185,7 @@ def _gate_row(gate: str, found: Judgement | None, waiver: str | None) -> dict[st
     reason = found.reason if found else "This gate has not judged the candidate yet."
     return {
         "gate": gate,
-        "question": QUESTIONS.get(gate, ""),
+        "question": question(gate),
         "outcome": str(found.outcome) if found else "not judged",
         "reason": f"{reason} {waiver}" if waiver else reason,
     }

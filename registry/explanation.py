@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sluice.data.digest import json_digest
-from sluice.registry.evidence import QUESTIONS
-from sluice.registry.gates.figures import figure_rows
-from sluice.registry.gates.remedies import remedies
+from sluice.gates.registry import figure_rows, question, remedies
 from sluice.registry.proof import verdict_of
 from sluice.registry.waivers import Waiver, lasts, waived
 from sluice.store.port import Store
@@ -49,23 +47,21 @@ def explain(
 
 
 def _explained(store: Store, version: Version, gate: str, at: datetime) -> Explanation:
-    question, verdict = QUESTIONS.get(gate, ""), verdict_of(store, version, gate)
+    asks, verdict = question(gate), verdict_of(store, version, gate)
     if verdict is None:
         said = "this gate has not judged the version"
-        return Explanation(
-            gate, question, "not judged", said, changes=("it has to be judged",)
-        )
+        return Explanation(gate, asks, "not judged", said, changes=("it has to be judged",))
     document = store.get(Document, digest=verdict.evidence)
     if document is None or json_digest(document.body) != verdict.evidence:
         said = f"{verdict.reason} Its evidence {verdict.evidence[:12]} is gone or altered."
         changes = ("the evidence has to be there as it was: restore the store",)
-        return Explanation(gate, question, str(verdict.outcome), said, changes=changes)
+        return Explanation(gate, asks, str(verdict.outcome), said, changes=changes)
     passed = verdict.outcome is Outcome.PASS
     waiver = None if passed else waived(store, version, verdict, at)
     let_on = passed or (waiver is not None and lasts(store, version, waiver, at))
     return Explanation(
         gate=gate,
-        question=question,
+        question=asks,
         outcome=str(verdict.outcome),
         reason=verdict.reason,
         figures=tuple(figure_rows(gate, document.body)),

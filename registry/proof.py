@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sluice.data.digest import json_digest
 from sluice.errors import Held, IntegrityError
-from sluice.gate_spec import UNWAIVABLE
+from sluice.gates.judgement import Judgement
+from sluice.gates.registry import is_waivable
 from sluice.registry.approvals import Panel, authors, counted_approvals
-from sluice.registry.gates.judgement import Judgement
 from sluice.registry.moves import named, position_of
 from sluice.registry.people import person
 from sluice.registry.review_keys import ReviewTrust
@@ -24,8 +24,6 @@ from sluice.store.records import (
     Version,
 )
 
-ON_RELEASE = frozenset({"replay"})
-"""Gates that judge the packaged release, not the candidate."""
 JUDGED = "verdict"
 """Of the evidence: what the verdict's row says too, so that a row changed behind its back is seen."""
 
@@ -135,7 +133,7 @@ def _unwaived(
     trust: ReviewTrust | None,
 ) -> str | None:
     """What to say of the waiver that does not let it on, nothing where there is none; else None."""
-    waiver = None if verdict.gate in UNWAIVABLE else waived(store, version, verdict, at)
+    waiver = waived(store, version, verdict, at) if is_waivable(verdict.gate) else None
     if waiver is None or person(waiver.actor) in authors(store, version):
         return ""
     if not lasts(store, version, waiver, at):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sluice.data.digest import json_digest
+from sluice.gates.judgement import finite
 from sluice.rankers import load_ranker
 from sluice.rankers.lambdamart import LambdaMart
 from sluice.registry.evidence import Evidence
-from sluice.registry.gates.judgement import finite
 
 if TYPE_CHECKING:
     from lightgbm import Booster

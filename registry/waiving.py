@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from sluice.errors import NotFound, Refused
-from sluice.gate_spec import UNWAIVABLE
+from sluice.gates.registry import is_waivable
 from sluice.registry.approvals import Panel
 from sluice.registry.moves import made, move_once, named, position_of
 from sluice.registry.proof import verdict_of
@@ -106,7 +106,7 @@ def waive(  # noqa: PLR0913 - a waiver has that many parts, and each is named at
 
 
 def _waivable(store: Store, version: Version, gate: str) -> Verdict:
-    if gate in UNWAIVABLE:
+    if not is_waivable(gate):
         raise Refused(
             f"{gate} cannot be waived: without it nobody knows what was measured or would be served"
         )

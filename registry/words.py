@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sluice.registry.gates.judgement import finite
+from sluice.gates.judgement import finite
 
 NONE = "–"
 """Stands for a figure that there is not."""

@@ -24,7 +24,8 @@ from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
 from sluice.features.declaration.plan import compile_plan
 from sluice.features.declaration.spec import FeatureSpec, PositiveDuration
-from sluice.gate_spec import TIERS, GateSpec, Tier, TierName
+from sluice.gates.base import TierName
+from sluice.gates.spec import TIERS, GateSpec, Tier
 from sluice.mechanisms.exploration import ExplorationSpec
 from sluice.mechanisms.spec import MechanismSpec, check_declared, check_told
 from sluice.rankers import make_ranker
@@ -164,7 +165,7 @@ class Surface(_Declared):
     owner: Person
     """Author of the versions that the schedule trains."""
     tier: TierName = "standard"
-    """How much is asked at least before a version serves; see `sluice.gate_spec.TIERS`."""
+    """How much is asked at least before a version serves; see `sluice.gates.spec.TIERS`."""
     data: DataSpec = DataSpec()
     features: FeatureSpec = FeatureSpec()
     ranker: RankerSpec = RankerSpec()

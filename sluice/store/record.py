@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from sluice.gates.outcome import Outcome
+
+__all__ = ["Outcome", "Record", "State"]
+
 
 class State(StrEnum):
     """Where a version stands; `sluice.registry.states` draws the machine."""
@@ -22,14 +26,6 @@ class State(StrEnum):
     ROLLED_BACK = "rolled_back"
     BASELINE = "baseline"
     """The declared baseline, packaged: it may serve without gates and review."""
-
-
-class Outcome(StrEnum):
-    """Of a gate or a check. Only PASS lets a candidate on; 'no data' is INCONCLUSIVE."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a secret
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True)

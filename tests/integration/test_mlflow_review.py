@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from sluice.cli import main
 from sluice.cli.installation import accounts_of
 from sluice.errors import Refused
-from sluice.gate_spec import TIERS
+from sluice.gates.spec import TIERS
 from sluice.registry.audit import audit
 from sluice.registry.mirror import MlflowMirror
 from sluice.registry.mlflow_accounts import ADMIN, Accounts

@@ -4,7 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sluice.gate_spec import LeakageGate, QualityGate, ReplayGate
+from sluice.gates.data import DataGate
+from sluice.gates.leakage import Audited, LeakageGate, RankedAlone
+from sluice.gates.quality import QualityGate
+from sluice.gates.replay import ReplayFigures, ReplayGate
+from sluice.gates.sent_context import SentContext
 from sluice.metrics.comparison import PairedComparison
 from sluice.metrics.feature_gaps import FeatureGap
 from sluice.metrics.parity_report import (
@@ -15,11 +19,6 @@ from sluice.metrics.parity_report import (
     Spread,
 )
 from sluice.registry.evidence import Evidence
-from sluice.registry.gates.data import judge_data
-from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from sluice.registry.gates.quality import judge_quality
-from sluice.registry.gates.replay import ReplayFigures, judge_replay
-from sluice.registry.gates.sent_context import SentContext
 from sluice.store.records import Outcome
 from tests.lib.stores import T0
 
@@ -138,15 +137,14 @@ def an_evidence(**changes: Any) -> Evidence:
         model="d4" * 32,
         mandatory=("data", "leakage", "quality", "replay"),
         judgements=(
-            judge_data(SUITES),
-            judge_leakage(
+            DataGate().decide(SUITES),
+            LeakageGate().decide(
                 Audited(probes=8, rows=4_096, moved=(), worst=0.0),
                 RankedAlone(0.765, {"item.click.1h": 0.71}),
                 SentContext({}),
-                LeakageGate(),
             ),
-            judge_quality(a_comparison(), QualityGate(), reference_kind="champion"),
-            judge_replay(a_replay(), ReplayGate()),
+            QualityGate().decide(a_comparison(), reference_kind="champion"),
+            ReplayGate().decide(a_replay()),
         ),
         metrics={
             "candidate": dict(zip(METRICS, (0.765, 0.571, 0.592, 0.640), strict=True)),

@@ -8,20 +8,20 @@ from functools import cache
 import numpy as np
 
 from sluice.features.state.frame import RankingFrame
-from sluice.flows.guardrails import coverage, ecosystem, stability
-from sluice.flows.scrutiny import calibration_rule, slices
-from sluice.gate_spec import (
-    CalibrationGate,
-    ChurnGate,
-    CoverageGate,
-    EcosystemGate,
-    FreshnessGate,
-    GateSpec,
-    LeakageGate,
-    QualityGate,
-    ReplayGate,
-    ServedGate,
-)
+from sluice.gates.calibration import CalibrationGate, calibration_rule
+from sluice.gates.churn import ChurnGate, stability
+from sluice.gates.coverage import CoverageGate, coverage
+from sluice.gates.data import DataGate
+from sluice.gates.ecosystem import EcosystemGate, ecosystem
+from sluice.gates.freshness import FreshnessGate
+from sluice.gates.judgement import Judgement
+from sluice.gates.leakage import Audited, LeakageGate, RankedAlone
+from sluice.gates.quality import QualityGate
+from sluice.gates.replay import ReplayGate
+from sluice.gates.sent_context import SentContext, ServedContext
+from sluice.gates.served import ServedGate
+from sluice.gates.slices import slices
+from sluice.gates.spec import GateSpec
 from sluice.metrics import (
     PairedComparison,
     calibrations,
@@ -30,19 +30,6 @@ from sluice.metrics import (
     predictions_of,
 )
 from sluice.metrics.slice_labels import hour_labels
-from sluice.registry.gates.calibration import judge_calibration
-from sluice.registry.gates.churn import judge_churn
-from sluice.registry.gates.coverage import judge_coverage
-from sluice.registry.gates.data import judge_data
-from sluice.registry.gates.ecosystem import judge_ecosystem
-from sluice.registry.gates.freshness import judge_freshness
-from sluice.registry.gates.judgement import Judgement
-from sluice.registry.gates.leakage import Audited, RankedAlone, judge_leakage
-from sluice.registry.gates.quality import judge_quality
-from sluice.registry.gates.replay import judge_replay
-from sluice.registry.gates.sent_context import SentContext, ServedContext
-from sluice.registry.gates.served import judge_served
-from sluice.registry.gates.slices import judge_slices
 from sluice.store.records import Outcome
 from tests.lib.evidence import RELEASE, SUITES, a_parity, a_replay
 from tests.lib.frames import generated_frame
@@ -95,12 +82,12 @@ def quality(candidate: np.ndarray, **rule: object) -> Judgement:
         evaluate(candidate, world()), evaluate(scores(1), world()), world().users,
         declared.metric, rng=np.random.default_rng(0),
     )  # fmt: skip
-    return judge_quality(comparison, declared, reference_kind="champion")
+    return declared.decide(comparison, reference_kind="champion")
 
 
 def sliced(candidate: np.ndarray, frame: RankingFrame, gates: GateSpec) -> Judgement:
     results = evaluate(candidate, frame), evaluate(scores(1)[: frame.rows], frame)
-    return judge_slices(slices(*results, frame, gates), gates.slices)
+    return gates.slices.decide(slices(*results, frame, gates))
 
 
 SLICED = GateSpec.model_validate({"slices": {"margin": 0.1, "dimensions": ["hour"]}})
@@ -119,7 +106,7 @@ def calibrated(
         predictions_of(truth * scale, frame, outcomes), {}, calibration_rule(rule), rng=rng
     )
     found = {"click": [asdict(each) for each in rows]}
-    return judge_calibration(found, rule, family="multitask")
+    return rule.decide(found, family="multitask")
 
 
 def churned(candidate: np.ndarray, *, refits: int = 3, k: int = 3) -> Judgement:
@@ -132,10 +119,7 @@ def churned(candidate: np.ndarray, *, refits: int = 3, k: int = 3) -> Judgement:
         rule,
     )
     row = found["comparison"]
-    return judge_churn(
-        PairedComparison(**row) if row else None, rule,
-        champion=True, pairs=found["pairs"], requests=found["requests"],
-    )  # fmt: skip
+    return rule.decide(PairedComparison(**row) if row else None, champion=True, pairs=found["pairs"], requests=found["requests"])  # fmt: skip
 
 
 def of_providers(candidate_for: str, *, providers: bool = True) -> Judgement:
@@ -152,10 +136,7 @@ def of_providers(candidate_for: str, *, providers: bool = True) -> Judgement:
         world(), candidate, reference, EcosystemGate(),
     )  # fmt: skip
     row = found["comparison"]
-    return judge_ecosystem(
-        PairedComparison(**row) if row else None, EcosystemGate(),
-        reference_kind="champion", gini=found["gini"],
-    )  # fmt: skip
+    return EcosystemGate().decide(PairedComparison(**row) if row else None, reference_kind="champion", gini=found["gini"])  # fmt: skip
 
 
 def covered(
@@ -166,7 +147,7 @@ def covered(
     features = later.features.copy()
     features[: int(gone * later.rows), later.names.index("quality")] = np.nan
     found = coverage(world(), replace(later, features=features))
-    return judge_coverage(found, CoverageGate(min_rows=rows))
+    return CoverageGate(min_rows=rows).decide(found)
 
 
 def fresh(newest_hours: float | None, clock_hours: float | None) -> Judgement:
@@ -174,7 +155,7 @@ def fresh(newest_hours: float | None, clock_hours: float | None) -> Judgement:
         None if hours is None else T0 - timedelta(hours=hours)
         for hours in (newest_hours, clock_hours)
     )
-    return judge_freshness(newest=newest, clock=clock, at=T0, rule=FreshnessGate())
+    return FreshnessGate().decide(newest=newest, clock=clock, at=T0)
 
 
 def leaked(
@@ -189,11 +170,10 @@ def leaked(
 ) -> Judgement:
     """An audit that saw nothing move, columns that rank modestly, and no context."""
     sound = {"probes": 8, "rows": 4_096, "moved": (), "worst": 0.0}
-    return judge_leakage(
-        Audited(**{**sound, **changes}),  # pyright: ignore[reportArgumentType]
+    return rule.decide(
+        Audited(**{**sound, **changes}),
         None if alone is None else RankedAlone(model, alone),
         SentContext(learned or {}, declared, served),
-        rule,
     )
 
 
@@ -201,8 +181,8 @@ def as_served(
     *, embargo: str = "2s", champion: str | None = RELEASE, **changes: object
 ) -> Judgement:
     """The champion answered a thousand requests yesterday, all of them as its bytes do."""
-    return judge_served(
-        a_parity(**changes), ServedGate(), champion=champion, embargo=embargo, at=T0
+    return ServedGate().decide(
+        a_parity(**changes), champion=champion, embargo=embargo, at=T0
     )
 
 
@@ -210,15 +190,15 @@ EMPTY = world().take(0, 0)
 
 GATES: dict[str, GateCase] = {
     "data": GateCase(
-        sound=lambda: judge_data(SUITES),
-        counter_example=lambda: judge_data(
+        sound=lambda: DataGate().decide(SUITES),
+        counter_example=lambda: DataGate().decide(
             [*SUITES[:-1], ("across", Outcome.FAIL, 4, ("clicks were shown",))]
         ),
         stops="clicks were shown",
         unknown=(
-            lambda: judge_data([]),
-            lambda: judge_data([("exposures", Outcome.PASS, 0, ())]),
-            lambda: judge_data(SUITES[:1], required=("exposures", "items")),
+            lambda: DataGate().decide([]),
+            lambda: DataGate().decide([("exposures", Outcome.PASS, 0, ())]),
+            lambda: DataGate().decide(SUITES[:1], required=("exposures", "items")),
         ),
     ),
     "leakage": GateCase(
@@ -240,7 +220,7 @@ GATES: dict[str, GateCase] = {
         counter_example=lambda: quality(scores(2, noise=2.0)),
         stops="none of it above the tolerated loss",
         unknown=(
-            lambda: judge_quality(None, QualityGate(), reference_kind="champion"),
+            lambda: QualityGate().decide(None, reference_kind="champion"),
             lambda: quality(scores(2), min_requests=10_000),
             lambda: quality(scores(2), margin=0.00001),
             lambda: quality(scores(2), rule="equivalence", margin=0.00001),
@@ -251,14 +231,15 @@ GATES: dict[str, GateCase] = {
         counter_example=lambda: sliced(by_night_reversed(scores(2)), world(), SLICED),
         stops="hour=00-05",
         unknown=(
-            lambda: judge_slices(None, SLICED.slices),
-            lambda: judge_slices({"slices": []}, SLICED.slices),
+            lambda: SLICED.slices.decide(None),
+            lambda: SLICED.slices.decide({"slices": []}),
             lambda: sliced(scores(2)[:720], world().take(0, 90), SLICED),
-            lambda: judge_slices(
+            lambda: SLICED.slices.model_copy(
+                update={"dimensions": ("hour", "candidates")}
+            ).decide(
                 slices(
                     *(evaluate(scores(seed), world()) for seed in (2, 1)), world(), SLICED
-                ),
-                SLICED.slices.model_copy(update={"dimensions": ("hour", "candidates")}),
+                )
             ),
         ),
     ),
@@ -267,13 +248,12 @@ GATES: dict[str, GateCase] = {
         counter_example=lambda: calibrated(1.3),
         stops="click: expected over observed is 1.260",
         unknown=(
-            lambda: judge_calibration({}, CalibrationGate(), family="lambdamart"),
-            lambda: judge_calibration(None, CalibrationGate(), family="lambdamart"),
+            lambda: CalibrationGate().decide({}, family="lambdamart"),
+            lambda: CalibrationGate().decide(None, family="lambdamart"),
             lambda: calibrated(1.0, positives=1_000_000),
             lambda: calibrated(1.0, label=0.0),
-            lambda: judge_calibration(
+            lambda: CalibrationGate().decide(
                 {"click": [{"name": "all", "calibration": {"ratio": NAN}}]},
-                CalibrationGate(),
                 family="multitask",
             ),
         ),
@@ -285,10 +265,8 @@ GATES: dict[str, GateCase] = {
         unknown=(
             lambda: churned(scores(2), refits=0),
             lambda: churned(scores(2), k=CANDIDATES),
-            lambda: judge_churn(None, ChurnGate(), champion=True, pairs=3, requests=1_000),
-            lambda: judge_churn(
-                None, ChurnGate(), champion=True, pairs=None, requests=None
-            ),
+            lambda: ChurnGate().decide(None, champion=True, pairs=3, requests=1_000),
+            lambda: ChurnGate().decide(None, champion=True, pairs=None, requests=None),
         ),
     ),
     "ecosystem": GateCase(
@@ -313,7 +291,7 @@ GATES: dict[str, GateCase] = {
         counter_example=lambda: covered(gone=0.5),
         stops="quality (100.0% to 50.0%)",
         unknown=(
-            lambda: judge_coverage(None, CoverageGate()),
+            lambda: CoverageGate().decide(None),
             lambda: covered(gone=0.0, rows=1_000_000),
             lambda: covered(gone=0.0, judged=EMPTY),
         ),
@@ -323,7 +301,7 @@ GATES: dict[str, GateCase] = {
         counter_example=lambda: as_served(identical=998),
         stops="99.800% of the champion's 1,000 answers are the same",
         unknown=(
-            lambda: judge_served(None, ServedGate(), champion=RELEASE, embargo="2s", at=T0),
+            lambda: ServedGate().decide(None, champion=RELEASE, embargo="2s", at=T0),
             lambda: as_served(requests=99, identical=99),
             lambda: as_served(requests=0, identical=0),
             lambda: as_served(champion="e7" * 32),
@@ -334,13 +312,13 @@ GATES: dict[str, GateCase] = {
         ),
     ),
     "replay": GateCase(
-        sound=lambda: judge_replay(a_replay(), ReplayGate()),
-        counter_example=lambda: judge_replay(a_replay(mismatches=1), ReplayGate()),
+        sound=lambda: ReplayGate().decide(a_replay()),
+        counter_example=lambda: ReplayGate().decide(a_replay(mismatches=1)),
         stops="unlike the model",
         unknown=(
-            lambda: judge_replay(None, ReplayGate()),
-            lambda: judge_replay(a_replay(requests=0), ReplayGate()),
-            lambda: judge_replay(a_replay(p99_ms=NAN), ReplayGate()),
+            lambda: ReplayGate().decide(None),
+            lambda: ReplayGate().decide(a_replay(requests=0)),
+            lambda: ReplayGate().decide(a_replay(p99_ms=NAN)),
         ),
     ),
 }

@@ -9,15 +9,16 @@ import numpy as np
 
 from benchmarks.gates_leaks import LEAKS, passes, verdicts
 from sluice.errors import Held, Refused
-from sluice.flows.scrutiny import calibration_rule
-from sluice.gate_spec import CalibrationGate, GateSpec, QualityGate
+from sluice.gates import quality
+from sluice.gates.calibration import CalibrationGate, calibration_rule
+from sluice.gates.leakage import RankedAlone
+from sluice.gates.quality import QualityGate
+from sluice.gates.sent_context import SentContext
+from sluice.gates.spec import GateSpec
 from sluice.metrics import Predictions, calibration_slices, calibrations
 from sluice.metrics.decision import place
 from sluice.registry import account_holds, canary, new_key, promotion, review_rules, rules
 from sluice.registry.account_holds import Account, ensure_free, mark_of, note_reset
-from sluice.registry.gates import quality
-from sluice.registry.gates.leakage import RankedAlone
-from sluice.registry.gates.sent_context import SentContext
 from sluice.registry.new_key import acknowledge_key, acknowledged_keys
 from sluice.registry.review_rules import Request, Who, needed
 from sluice.store.memory import MemoryStore

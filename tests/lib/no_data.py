@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice.gate_spec import CoverageGate, GateSpec, QualityGate, ReplayGate
+from sluice.gates.coverage import CoverageGate
+from sluice.gates.judgement import Judgement
+from sluice.gates.quality import QualityGate
+from sluice.gates.replay import ReplayFigures, ReplayGate
+from sluice.gates.spec import GateSpec
 from sluice.registry import candidacy, promotion, proof
-from sluice.registry.gates.coverage import judge_coverage
-from sluice.registry.gates.judgement import Judgement
-from sluice.registry.gates.quality import judge_quality
-from sluice.registry.gates.replay import ReplayFigures, judge_replay
-from sluice.registry.gates.slices import judge_slices
 from sluice.store.memory import MemoryStore
 from sluice.store.records import Champion, OutboxRow, Outcome, State
 from tests.lib.evidence import a_comparison, a_replay
@@ -34,33 +33,31 @@ ALL = GateSpec().mandatory
 
 
 def quality(**figures: float) -> Judgement:
-    return judge_quality(a_comparison(**figures), RULE, reference_kind="champion")
+    return RULE.decide(a_comparison(**figures), reference_kind="champion")
 
 
 def unanswered() -> Judgement:
     """A replay that was cut off: nothing was asked, so there is no latency either."""
     cut = ReplayFigures(None, None, None, None, None, None, None)
-    return judge_replay(cut, ReplayGate())
+    return ReplayGate().decide(cut)
 
 
 NO_DATA: dict[str, Callable[[], Judgement]] = {
     "NaN metric: the difference": lambda: quality(difference=NAN),
     "NaN metric: a bound": lambda: quality(low=NAN),
     "NaN metric: infinite": lambda: quality(high=float("inf")),
-    "NaN metric: the replay's latency": lambda: judge_replay(a_replay(p99_ms=NAN), ReplayGate()),
+    "NaN metric: the replay's latency": lambda: ReplayGate().decide(a_replay(p99_ms=NAN)),
     "NaN metric: the leakage audit": lambda: leaked(worst=NAN),
-    "empty slice: a declared dimension without any": lambda: judge_slices(
-        {"slices": []}, SLICED.slices
-    ),
+    "empty slice: a declared dimension without any": lambda: SLICED.slices.decide({"slices": []}),
     "empty slice: too few requests in one": lambda: sliced(
         scores(2)[:720], world().take(0, 90), SLICED
     ),
-    "missing baseline": lambda: judge_quality(None, RULE, reference_kind="baseline"),
+    "missing baseline": lambda: RULE.decide(None, reference_kind="baseline"),
     "missing champion: no refit to tell churn from noise": lambda: churned(scores(2), refits=0),
     "zero labels: nothing to be ranked": lambda: quality(requests=0, clusters=0),
     "zero labels: nothing that was promised came": lambda: calibrated(1.0, label=0.0),
     "empty frame: no judged row": lambda: covered(gone=0.0, judged=EMPTY),
-    "empty frame: no figures at all": lambda: judge_coverage(None, CoverageGate()),
+    "empty frame: no figures at all": lambda: CoverageGate().decide(None),
     "stale report: of another metric than is declared": lambda: quality_of("auc"),
     "stale report: from the future": lambda: fresh(-5, 3),
     "stale report: nobody knows how old": lambda: fresh(None, None),
@@ -68,16 +65,14 @@ NO_DATA: dict[str, Callable[[], Judgement]] = {
     "nothing served: no parity of this champion": lambda: as_served(champion="e7" * 32),
     "nothing served: too few answers": lambda: as_served(requests=99, identical=99),
     "no live event: nobody knows how late they are": lambda: as_served(delay_s=None),
-    "timeout: no report": lambda: judge_replay(None, ReplayGate()),
+    "timeout: no report": lambda: ReplayGate().decide(None),
     "timeout: a report without figures": unanswered,
-    "timeout: fewer requests than declared": lambda: judge_replay(
-        a_replay(requests=3), ReplayGate()
-    ),
+    "timeout: fewer requests than declared": lambda: ReplayGate().decide(a_replay(requests=3)),
 }  # fmt: skip
 
 
 def quality_of(metric: str) -> Judgement:
-    return judge_quality(a_comparison(metric=metric), RULE, reference_kind="champion")
+    return RULE.decide(a_comparison(metric=metric), reference_kind="champion")
 
 
 def let_on_by(name: str) -> str:

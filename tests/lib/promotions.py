@@ -8,9 +8,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
 from sluice.data.atomic import write_atomically
+from sluice.gates.judgement import Judgement
 from sluice.registry import promotion
 from sluice.registry.approvals import Panel
-from sluice.registry.gates.judgement import Judgement
 from sluice.registry.keys import PublicKey, SigningKey
 from sluice.registry.review_keys import ReviewKeys, ReviewTrust, Signatory
 from sluice.store.port import Store

@@ -31,8 +31,7 @@ SURFACES = {
 BARE = (
     "sluice", "sluice.data", "sluice.features", "sluice.features.declaration",
     "sluice.features.engine", "sluice.features.state", "sluice.features.strings", "sluice.flows",
-    "sluice.monitors", "sluice.registry",
-    "sluice.registry.gates", "sluice.serving",
+    "sluice.gates", "sluice.monitors", "sluice.registry", "sluice.serving",
 )  # fmt: skip
 """Packages whose modules are imported by their own names."""
 PLATFORMS = (

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import ConfigError, NotFound
-from sluice.gate_spec import TIERS, UNWAIVABLE
+from sluice.gates.spec import TIERS
 from sluice.surface import ReviewSpec, Surface, load_surface, surface_path
 
 SHIPPED = Path(__file__).parents[2] / "surfaces" / "for_you.toml"
@@ -126,9 +126,17 @@ def test_a_critical_surface_has_two_reviewers_who_are_not_its_owner(tmp_path):
             critical(tmp_path, too_few)
 
 
+def test_what_a_tier_demands_and_in_which_order():
+    assert {name: " ".join(tier.gates) for name, tier in TIERS.items()} == {
+        "critical": "data leakage quality slices churn freshness coverage served replay",
+        "standard": "data leakage quality replay",
+        "experimental": "data leakage replay",
+    }
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_no_tier_goes_without_what_cannot_be_waived(tier):
-    assert set(UNWAIVABLE) <= set(TIERS[tier].gates)
+    assert {"data", "leakage", "replay"} <= set(TIERS[tier].gates)
 
 
 @pytest.mark.parametrize(("text", "key", "said"), REFUSED)

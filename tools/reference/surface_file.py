@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sluice.gate_spec import TIERS
+from sluice.gates.spec import TIERS, GateSpec
 from sluice.surface import Surface
 from tools.reference.attributes import attribute_docstrings
 from tools.reference.markdown import code, docstring, page, table
@@ -43,6 +43,7 @@ def _tiers() -> Iterator[tuple[str, str, str, str]]:
 
 def _sections(path: str, model: type[BaseModel], *, many: bool = False) -> Iterator[str]:
     """The table of a model, then those below it."""
+    model = model.written() if issubclass(model, GateSpec) else model
     meanings = attribute_docstrings(model)
     nested = {
         key: list(_models(info.annotation)) for key, info in model.model_fields.items()

@@ -12,8 +12,8 @@ from sluice.data.tables import Window
 from sluice.flows import trial
 from sluice.flows.candidates import candidate_folder, keep_candidate
 from sluice.flows.evaluation import evaluation
-from sluice.flows.guardrails import coverage
 from sluice.flows.refits import chosen, refit
+from sluice.gates.coverage import coverage
 from sluice.mechanisms.arrangement import BY_SCORE
 from sluice.surface import Surface
 

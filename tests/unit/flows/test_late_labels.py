@@ -9,15 +9,17 @@ import pytest
 from sluice.data.generated import generate
 from sluice.flows import trial
 from sluice.flows.evaluation import evaluation
-from sluice.flows.judging import Judging, of_evaluation
+from sluice.gates.quality import QualityGate
+from sluice.gates.registry import remedies
+from sluice.gates.slices import SliceGate
 from sluice.mechanisms.arrangement import Arrangement
 from sluice.registry.description import markdown
-from sluice.registry.gates.remedies import remedies
 from sluice.registry.page import page
 from sluice.registry.plots import draw
 from sluice.store.records import Outcome
+from tests.lib.cases import a_case
 from tests.lib.evidence import an_evidence
-from tests.lib.retrainings import FEED, WINDOW, small_retraining, surface
+from tests.lib.retrainings import FEED, WINDOW, surface
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +38,13 @@ def unlabelled():
 
 
 @pytest.fixture
-def judge(unlabelled, tmp_path):
-    retraining = small_retraining(tmp_path, surface())
-
-    def judging(gate: str) -> Judging:
-        return of_evaluation(retraining.workplace, "lambdamart", lambda: unlabelled[0])[
-            gate
-        ]
-
-    return judging
+def judge(unlabelled):
+    case, gates = a_case(evaluation=unlabelled[0]), surface().gates
+    return lambda kind: gates.of(kind).judge(case)
 
 
 def test_quality_is_inconclusive_and_says_when_the_last_label_came(judge, unlabelled):
-    judgement = judge("quality")()
+    judgement = judge(QualityGate)
 
     assert judgement.outcome is Outcome.INCONCLUSIVE
     assert "0 of " in judgement.reason
@@ -60,7 +56,7 @@ def test_quality_is_inconclusive_and_says_when_the_last_label_came(judge, unlabe
 
 
 def test_no_slice_passes_either(judge):
-    assert judge("slices")().outcome is Outcome.INCONCLUSIVE
+    assert judge(SliceGate).outcome is Outcome.INCONCLUSIVE
 
 
 def test_no_column_was_held_against_anything(unlabelled):

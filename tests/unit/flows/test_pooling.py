@@ -10,13 +10,13 @@ from sluice.data.generated import generate
 from sluice.data.snapshot import take
 from sluice.data.tables import Window
 from sluice.flows import retrain
-from sluice.flows.judging import pooled_of
 from sluice.flows.memory import document
 from sluice.flows.pooling import earlier_windows
 from sluice.flows.retrain import Retraining, register
 from sluice.flows.trial import Incumbent, load_incumbent
 from sluice.flows.validate import freeze
 from sluice.flows.workplace import Workplace
+from sluice.gates.quality import pooled_of
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.surface import Surface

@@ -13,7 +13,7 @@ from sluice.data.tables import LogTables, Window
 from sluice.flows.reread import reread
 from sluice.flows.validate import freeze
 from sluice.flows.workplace import Workplace
-from sluice.gate_spec import LeakageGate
+from sluice.gates.leakage import LeakageGate
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from tests.lib.retrainings import FEED, surface

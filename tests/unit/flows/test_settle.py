@@ -7,7 +7,7 @@ import pytest
 
 from sluice.flows.lifecycle import baked_champion
 from sluice.flows.monitor import settle
-from sluice.gate_spec import TIERS
+from sluice.gates.spec import TIERS
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, Outcome, State

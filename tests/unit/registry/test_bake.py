@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sluice.errors import Held
-from sluice.gate_spec import TIERS
+from sluice.gates.spec import TIERS
 from sluice.registry import promotion
 from sluice.registry.bake import bakes_until
 from sluice.registry.moves import position_of, version_of

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from sluice.errors import Held, NotFound, Refused
-from sluice.gate_spec import GateSpec, QualityGate
+from sluice.gates.quality import QualityGate
+from sluice.gates.spec import GateSpec
 from sluice.rankers.manifest import RankerManifest
 from sluice.registry import promotion
 from sluice.registry.audit import audit

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from sluice.errors import Held, Refused
-from sluice.gate_spec import GateSpec, QualityGate
+from sluice.gates.quality import QualityGate
+from sluice.gates.spec import GateSpec
 from sluice.registry import canary, promotion
 from sluice.registry.audit import audit
 from sluice.registry.rules import approve_rules, laxer_rules

@@ -1,1 +1,0 @@
-"""Gates: pure functions from evidence to a verdict."""
