@@ -6,7 +6,7 @@ from tests.lib.loosened import DRILLS
 from tests.lib.machine_mutants import mutated
 
 QUICK = [drill for drill in DRILLS if drill[0] != "G6"]
-"""The gates' own are in `tests/unit/registry_gates`, and with their mutants in `make faults`."""
+"""The gates' own are in `tests/unit/gates`, and with their mutants in `make faults`."""
 
 
 @pytest.mark.parametrize("drill", QUICK, ids=lambda drill: drill[2].__name__)
