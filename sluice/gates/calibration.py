@@ -34,7 +34,7 @@ class CalibrationGate(Gate):
     name: ClassVar[str] = "calibration"
     question: ClassVar[str] = "Does what it promises come?"
     position: ClassVar[int] = 50
-    measured_as: ClassVar[str] = "calibration"
+    measured_as: ClassVar[str | None] = "calibration"
     always_measured: ClassVar[bool] = True
     not_plain: ClassVar[frozenset[str]] = frozenset({"objectives"})
 

@@ -26,7 +26,7 @@ class ChurnGate(ComparedGate):
     question: ClassVar[str] = "Do people see no more change than a refit would bring?"
     position: ClassVar[int] = 60
     laxest_tier: ClassVar = "critical"
-    measured_as: ClassVar[str] = "stability"
+    measured_as: ClassVar[str | None] = "stability"
 
     k: int = Field(default=5, ge=1)
     """Slots that are looked at; requests with no more candidates than that say nothing."""

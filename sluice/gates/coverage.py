@@ -26,7 +26,7 @@ class CoverageGate(Gate):
     question: ClassVar[str] = "Is what it learned to read still there where it is asked?"
     position: ClassVar[int] = 90
     laxest_tier: ClassVar = "critical"
-    measured_as: ClassVar[str] = "coverage"
+    measured_as: ClassVar[str | None] = "coverage"
     always_measured: ClassVar[bool] = True
     not_plain: ClassVar[frozenset[str]] = frozenset({"features", "gone"})
 

@@ -33,7 +33,7 @@ class EcosystemGate(ComparedGate):
     name: ClassVar[str] = "ecosystem"
     question: ClassVar[str] = "Do the smaller providers keep their share of what is seen?"
     position: ClassVar[int] = 70
-    measured_as: ClassVar[str] = "ecosystem"
+    measured_as: ClassVar[str | None] = "ecosystem"
 
     margin: Margin = 0.05
     """Relative loss of their share that is tolerated."""

@@ -47,7 +47,7 @@ class LeakageGate(Gate):
     question: ClassVar[str] = "Do its features know only what was known at the time?"
     position: ClassVar[int] = 20
     laxest_tier: ClassVar = "experimental"
-    measured_as: ClassVar[str] = "columns"
+    measured_as: ClassVar[str | None] = "columns"
     always_measured: ClassVar[bool] = True
     not_plain: ClassVar[frozenset[str]] = frozenset({"alone"})
 

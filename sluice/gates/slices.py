@@ -36,7 +36,7 @@ class SliceGate(ComparedGate):
     question: ClassVar[str] = "Is nobody worse off, whatever the mean says?"
     position: ClassVar[int] = 40
     laxest_tier: ClassVar = "critical"
-    measured_as: ClassVar[str] = "slices"
+    measured_as: ClassVar[str | None] = "slices"
     always_measured: ClassVar[bool] = True
     not_plain: ClassVar[frozenset[str]] = frozenset({"slices"})
 
