@@ -10,7 +10,7 @@ first difference.
 import numpy as np
 from numba import njit
 
-COMES, VISITS, TIME, SURFACE, RETRIEVED, FOLLOWED = 1, 2, 3, 4, 5, 6
+COMES, VISITS, TIME, SURFACE, RETRIEVED = 1, 2, 3, 4, 5
 AD_CLICK, CLICK, DWELL, GOES_ON, HIDE, ORDER = 7, 8, 9, 10, 11, 12
 PUBLISHES, ITEM, LEAVES, ARRIVES = 13, 14, 15, 16
 """Purposes of draws; a new one takes a new number, so that no other draw changes."""
@@ -46,8 +46,14 @@ def philox(word0, word1, word2, word3, key0, key1):
 @njit(cache=True, nogil=True)
 def uniform(seed, purpose, day, who, nth):
     """A number between 0 and 1, neither of them, in steps of 2^-52, by its key."""
+    return pair(seed, purpose, day, who, nth)[0]
+
+
+@njit(cache=True, nogil=True)
+def pair(seed, purpose, day, who, nth):
+    """`uniform` of this key, and a second number independent of it, at no further cost."""
     wide = np.uint64(seed)
-    high, low, _, _ = philox(
+    words = philox(
         np.uint64(nth) & _LOW,
         np.uint64(who) & _LOW,
         np.uint64(day) & _LOW,
@@ -55,9 +61,13 @@ def uniform(seed, purpose, day, who, nth):
         wide & _LOW,
         wide >> _HALF,
     )
-    return (
-        np.float64(high >> _SHIFT) * _HIGH_WORD + np.float64(low >> _SHIFT) + 0.5
-    ) / _CELLS
+    return _unit(words[0], words[1]), _unit(words[2], words[3])
+
+
+@njit(cache=True, nogil=True)
+def _unit(high, low):
+    cells = np.float64(high >> _SHIFT) * _HIGH_WORD + np.float64(low >> _SHIFT)
+    return (cells + 0.5) / _CELLS
 
 
 @njit(cache=True, nogil=True)

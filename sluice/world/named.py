@@ -21,7 +21,7 @@ class NamedWorld:
 
 _SCARCE = WorldSpec(
     providers=40, provider_spread=0.0, niche=0.3, response=0.6, hazard=0.3,
-    starving=0.85, newcomers=0.08,
+    starving=0.85, newcomers=0.08, dose_by_item=True,
 )  # fmt: skip
 _WORLDS = (
     NamedWorld(
@@ -47,7 +47,7 @@ _WORLDS = (
     NamedWorld(
         "abundant",
         "many providers of unlike merit: floors show what people like less, and cost them clicks",
-        WorldSpec(starving=0.45, newcomers=0.3),
+        WorldSpec(starving=0.45, newcomers=0.3, dose_by_item=True),
     ),
     NamedWorld(
         "evergreen",

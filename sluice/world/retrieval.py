@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from sluice.world.arrivals import FOLLOW
-from sluice.world.draws import FOLLOWED, RETRIEVED, uniform
+from sluice.world.draws import RETRIEVED, pair
 from sluice.world.people import NONE
 
 _TRIES = 6
@@ -30,10 +30,12 @@ def retrieve(visits, people, items, live, candidates, halves, seed, day):
         _mark(met, people.seen[visits.person[visit]], visit)
         count, drawn = 0, 0
         while count < candidates and drawn < min(len(pool), len(swapped)):
-            item = _next(pool, swapped, drawn, visits, visit, seed, day)
+            who = visits.person[visit] * 4 + visits.number[visit]
+            chance, other_chance = pair(seed, RETRIEVED, day, who, drawn)
+            item = _next(pool, swapped, drawn, chance)
             drawn += 1
             if met[item] != visit and _eligible(
-                visits, visit, people, items, item, halves, seed, day, drawn
+                visits, visit, people, items, item, halves, other_chance
             ):
                 rows[visit, count] = item
                 count += 1
@@ -53,10 +55,8 @@ def _mark(met, seen, visit):
 
 
 @njit(cache=True, nogil=True)
-def _next(pool, swapped, drawn, visits, visit, seed, day):
+def _next(pool, swapped, drawn, chance):
     """One step of a shuffle (Fisher & Yates), which can be undone."""
-    who = visits.person[visit] * 4 + visits.number[visit]
-    chance = uniform(seed, RETRIEVED, day, who, drawn)
     other = drawn + int(chance * (len(pool) - drawn))
     pool[drawn], pool[other] = pool[other], pool[drawn]
     swapped[drawn] = other
@@ -64,7 +64,7 @@ def _next(pool, swapped, drawn, visits, visit, seed, day):
 
 
 @njit(cache=True, nogil=True)
-def _eligible(visits, visit, people, items, item, halves, seed, day, drawn):
+def _eligible(visits, visit, people, items, item, halves, chance):
     person = visits.person[visit]
     if items.born[item] > visits.time[visit]:
         return False
@@ -74,5 +74,4 @@ def _eligible(visits, visit, people, items, item, halves, seed, day, drawn):
         return False
     if visits.surface[visit] != FOLLOW or people.follows[person, provider]:
         return True
-    who = person * 4 + visits.number[visit]
-    return uniform(seed, FOLLOWED, day, who, drawn) <= _STRANGER
+    return chance <= _STRANGER

@@ -1,11 +1,12 @@
 """The night's training: the product's ranker, fitted on the last days of the world's own log."""
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from sluice.errors import TooLittleData
 from sluice.features.frame import RankingFrame
@@ -49,10 +50,12 @@ class Learner:
         days = (*self.days, day)[-self.policy.training_days :]
         frame = _frame(days, self.policy.fitted_on)
         rng = starting(self.seed, _PART)
+        import sklearn.linear_model  # noqa: F401 - its BLAS must be loaded when threads are limited
+
         unfitted = make_ranker(self.policy.family, self.policy.parameters)
         try:
             # A second BLAS thread only spins on matrices of this size, and its sums end in other bits.
-            with threadpool_limits(1, user_api="blas"):
+            with _threads().limit(limits=1, user_api="blas"):
                 ranker = unfitted.fit(frame, rng)
         except TooLittleData:
             ranker = self.ranker  # a day without a click: yesterday's ranker serves on
@@ -66,6 +69,12 @@ class Learner:
                 start += weight * features[:, FEATURES.index(name)].astype(np.float64)
             return start
         return self.ranker.score(_columns(features, self.policy.fitted_on))
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Looked up once: the libraries are all loaded after the first fit, and finding them takes a while."""
+    return ThreadpoolController()
 
 
 def _columns(features: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float32]:
