@@ -42,20 +42,52 @@ def list_worlds(home: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({name: each.shows for name, each in WORLDS.items()})
         return
-    print_table("Worlds", ["name", "shows"], [[name, each.shows] for name, each in WORLDS.items()])
+    print_table(
+        "Worlds", ["name", "shows"], [[name, each.shows] for name, each in WORLDS.items()]
+    )
     click.echo("next: sluice world run tiring --spacing 0")
 
 
 @world.command()
 @click.argument("name")
 @with_home
-@click.option("--days", type=click.IntRange(1, 365), default=14, show_default=True, help="After the branch.")
-@click.option("--seeds", type=click.IntRange(1, 200), default=4, show_default=True, help="Worlds of this kind.")
-@click.option("--people", type=click.IntRange(20, 200_000), default=1_000, show_default=True, help="In each.")
-@click.option("--spacing", type=click.FloatRange(0, 1), help="Weight of spacing in the changed arm.")
-@click.option("--floor", type=click.FloatRange(0, 1), help="Provider floor in the changed arm.")
-@click.option("--family", help="Ranker family of both arms, e.g. lambdamart; the world's own where not given.")
-@click.option("--log", "log", type=click.Path(file_okay=False, path_type=Path), help="Event log to append the unchanged arm of the first seed to.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 365),
+    default=14,
+    show_default=True,
+    help="After the branch.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 200),
+    default=4,
+    show_default=True,
+    help="Worlds of this kind.",
+)
+@click.option(
+    "--people",
+    type=click.IntRange(20, 200_000),
+    default=1_000,
+    show_default=True,
+    help="In each.",
+)
+@click.option(
+    "--spacing", type=click.FloatRange(0, 1), help="Weight of spacing in the changed arm."
+)
+@click.option(
+    "--floor", type=click.FloatRange(0, 1), help="Provider floor in the changed arm."
+)
+@click.option(
+    "--family",
+    help="Ranker family of both arms, e.g. lambdamart; the world's own where not given.",
+)
+@click.option(
+    "--log",
+    "log",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Event log to append the unchanged arm of the first seed to.",
+)
 def run(
     name: str,
     home: Path | None,
@@ -87,12 +119,24 @@ def run(
 
     chosen = named(name)
     spec = replace(chosen.spec, people=people)
-    policy = chosen.policy if family is None else replace(chosen.policy, family=family, parameters={})
+    policy = (
+        chosen.policy
+        if family is None
+        else replace(chosen.policy, family=family, parameters={})
+    )
     changes = {"spacing": spacing, "floor": floor}
-    changed = replace(policy, **{key: value for key, value in changes.items() if value is not None})
-    arms = {"unchanged": policy} if changed == policy else {"unchanged": policy, "changed": changed}
+    changed = replace(
+        policy, **{key: value for key, value in changes.items() if value is not None}
+    )
+    arms = (
+        {"unchanged": policy}
+        if changed == policy
+        else {"unchanged": policy, "changed": changed}
+    )
     if len(arms) == 1 and log is None:
-        raise ConfigError("nothing is changed and nothing logged; give --spacing, --floor or --log")
+        raise ConfigError(
+            "nothing is changed and nothing logged; give --spacing, --floor or --log"
+        )
     steps = Quiet() if as_json else Steps(seeds + (log is not None))
     lived = []
     for seed in range(seeds if len(arms) > 1 else 0):
@@ -165,4 +209,6 @@ def _show(
             cells,
         )
     if written:
-        print_line(f"{written['exposures']:,} exposures in {written['log']}; truth in {written['truth']}")
+        print_line(
+            f"{written['exposures']:,} exposures in {written['log']}; truth in {written['truth']}"
+        )

@@ -1,6 +1,6 @@
 """Arrivals: who comes on a day, how often, when, and to which surface."""
 # Numba infers the types, and wants arrays one by one.
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN202
 
 from typing import NamedTuple
 

@@ -89,8 +89,34 @@ def behave(
             if not goes_on:
                 continue
             if places[slot]:
-                _meet_ad(people, person, advertisers, appeal, outcome, visit, slot, value, seed, day, key)
-            _look(people, person, items, item, quality, appeal, outcome, visit, slot, value, seed, day, key)
+                _meet_ad(
+                    people,
+                    person,
+                    advertisers,
+                    appeal,
+                    outcome,
+                    visit,
+                    slot,
+                    value,
+                    seed,
+                    day,
+                    key,
+                )
+            _look(
+                people,
+                person,
+                items,
+                item,
+                quality,
+                appeal,
+                outcome,
+                visit,
+                slot,
+                value,
+                seed,
+                day,
+                key,
+            )
             if outcome.clicked[visit, slot]:
                 _count_click(memory, person, items, item)
             goes_on = uniform(seed, GOES_ON, day, key, slot) < PATIENCE
@@ -112,7 +138,9 @@ def _chance(people, person, items, item, quality, time, satiation):
 
 
 @njit(cache=True, nogil=True)
-def _meet_ad(people, person, advertisers, appeal, outcome, visit, slot, value, seed, day, key):
+def _meet_ad(
+    people, person, advertisers, appeal, outcome, visit, slot, value, seed, day, key
+):
     ad = winner(advertisers, appeal.ad_reserve)
     if ad == NONE:
         return
@@ -126,7 +154,21 @@ def _meet_ad(people, person, advertisers, appeal, outcome, visit, slot, value, s
 
 
 @njit(cache=True, nogil=True)
-def _look(people, person, items, item, quality, appeal, outcome, visit, slot, value, seed, day, key):
+def _look(
+    people,
+    person,
+    items,
+    item,
+    quality,
+    appeal,
+    outcome,
+    visit,
+    slot,
+    value,
+    seed,
+    day,
+    key,
+):
     topic = items.topic[item]
     sated = people.sated[person, topic]
     outcome.examined[visit, slot] = True

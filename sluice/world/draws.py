@@ -5,7 +5,7 @@ question: the same person, day, visit and item. A stream that is shared would be
 first difference.
 """
 # Numba infers the types, and wants numbers one by one.
-# ruff: noqa: ANN001, ANN201, ANN202, PLR0913, PLR0917
+# ruff: noqa: ANN001, ANN201, ANN202
 
 import numpy as np
 from numba import njit

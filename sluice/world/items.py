@@ -1,6 +1,6 @@
 """Items: published by providers, hot for hours, shown for days."""
 # Numba infers the types, and wants arrays one by one.
-# ruff: noqa: ANN001, ANN201, ANN202, PLR0913, PLR0917
+# ruff: noqa: ANN001, ANN202
 
 from typing import NamedTuple
 
@@ -46,7 +46,9 @@ def no_items() -> Items:
     return Items(whole, whole, real, real, real, real, whole)
 
 
-def publish(items: Items, providers: Providers, spec: WorldSpec, seed: int, day: int) -> Items:
+def publish(
+    items: Items, providers: Providers, spec: WorldSpec, seed: int, day: int
+) -> Items:
     """The items with those of one day at their end."""
     counts = _counts(providers.alive, providers.rate, seed, day)
     drawn = _draw(counts, providers.topics, spec.item_spread, seed, day)
@@ -86,6 +88,8 @@ def _draw(counts, topics, spread, seed, day):
             share = uniform(seed, ITEM, day, provider, nth + 4)
             half_life[row] = shortest + (longest - shortest) * share
             born[row] = day + uniform(seed, ITEM, day, provider, nth + 5)
-            key[row] = ((day + DAYS_BEFORE) * len(counts) + provider) * (MOST_POSTS + 1) + post
+            key[row] = ((day + DAYS_BEFORE) * len(counts) + provider) * (
+                MOST_POSTS + 1
+            ) + post
             row += 1
     return topic, owner, quality, hotness, half_life, born, key

@@ -1,7 +1,7 @@
 """The worlds that have a name, and what each is to show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from sluice.errors import NotFound
@@ -16,7 +16,7 @@ class NamedWorld:
     name: str
     shows: str
     spec: WorldSpec
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
 
 
 _SCARCE = WorldSpec(

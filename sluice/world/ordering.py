@@ -1,6 +1,6 @@
 """An order of the candidates: the ranker's scores, prices of floors, soft spacing, and chance where it is declared."""
 # Numba infers the types, and wants arrays one by one.
-# ruff: noqa: ANN001, ANN201, PLR0913, PLR0917
+# ruff: noqa: ANN001, ANN202
 
 from typing import NamedTuple
 

@@ -74,7 +74,9 @@ class Usual(NamedTuple):
 def usual(value: NDArray[np.float64], before: Usual | None) -> Usual:
     """Follow the value of days, [people who came], as long as it is what satisfaction is held against."""
     mean = float(value.mean())
-    return Usual(mean if before is None else (before.mean + mean) / 2, float(value.std()) or 1.0)
+    return Usual(
+        mean if before is None else (before.mean + mean) / 2, float(value.std()) or 1.0
+    )
 
 
 def settle(

@@ -57,7 +57,10 @@ def draw_providers(spec: WorldSpec, seed: int) -> Providers:
 
 
 def dose_of(
-    exposure: NDArray[np.float64], live: NDArray[np.int64], providers: Providers, spec: WorldSpec
+    exposure: NDArray[np.float64],
+    live: NDArray[np.int64],
+    providers: Providers,
+    spec: WorldSpec,
 ) -> NDArray[np.float64]:
     """A day's exposure in multiples of the mean, [providers]; the old dose where none was possible.
 

@@ -62,7 +62,9 @@ def _slots(wave: Wave, items: Items, day: int) -> pl.DataFrame:
     """A row for every slot of a wave that was filled, ads among them, from the top down."""
     organic, ads = _organic(wave, items, day), _ads(wave, day)
     # An ad stands above the organic slot that it was put before.
-    rows = pl.concat([organic, ads]).sort("visit", "slot", "is_organic", maintain_order=True)
+    rows = pl.concat([organic, ads]).sort(
+        "visit", "slot", "is_organic", maintain_order=True
+    )
     position = pl.int_range(1, pl.len() + 1).over("visit").cast(pl.Int32)
     return rows.with_columns(position.alias("position"))
 
@@ -109,7 +111,9 @@ def _rows(wave: Wave, day: int, kept: NDArray[np.bool_]) -> pl.DataFrame:
         {
             "visit": visit,
             "slot": slot,
-            "request_id": pl.Series(request_names(visits, day), dtype=pl.String).gather(visit),
+            "request_id": pl.Series(request_names(visits, day), dtype=pl.String).gather(
+                visit
+            ),
             "user_id": _ids("person-", visits.person[visit], 6),
             "surface": pl.Series(surface.tolist(), dtype=pl.String),
             "ts": pl.Series(ts).cast(_US),
@@ -119,7 +123,14 @@ def _rows(wave: Wave, day: int, kept: NDArray[np.bool_]) -> pl.DataFrame:
 
 def _exposures(shown: pl.DataFrame) -> pl.DataFrame:
     return shown.select(
-        "request_id", "user_id", "surface", "ts", "item_id", "position", "propensity", "score"
+        "request_id",
+        "user_id",
+        "surface",
+        "ts",
+        "item_id",
+        "position",
+        "propensity",
+        "score",
     )
 
 

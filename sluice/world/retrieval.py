@@ -70,7 +70,7 @@ def _eligible(visits, visit, people, items, item, halves, chance):
         return False
     provider = items.provider[item]
     side, other = halves[0][person], halves[1][provider]
-    if side != NONE and other != NONE and side != other:
+    if NONE not in (side, other) and side != other:
         return False
     if visits.surface[visit] != FOLLOW or people.follows[person, provider]:
         return True
