@@ -3,7 +3,7 @@
 Every row has `value`, `threshold` and `holds`; `--map` adds the signs over parameters, and `--page FILE` writes
 what was measured as Markdown. Seeds are spread over `--workers` processes; speed is measured in this one, alone.
 
-`python -m benchmarks.ecosystem [--rows W1 W2 ...] [--map] [--page docs/world.md] [--json]`
+`python -m benchmarks.ecosystem [--rows W1 W2 ...] [--map] [--page docs/explanation/world.md] [--json]`
 """
 
 import argparse

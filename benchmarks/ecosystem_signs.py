@@ -84,7 +84,7 @@ def page(rows: list[Row], mapped: list[Sign]) -> str:
     """The figures as Markdown."""
     lines = [
         "# The world: what was planted, and what comes of it", "",
-        "Written by `python -m benchmarks.ecosystem --map --page docs/world.md`. Changes are of the changed arm",
+        "Written by `python -m benchmarks.ecosystem --map --page docs/explanation/world.md`. Changes are of the changed arm",
         "against its twin, means over seeds ± one standard error. The sign of every figure is planted by the",
         "parameters of its world (`sluice/world/spec.py`, `named.py`): read the controls and the maps beside it.", "",
         "| row | measured | threshold | holds |", "|---|---|---|---|",

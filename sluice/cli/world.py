@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluice.cli.installation import settings_at
 from sluice.cli.output import print_json, print_line, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.errors import ConfigError
@@ -84,9 +85,9 @@ def list_worlds(home: Path | None, as_json: bool) -> None:
 )
 @click.option(
     "--log",
-    "log",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Event log to append the unchanged arm of the first seed to.",
+    "logged",
+    is_flag=True,
+    help="Write the unchanged arm of the first seed as the event log of a new home.",
 )
 def run(
     name: str,
@@ -98,7 +99,7 @@ def run(
     spacing: float | None,
     floor: float | None,
     family: str | None,
-    log: Path | None,
+    logged: bool,
 ) -> None:
     """Run twins of world NAME: one keeps its policy, the other is changed; print what that did.
 
@@ -109,9 +110,8 @@ def run(
     Example:
       sluice world run tiring --spacing 0
       sluice world run scarce --floor 0.9 --days 84
-      sluice world run tiring --days 3 --log .sluice/log
+      sluice world run tiring --days 3 --log --home a-world
     """
-    del home
     from dataclasses import replace
 
     from sluice.world.named import named
@@ -133,24 +133,37 @@ def run(
         if changed == policy
         else {"unchanged": policy, "changed": changed}
     )
-    if len(arms) == 1 and log is None:
+    if len(arms) == 1 and not logged:
         raise ConfigError(
             "nothing is changed and nothing logged; give --spacing, --floor or --log"
         )
-    steps = Quiet() if as_json else Steps(seeds + (log is not None))
+    target = _empty_log(home) if logged else None
+    steps = Quiet() if as_json else Steps(seeds * (len(arms) > 1) + logged)
     lived = []
     for seed in range(seeds if len(arms) > 1 else 0):
         with steps.step(f"seed {seed}"):
             lived.append(twins(spec, arms, seed, days))
     written = None
-    if log is not None:
+    if target is not None:
         with steps.step("log"):
-            written = _write(log, name, people, policy, days)
+            written = _write(target, name, people, policy, days)
     _show(name, days, lived, written, as_json=as_json)
 
 
+def _empty_log(home: Path | None) -> Path:
+    """Where to write a world to: ids of worlds are alike, and none may mix with events of people."""
+    from sluice.data.event_log import EventLog
+
+    log = settings_at(home).log
+    if EventLog(log).surfaces():
+        raise ConfigError(
+            f"cannot log a world to {log} because it holds events; give --home a new folder"
+        )
+    return log
+
+
 def _write(log: Path, name: str, people: int, policy: Any, days: int) -> dict[str, Any]:
-    """Append the log of the first seed, and put the truth beside it."""
+    """Write the log of the first seed, and put the truth beside it."""
     from dataclasses import replace
 
     from sluice.data.event_log import EventLog
@@ -170,7 +183,8 @@ def _write(log: Path, name: str, people: int, policy: Any, days: int) -> dict[st
 def _figures(days: int, lived: "list[Arms]") -> list[dict[str, Any]]:
     from sluice.world.twin import effect
 
-    spans = {"day 1": slice(0, 1), "last 7 days": slice(max(days - 7, 0), days)}
+    week = min(days, 7)
+    spans = {"day 1": slice(0, 1), f"last {week} days": slice(days - week, days)}
     rows = []
     for measure in _MEASURES:
         for span, days_of in spans.items():
@@ -212,3 +226,4 @@ def _show(
         print_line(
             f"{written['exposures']:,} exposures in {written['log']}; truth in {written['truth']}"
         )
+        click.echo("next: sluice run lifecycle for_you")

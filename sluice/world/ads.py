@@ -55,10 +55,15 @@ def ad_places(slots: int) -> NDArray[np.bool_]:
 
 
 @njit(cache=True, nogil=True)
-def winner(advertisers, reserve):
-    """The advertiser of the highest expected revenue, NONE where nobody reaches the reserve."""
+def winner(advertisers, reserve, above):
+    """The advertiser of the highest expected revenue, NONE where nobody reaches the reserve.
+
+    `above` holds the advertisers of the visit so far: an ad is shown once a visit, as any candidate is.
+    """
     best, most = NONE, reserve
     for nth in range(len(advertisers.bid)):
+        if nth in above:
+            continue
         views, clicks = advertisers.counts[nth]
         expected = advertisers.bid[nth] * (clicks + 1.0) / (views + _VIEWS_BEFORE)
         if expected > most:

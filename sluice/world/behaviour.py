@@ -141,7 +141,7 @@ def _chance(people, person, items, item, quality, time, satiation):
 def _meet_ad(
     people, person, advertisers, appeal, outcome, visit, slot, value, seed, day, key
 ):
-    ad = winner(advertisers, appeal.ad_reserve)
+    ad = winner(advertisers, appeal.ad_reserve, outcome.ad[visit, :slot])
     if ad == NONE:
         return
     outcome.ad[visit, slot] = ad

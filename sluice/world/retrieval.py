@@ -27,23 +27,44 @@ def retrieve(visits, people, items, live, candidates, halves, seed, day):
     swapped = np.empty(_TRIES * candidates, np.int64)
     met = np.full(len(items.born), NONE)
     for visit in range(len(visits.person)):
-        _mark(met, people.seen[visits.person[visit]], visit)
-        count, drawn = 0, 0
-        while count < candidates and drawn < min(len(pool), len(swapped)):
-            who = visits.person[visit] * 4 + visits.number[visit]
-            chance, other_chance = pair(seed, RETRIEVED, day, who, drawn)
-            item = _next(pool, swapped, drawn, chance)
-            drawn += 1
-            if met[item] != visit and _eligible(
-                visits, visit, people, items, item, halves, other_chance
-            ):
-                rows[visit, count] = item
-                count += 1
+        person = visits.person[visit]
+        _mark(met, people.seen[person], visit)
+        everybody = visits.surface[visit] != FOLLOW
+        key = seed, day, person * 4 + visits.number[visit]
+        drawn = _fill(
+            rows[visit], pool, swapped, met, visit, items.born, visits.time[visit], items.provider,
+            everybody, people.follows[person], halves[0][person], halves[1], key,
+        )  # fmt: skip
         # The next visit must find the pool as this one did, however far this one went.
         for nth in range(drawn - 1, -1, -1):
             other = swapped[nth]
             pool[nth], pool[other] = pool[other], pool[nth]
     return rows
+
+
+@njit(cache=True, nogil=True)
+def _fill(
+    row, pool, swapped, met, visit, born, time, owner, everybody, follows, side, sides, key
+):  # fmt: skip
+    """Fill the row of one visit, and say how many items were drawn for it.
+
+    Arrays come one by one: a named tuple that is passed for each item costs more than the draw does.
+    """
+    count, drawn = 0, 0
+    seed, day, who = key
+    while count < len(row) and drawn < min(len(pool), len(swapped)):
+        chance, other_chance = pair(seed, RETRIEVED, day, who, drawn)
+        item = _next(pool, swapped, drawn, chance)
+        drawn += 1
+        if met[item] == visit or born[item] > time:
+            continue
+        provider = owner[item]
+        if side != NONE and sides[provider] not in (NONE, side):
+            continue
+        if everybody or follows[provider] or other_chance <= _STRANGER:
+            row[count] = item
+            count += 1
+    return drawn
 
 
 @njit(cache=True, nogil=True)
@@ -61,17 +82,3 @@ def _next(pool, swapped, drawn, chance):
     pool[drawn], pool[other] = pool[other], pool[drawn]
     swapped[drawn] = other
     return pool[drawn]
-
-
-@njit(cache=True, nogil=True)
-def _eligible(visits, visit, people, items, item, halves, chance):
-    person = visits.person[visit]
-    if items.born[item] > visits.time[visit]:
-        return False
-    provider = items.provider[item]
-    side, other = halves[0][person], halves[1][provider]
-    if NONE not in (side, other) and side != other:
-        return False
-    if visits.surface[visit] != FOLLOW or people.follows[person, provider]:
-        return True
-    return chance <= _STRANGER

@@ -11,11 +11,11 @@ from sluice.world.named import named
 
 @pytest.fixture(scope="module")
 def tiring():
-    return over(named("tiring").spec, REMOVED, 14, 4, map)
+    return over(named("tiring").spec, REMOVED, 14, 3, map)
 
 
 def test_removing_spacing_gains_a_day_and_costs_a_week(tiring):
-    assert reversals(of(tiring, "clicks", 0, 1), of(tiring, "clicks", 7, 14)) == 4
+    assert reversals(of(tiring, "clicks", 0, 1), of(tiring, "clicks", 7, 14)) == 3
 
 
 def test_no_request_shows_who_stays_away(tiring):
@@ -24,7 +24,7 @@ def test_no_request_shows_who_stays_away(tiring):
 
 
 def test_the_control_gains_for_good():
-    control = over(named("tireless").spec, REMOVED, 14, 3, map)
+    control = over(named("tireless").spec, REMOVED, 14, 2, map)
 
     assert reversals(of(control, "clicks", 0, 1), of(control, "clicks", 7, 14)) == 0
     assert of(control, "clicks", 7, 14).downs == 0
