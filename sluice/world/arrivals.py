@@ -36,7 +36,7 @@ def draw_visits(people: People, loyalty: float, seed: int, day: int) -> tuple[Vi
     order = np.lexsort((visits[0], visits[2], wave))
     cuts = np.searchsorted(wave[order], np.arange(1, WAVES))
     parts = np.split(order, cuts)
-    return tuple(Visits(*(column[part] for column in visits)) for part in parts)
+    return tuple(Visits._make(column[part] for column in visits) for part in parts)
 
 
 @njit(cache=True, nogil=True)

@@ -52,7 +52,7 @@ def publish(
     """The items with those of one day at their end."""
     counts = _counts(providers.alive, providers.rate, seed, day)
     drawn = _draw(counts, providers.topics, spec.item_spread, seed, day)
-    return Items(*(np.concatenate(pair) for pair in zip(items, drawn, strict=True)))
+    return Items._make(np.concatenate(pair) for pair in zip(items, drawn, strict=True))
 
 
 def live_rows(items: Items, day: int, life: int) -> NDArray[np.int64]:

@@ -117,7 +117,9 @@ class World:
         items = self.scene.items
         shown = np.concatenate([wave.shown.items for wave in self.waves])
         weights = np.tile(position_weights(self.spec.slots), len(shown))
-        exposure = np.bincount(items.provider[shown.ravel()], weights, minlength=total)
+        exposure = np.bincount(
+            items.provider[shown.ravel()], weights, minlength=total
+        ).astype(float)
         chances = np.zeros(total)
         for wave in self.waves:
             chances += wave.shown.candidates

@@ -51,7 +51,11 @@ def explore(
 
     Items that no slot shows take part, by score; `names` [visits] key the chance.
     """
-    place, propensity, explored = (column.copy() for column in plain)
+    place, propensity, explored = (
+        plain.place.copy(),
+        plain.propensity.copy(),
+        plain.explored.copy(),
+    )
     for visit, name in enumerate(names):
         live = np.flatnonzero(np.isfinite(scores[visit]))
         rest = np.setdiff1d(live, plain.place[visit])

@@ -168,7 +168,7 @@ def _events(
 
 def _items(world: World, first: int) -> pl.DataFrame:
     """Facts of the items that could be shown, from row `first` on, and of all ads."""
-    items = Items(*(column[first:] for column in world.scene.items))
+    items = Items._make(column[first:] for column in world.scene.items)
     published = pl.Series(_moments(items.born)).cast(_US)
     quality = 1 / (1 + np.exp(-items.quality))
     organic = pl.DataFrame(
@@ -182,7 +182,7 @@ def _items(world: World, first: int) -> pl.DataFrame:
         }
     )
     numbers = np.arange(ADVERTISERS)
-    since = pl.Series([min(published.min(), START)] * ADVERTISERS, dtype=_US)  # pyright: ignore[reportArgumentType, reportCallIssue] - polars' wide return type
+    since = pl.Series([min(published.min(), START)] * ADVERTISERS, dtype=_US)  # pyright: ignore[reportArgumentType] - polars' wide return type
     ads = pl.DataFrame(
         {
             "item_id": _ids("ad-", numbers, 3),

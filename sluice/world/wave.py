@@ -78,7 +78,7 @@ class Platform:
             visits, scene.people, scene.items, live, spec.candidates, halves, seed, day
         )
         kept = enough(rows, spec.slots)
-        visits, rows = Visits(*(column[kept] for column in visits)), rows[kept]
+        visits, rows = Visits._make(column[kept] for column in visits), rows[kept]
         features = read(visits, rows, scene.items, scene.memory, rate)
         there = rows != NONE
         providers = scene.items.provider[rows]

@@ -45,7 +45,8 @@ def test_a_branch_leaves_its_origin_alone(lived):
 def test_twins_meet_the_same_candidates_and_people(lived):
     one, other = lived.branch(), lived.branch()
     other.adopt(Policy(spacing=0.0))
-    one.step(), other.step()
+    one.step()
+    other.step()
     first, second = one.waves[0].shown, other.waves[0].shown
 
     assert np.array_equal(first.visits.person, second.visits.person)
