@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from sluice.errors import TooLittleData
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.families import make_ranker
 from sluice.rankers.protocol import Ranker
 from sluice.world.draws import starting
