@@ -23,6 +23,7 @@ from sluice.cli.serve import serve
 from sluice.cli.shadow import shadow
 from sluice.cli.tradeoffs import tradeoffs
 from sluice.cli.ui import ui
+from sluice.cli.world import world
 from sluice.data.private_files import OTHERS
 from sluice.errors import SluiceError, mendable
 
@@ -66,6 +67,7 @@ for _command in (
     shadow,
     ui,
     doctor,
+    world,
 ):
     main.add_command(_command)
 

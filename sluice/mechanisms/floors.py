@@ -80,13 +80,26 @@ def fit_floors(slates: Slates, floor: float, rounds: int = ROUNDS) -> FittedFloo
     for turn in range(rounds):
         kernels.reorder(_priced(scores, groups, prices), order, slates.offsets)
         kernels.exposures(order, slates.offsets, groups, weights, found)
-        prices = np.maximum(prices + step / np.sqrt(turn + 1) * (1 - found / demanded), 0.0)
+        prices = raised(prices, found, demanded, step / np.sqrt(turn + 1))
         if turn >= rounds // 2:
             mean += prices / (rounds - rounds // 2)
     kernels.reorder(_priced(scores, groups, mean), order, slates.offsets)
     kernels.exposures(order, slates.offsets, groups, weights, found)
     least = float((found / demanded).min()) * floor
     return FittedFloors(dict(zip(names, mean.tolist(), strict=True)), floor, least)
+
+
+def raised(
+    prices: NDArray[np.float64],
+    exposure: NDArray[np.float64],
+    demanded: NDArray[np.float64],
+    step: float,
+) -> NDArray[np.float64]:
+    """One step of the dual ascent, [groups]: λ <- [λ + η (1 - E / f)]₊.
+
+    `fit_floors` takes many over the same requests; a platform that serves may take one a day.
+    """
+    return np.maximum(prices + step * (1 - exposure / demanded), 0.0)
 
 
 def floors(slate: Slate, prices: Mapping[str, float]) -> NDArray[np.int64]:

@@ -1,0 +1,52 @@
+"""The world against its thresholds: a published reversal, its control, floors with either sign, interference, speed.
+
+Every row has `value`, `threshold` and `holds`; `--map` adds the signs over parameters, and `--page FILE` writes
+what was measured as Markdown. Seeds are spread over `--workers` processes; speed is measured in this one, alone.
+
+`python -m benchmarks.ecosystem [--rows W1 W2 ...] [--map] [--page docs/explanation/world.md] [--json]`
+"""
+
+import argparse
+import json
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.ecosystem_rows import ROWS, Row, rows
+from benchmarks.ecosystem_signs import Sign, page, signs
+
+
+def show(found: list[Row]) -> str:
+    width = max(len(row.name) for row in found)
+    return "\n".join(
+        f"{row.name:<{width}}  {row.value}   threshold {row.threshold}   "
+        f"{'holds' if row.holds else 'FAILS'}"
+        for row in found
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--seeds", type=int, help="a row, fewer than the full run has")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--map", action="store_true", help="signs over parameters")
+    parser.add_argument("--page", type=Path, help="write the figures as Markdown")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    # Fork would copy Numba's threads; a worker imports for itself.
+    with get_context("spawn").Pool(asked.workers) as pool:
+        found = rows(asked.rows, asked.seeds, pool.map)
+        mapped: list[Sign] = signs(asked.seeds, pool.map) if asked.map else []
+    if asked.page:
+        asked.page.write_text(page(found, mapped))
+    if asked.json:
+        print(json.dumps({"rows": [row.__dict__ for row in found],
+                          "signs": [sign.__dict__ for sign in mapped]}, indent=2))  # fmt: skip
+    else:
+        print(show(found))
+    return 0 if all(row.holds for row in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
