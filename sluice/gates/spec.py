@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from types import GenericAlias
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -57,7 +58,10 @@ class GateSpec(BaseModel):
 
 @cache
 def _written(registered: tuple[type[Gate], ...], meaning: str) -> type[BaseModel]:
-    names = tuple(kind.name for kind in registered)
+    # Names that are known only now; no type checker follows that.
+    literal: Any = Literal
+    named: Any = literal[tuple(kind.name for kind in registered)]
+    names: Any = GenericAlias(tuple, (named, ...))
     fields: dict[str, Any] = {
         kind.name: (kind, kind()) for kind in registered if kind.model_fields
     }
@@ -67,7 +71,7 @@ def _written(registered: tuple[type[Gate], ...], meaning: str) -> type[BaseModel
         __config__=ConfigDict(frozen=True, extra="forbid", strict=True),
         __doc__=meaning,
         __module__=__name__,
-        mandatory=(tuple[Literal[names], ...], mandatory),
+        mandatory=(names, mandatory),
         **fields,
     )
 
