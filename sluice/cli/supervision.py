@@ -1,5 +1,7 @@
 """Programs under supervisord: started together, restarted when one dies, stopped without orphans."""
 
+import hashlib
+import json
 import shlex
 import shutil
 import subprocess
@@ -66,12 +68,13 @@ class Supervised:
 
 
 def configuration(
-    programs: Sequence[Program], socket: Path, logs: Path, pidfile: Path
+    programs: Mapping[Path, Program], socket: Path, logs: Path, pidfile: Path
 ) -> str:
     """The file that supervisord reads.
 
     Args:
-        programs: what it runs.
+        programs: what it runs, by the file that holds the variables of each: supervisord's own form
+            of them cannot hold a quote.
         socket: by which it is asked; its folder must be its owner's alone.
         logs: folder of one log a program, each of bounded size.
         pidfile: where supervisord says which process it is.
@@ -91,17 +94,15 @@ chmod=0600
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
-    return "\n".join([head, *(_section(program, logs) for program in programs)])
+    sections = (_section(program, file, logs) for file, program in programs.items())
+    return "\n".join([head, *sections])
 
 
-def _section(program: Program, logs: Path) -> str:
-    command = child_command(program.module, *program.arguments, parent=WHOEVER_STARTS_IT)
-    environ = ",".join(
-        f"{name}={_quoted(value)}" for name, value in sorted(program.environ.items())
-    )
+def _section(program: Program, variables: Path, logs: Path) -> str:
+    kept = (str(variables), program.module, *program.arguments)
+    command = child_command("sluice.cli.kept", *kept, parent=WHOEVER_STARTS_IT)
     return f"""[program:{program.name}]
 command={_plain(shlex.join(command))}
-environment={environ}
 autorestart=true
 startsecs={_SETTLED_SECONDS}
 startretries={_TRIES}
@@ -118,12 +119,6 @@ stdout_logfile_backups={_LOG_FILES}
 def _plain(value: object) -> str:
     """Without what supervisord would put a variable for."""
     return str(value).replace("%", "%%")
-
-
-def _quoted(value: str) -> str:
-    """As supervisord's own splitting of variables reads it."""
-    escaped = _plain(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @dataclass(frozen=True)
@@ -222,9 +217,19 @@ class Supervisor:
         return True
 
     def _write(self, programs: Sequence[Program], socket: Path) -> None:
-        content = configuration(programs, socket, self.logs, self._pidfile)
+        by_file = {self._variables(program): program for program in programs}
+        content = configuration(by_file, socket, self.logs, self._pidfile)
         self._configuration.touch(mode=0o600)
         self._configuration.write_text(content)
+
+    def _variables(self, program: Program) -> Path:
+        """A file of the program's variables, named by what it holds: another one starts it anew."""
+        content = json.dumps(dict(program.environ), sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        file = self.folder / f"{program.name}-{digest}.json"
+        file.touch(mode=0o600)
+        file.write_text(content)
+        return file
 
     def _socket(self) -> Path:
         return Path(self._socket_at.read_text())
