@@ -1,7 +1,7 @@
 """Whether Prefect still says of a deployment what this installation told it, before a run of it begins.
 
 Prefect keeps in rows of its database what a run executes and with what, and its API rewrites them.
-Our scheduler runs the flows that it holds itself, whatever an entrypoint says; a row that somebody
+Our worker runs the flows of this installation alone, whatever an entrypoint says; a row that somebody
 changed is refused all the same, for nobody changes one by accident.
 """
 
@@ -51,8 +51,7 @@ def ensure_as_deployed(flow: Flow[..., Any], surface: str) -> None:
     if wrong:
         raise Refused(
             f"Cannot run {flow.name} of {surface} because its deployment was changed in Prefect: "
-            f"{wrong}; find out who did that, delete the deployment there, and start "
-            f"`sluice run lifecycle {surface} --schedule` again, which makes it anew"
+            f"{wrong}; find out who did that, and run `sluice deploy`, which writes it as declared"
         )
 
 

@@ -1,11 +1,9 @@
-"""A surface's own times: its flows as Prefect deployments that one process serves."""
+"""The flows that Prefect runs when their times come, each over one surface."""
 
-import asyncio
-import warnings
-from contextlib import suppress
 from typing import Any
 
 from prefect import State, flow
+from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from sluice.errors import Held, NothingServed, NothingToWatch
@@ -15,17 +13,22 @@ from sluice.flows.lifecycle import lifecycle
 from sluice.flows.monitor import monitor
 from sluice.flows.parity import parity
 from sluice.store.records import Outcome
-from sluice.surface import Surface
 
 
-@flow(name="lifecycle", flow_run_name="{surface}")
+def _run_name() -> str:
+    """The surface and when the run was due, so that a list of runs tells them apart."""
+    due = flow_run.scheduled_start_time
+    return f"{flow_run.parameters[SURFACE]} {due:%Y-%m-%d %H:%M}"
+
+
+@flow(name="lifecycle", flow_run_name=_run_name)
 def lifecycle_due(surface: str) -> dict[str, Any]:
     """The lifecycle when its time has come, over the whole log."""
     ensure_as_deployed(lifecycle_due, surface)
     return lifecycle.fn(surface)
 
 
-@flow(name="monitor", flow_run_name="{surface}")
+@flow(name="monitor", flow_run_name=_run_name)
 def monitor_due(surface: str) -> dict[str, Any] | State:
     """The monitor when its time has come: skipped, and Prefect says why, where nothing is to be watched.
 
@@ -39,7 +42,7 @@ def monitor_due(surface: str) -> dict[str, Any] | State:
         return Completed(name="Skipped", message=str(error))
 
 
-@flow(name="parity", flow_run_name="{surface}")
+@flow(name="parity", flow_run_name=_run_name)
 def parity_due(surface: str) -> dict[str, Any] | State:
     """Parity when its time has come: skipped where nothing was served, failed where it did not hold.
 
@@ -56,7 +59,7 @@ def parity_due(surface: str) -> dict[str, Any] | State:
     return measured
 
 
-@flow(name="canary", flow_run_name="{surface}")
+@flow(name="canary", flow_run_name=_run_name)
 def canary_due(surface: str) -> dict[str, Any] | State:
     """The canary's judge when its time has come: skipped, and Prefect says why, where none runs."""
     ensure_as_deployed(canary_due, surface)
@@ -67,57 +70,3 @@ def canary_due(surface: str) -> dict[str, Any] | State:
 
 
 FLOWS = (lifecycle_due, monitor_due, parity_due, canary_due)
-
-
-def deployments(surface: Surface) -> dict[str, dict[str, Any]]:
-    """What Prefect is told of each flow: when, with which parameters, and never twice at a time."""
-    times = surface.schedule
-    crons = {
-        "lifecycle": times.cron,
-        "monitor": times.monitor,
-        "parity": times.parity,
-        "canary": times.canary,
-    }
-    return {
-        flow: {
-            "name": surface.name,
-            "cron": cron,
-            "parameters": {SURFACE: surface.name},
-            "concurrency_limit": 1,
-            "description": f"The {flow} of {surface.name}, owned by {surface.owner}.",
-            "tags": ["sluice", surface.name],
-        }
-        for flow, cron in crons.items()
-    }
-
-
-def serve_schedule(surface: Surface) -> None:
-    """Run lifecycle, monitor, parity and the canary's judge whenever their times come, until stopped.
-
-    Each run is a process of its own, in the home that the environment names; one that overlaps the
-    last of its kind waits for it, and neither monitor nor parity waits for a lifecycle, which may
-    take hours.
-    """
-    from prefect.exceptions import TerminationSignal
-    from prefect.runner import Runner
-    from prefect.schedules import Cron
-    from prefect.types.entrypoint import EntrypointType
-
-    runner = Runner(name=surface.name, limit=len(FLOWS))
-    for each in FLOWS:
-        declared = deployments(surface)[each.name]
-        schedule = Cron(declared.pop("cron"), timezone=surface.schedule.timezone)
-        # The runner keeps the flow and runs that, where `serve` would load what Prefect's row says.
-        runner.add_flow(
-            each,
-            **declared,
-            schedules=[schedule],
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-    with warnings.catch_warnings():
-        # Prefect 3.8 does not await its own stop on SIGTERM; the process ends all the same.
-        warnings.filterwarnings(
-            "ignore", r"coroutine 'Runner\.astop' was never awaited", RuntimeWarning
-        )
-        with suppress(KeyboardInterrupt, TerminationSignal):
-            asyncio.run(runner.start())

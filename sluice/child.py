@@ -22,16 +22,24 @@ _PR_SET_PDEATHSIG = 1
 _PATH, _SAFE_PATH = "PYTHONPATH", "PYTHONSAFEPATH"
 
 
-def child_command(module: str, *arguments: str, code: Path = ROOT) -> list[str]:
+WHOEVER_STARTS_IT = 0
+"""In place of a parent's pid, where another program than this one will start the child."""
+
+
+def child_command(
+    module: str, *arguments: str, code: Path = ROOT, parent: int | None = None
+) -> list[str]:
     """Command that runs a module as a child of this process and ends with it.
 
     Args:
         module: its name, as `python -m` takes it.
         arguments: of the module.
         code: the folder that the child imports `sluice` from.
+        parent: pid of the process that it ends with, or `WHOEVER_STARTS_IT`; this one where None.
     """
     program = str(code / "sluice" / Path(__file__).name)
-    return [sys.executable, "-P", program, str(os.getpid()), module, *arguments]
+    lives_with = os.getpid() if parent is None else parent
+    return [sys.executable, "-P", program, str(lives_with), module, *arguments]
 
 
 def end_with(parent: int) -> None:
@@ -66,7 +74,7 @@ def _installed() -> set[str]:
 
 
 def _main(parent: str, module: str, *arguments: str) -> None:
-    end_with(int(parent))
+    end_with(int(parent) or os.getppid())
     import_own_code()
     from sluice.data.private_files import OTHERS
 

@@ -9,11 +9,15 @@ from sluice.cli.audit import audit
 from sluice.cli.canary import canary
 from sluice.cli.champion import champion
 from sluice.cli.demo import demo
+from sluice.cli.deploy import deploy
 from sluice.cli.doctor import doctor
 from sluice.cli.explain import explain
 from sluice.cli.gates import gates
+from sluice.cli.house import down, status, up
 from sluice.cli.ingest import ingest
+from sluice.cli.logs import logs
 from sluice.cli.missing_extra import missing_extra
+from sluice.cli.new import new
 from sluice.cli.output import print_json, show_error
 from sluice.cli.parity import parity
 from sluice.cli.release import release
@@ -66,6 +70,12 @@ for _command in (
     parity,
     shadow,
     ui,
+    new,
+    up,
+    status,
+    logs,
+    deploy,
+    down,
     doctor,
     world,
 ):

@@ -36,7 +36,8 @@ class Program:
     name: str
     module: str
     arguments: Sequence[str]
-    port: int
+    port: int | None
+    """None for one that listens nowhere."""
     health: str
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -152,7 +153,7 @@ def await_ready(started: Sequence[Started]) -> None:
         while waiting:
             for each in started:
                 each.ensure_alive()
-            waiting = [each for each in waiting if not _healthy(client, each.program)]
+            waiting = [each for each in waiting if not is_healthy(client, each.program)]
             if waiting and time.monotonic() > until:
                 first = waiting[0]
                 raise SluiceError(
@@ -161,9 +162,12 @@ def await_ready(started: Sequence[Started]) -> None:
             time.sleep(_POLL_SECONDS if waiting else 0)
 
 
-def _healthy(client: "httpx.Client", program: Program) -> bool:
+def is_healthy(client: "httpx.Client", program: Program) -> bool:
+    """Whether the program answers; one that listens nowhere is not asked."""
     from httpx import TransportError
 
+    if program.port is None:
+        return True
     try:
         return client.get(program.url + program.health).is_success
     except TransportError:

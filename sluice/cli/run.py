@@ -123,9 +123,9 @@ def _keep_schedule(flow: str, workplace: "Workplace") -> None:
         )
         import_own_code()  # and so does every run that this process starts
         # Prefect reads its address and the credential when it is imported.
-        from sluice.flows.schedule import serve_schedule
+        from sluice.flows.worker import serve_surface
 
-        serve_schedule(workplace.surface)
+        serve_surface(workplace.surface)
 
 
 def _newest(workplace: "Workplace") -> str:

@@ -1,6 +1,6 @@
 """`sluice ui`: MLflow, Prefect and Evidently over one installation, started and stopped together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sluice.settings import Settings
 
 _PORT = click.IntRange(1, 65535)
-_USUAL = {"mlflow": 5000, "prefect": 4200, "evidently": 8000}
 
 
 @click.command()
@@ -44,6 +43,7 @@ def ui(
     Example:
       sluice ui --home .sluice/demo/feed
     """
+    from sluice.cli.house_programs import USUAL, page_servers
     from sluice.cli.programs import await_ready, choose_port, running, until_stopped, watch
 
     settings = settings_at(home)
@@ -52,8 +52,8 @@ def ui(
             f"nothing to show in {settings.home}; run `sluice demo`, or name its --home"
         )
     asked = {"mlflow": mlflow_port, "prefect": prefect_port, "evidently": evidently_port}
-    ports = {name: choose_port(name, asked[name], usual) for name, usual in _USUAL.items()}
-    programs = _programs(settings, ports, auth=auth)
+    ports = {name: choose_port(name, asked[name], usual) for name, usual in USUAL.items()}
+    programs = page_servers(settings, ports, auth=auth)
     steps = Quiet() if as_json else Steps(1)
     logs = settings.home / "logs"
     with until_stopped(), running(programs, settings.child_environment(), logs) as started:
@@ -65,40 +65,11 @@ def ui(
         click.echo("stopped")
 
 
-def _programs(
-    settings: "Settings", ports: dict[str, int], *, auth: bool
-) -> "list[Program]":
-    from sluice.cli.programs import HOST, Program
+def sign_in(settings: "Settings", urls: Mapping[str, str]) -> dict[str, str]:
+    """By program, the address that signs a browser in to it; of the programs' own addresses."""
     from sluice.flows import prefect_server
     from sluice.monitors import evidently_server
 
-    return [
-        Program(
-            "mlflow", "mlflow",
-            ("server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1",
-             "--backend-store-uri", settings.mlflow_uri,
-             "--artifacts-destination", str(settings.mlflow / "artifacts"),
-             *(("--app-name", "sluice") if auth else ())),
-            ports["mlflow"], "/health", settings.own_variables(),
-        ),
-        Program(
-            "prefect", prefect_server.__name__, (str(ports["prefect"]),),
-            ports["prefect"], "/api/health", settings.own_variables(),
-        ),
-        Program(
-            "evidently", evidently_server.__name__,
-            (str(settings.evidently), str(ports["evidently"]), str(settings.evidently_key)),
-            ports["evidently"], evidently_server.HEALTH,
-        ),
-    ]  # fmt: skip
-
-
-def _sign_in(settings: "Settings", programs: "list[Program]") -> dict[str, str]:
-    """By program, the address that signs a browser in to it."""
-    from sluice.flows import prefect_server
-    from sluice.monitors import evidently_server
-
-    urls = {program.name: program.url for program in programs}
     return {
         "prefect": prefect_server.sign_in_address(settings, urls["prefect"]),
         "evidently": evidently_server.sign_in_address(
@@ -108,20 +79,29 @@ def _sign_in(settings: "Settings", programs: "list[Program]") -> dict[str, str]:
 
 
 def _tell(
-    settings: "Settings", programs: "list[Program]", *, as_json: bool, auth: bool
+    settings: "Settings", programs: "Sequence[Program]", *, as_json: bool, auth: bool
 ) -> None:
     if as_json:
         urls = {program.name: program.url for program in programs}
-        print_json(urls | {"sign_in": _sign_in(settings, programs)})
+        print_json(
+            urls
+            | {
+                "sign_in": sign_in(
+                    settings, {program.name: program.url for program in programs}
+                )
+            }
+        )
         return
     print_line("Open in a browser", style="bold")
     for name, address in _addresses(settings, programs, auth=auth):
         # Never wrapped, for a broken address can be neither clicked nor copied.
         click.echo(f"  {name:<13}{address}")
+    from sluice.cli.house_programs import USUAL
+
     for program in programs:
-        if program.port != _USUAL[program.name]:
+        if program.port != USUAL[program.name]:
             click.echo(
-                f"port {_USUAL[program.name]} is taken, so {program.name} is on {program.port}"
+                f"port {USUAL[program.name]} is taken, so {program.name} is on {program.port}"
             )
     if auth:
         click.echo(f"MLflow's administrator: admin, {accounts_of(settings).admin_password}")
@@ -129,12 +109,12 @@ def _tell(
 
 
 def _addresses(
-    settings: "Settings", programs: "list[Program]", *, auth: bool
+    settings: "Settings", programs: "Sequence[Program]", *, auth: bool
 ) -> Iterator[tuple[str, str]]:
     """Name and address of what there is to see; of MLflow, the runs or candidates of every surface."""
     from sluice.registry.mlflow_pages import candidate_pages, run_pages
 
-    signed_in = _sign_in(settings, programs)
+    signed_in = sign_in(settings, {program.name: program.url for program in programs})
     for program in programs:
         pages: dict[str, str] = {}
         if program.name == "mlflow":

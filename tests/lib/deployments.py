@@ -5,13 +5,14 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from prefect import Flow, flow
 
 import sluice.flows
-from sluice.flows import as_deployed, lifecycle, schedule
+from sluice.flows import as_deployed, deployments, lifecycle
 from sluice.flows.as_deployed import Deployed
 from sluice.surface import ReviewSpec, Surface
 
@@ -65,8 +66,8 @@ def open_parameters() -> list[str]:
     declared = Surface(name="feed", owner="ann", review=ReviewSpec(reviewers=("rita",)))
     named = {name: inspect.signature(each.fn).parameters for name, each in all_flows()}
     named |= {
-        f"deployment {name}": told["parameters"]
-        for name, told in schedule.deployments(declared).items()
+        f"deployment {deployment.name}": deployment.parameters
+        for deployment in deployments.deployments(declared)
     }
     return [
         "".join(
@@ -95,7 +96,8 @@ def a_flow_approves() -> tuple[Any, str, Any]:
 
 def a_deployment_names_a_home() -> tuple[Any, str, Any]:
     """G30: Prefect's row says whose keys and store a run works with."""
-    return schedule, "deployments", lambda _: {"monitor": {"parameters": {"home": "/tmp"}}}
+    homely = SimpleNamespace(name="monitor/feed", parameters={"home": "/tmp"})
+    return deployments, "deployments", lambda _: (homely,)
 
 
 PARAMETER_MUTANTS = (a_flow_approves, a_deployment_names_a_home)

@@ -1,34 +1,96 @@
-"""What Prefect is told of a surface's schedule."""
+"""What Prefect is told of a surface's schedule, and what is written where it was told otherwise."""
 
-from sluice.flows.schedule import FLOWS, deployments
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from sluice.flows.deployments import FLOWS, POOL, Change, Row, deployments, plan
+from sluice.flows.schedule import FLOWS as DUE
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
 
+SURFACE = Surface(
+    name="feed",
+    owner="ann",
+    review=ReviewSpec(reviewers=("rita",)),
+    schedule=ScheduleSpec(
+        cron="15 4 * * *",
+        monitor="*/10 * * * *",
+        parity="5 1 * * *",
+        canary="*/5 * * * *",
+    ),
+)
+DECLARED = deployments(SURFACE)
 
-def test_every_flow_is_served_at_its_own_times():
-    surface = Surface(
-        name="feed",
-        owner="ann",
-        review=ReviewSpec(reviewers=("rita",)),
-        schedule=ScheduleSpec(
-            cron="15 4 * * *",
-            monitor="*/10 * * * *",
-            parity="5 1 * * *",
-            canary="*/5 * * * *",
-        ),
+
+def held(declared):
+    """The row of a deployment that was written as declared."""
+    return Row(
+        id=UUID(int=1),
+        deployment=declared,
+        entrypoint=declared.entrypoint,
+        pool=POOL,
+        parameters={"surface": declared.surface},
+        at_a_time=1,
+        strange=False,
+        active=True,
     )
-    told = deployments(surface)
 
-    assert set(told) == {flow.name for flow in FLOWS}
-    assert {flow: each["cron"] for flow, each in told.items()} == {
+
+def test_every_flow_is_deployed_at_its_own_times():
+    assert tuple(flow.name for flow in DUE) == FLOWS
+    assert {each.flow: each.cron for each in DECLARED} == {
         "lifecycle": "15 4 * * *",
         "monitor": "*/10 * * * *",
         "parity": "5 1 * * *",
         "canary": "*/5 * * * *",
     }
-    for each in told.values():
-        assert each["name"] == "feed"
-        assert each["parameters"] == {"surface": "feed"}
-        assert each["concurrency_limit"] == 1
+    assert {each.entrypoint for each in DECLARED} == {
+        f"{flow.fn.__module__}.{flow.fn.__name__}" for flow in DUE
+    }
+
+
+def test_what_is_held_as_declared_is_left_alone():
+    planned = plan(DECLARED, [held(each) for each in DECLARED])
+
+    assert {change.change for change in planned} == {Change.SAME}
+
+
+def test_a_pause_made_in_prefect_is_no_change():
+    paused = [replace(held(each), active=False) for each in DECLARED]
+
+    assert {change.change for change in plan(DECLARED, paused)} == {Change.SAME}
+
+
+def test_new_and_removed_surfaces_are_seen():
+    other = deployments(SURFACE.model_copy(update={"name": "search"}))
+    planned = plan(other, [held(each) for each in DECLARED])
+
+    assert {(each.change, each.name.split("/")[1]) for each in planned} == {
+        (Change.NEW, "search"),
+        (Change.REMOVED, "feed"),
+    }
+
+
+FIRST = DECLARED[0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(held(FIRST), deployment=replace(FIRST, cron="0 5 * * *")),
+        replace(held(FIRST), deployment=replace(FIRST, timezone="Asia/Tokyo")),
+        replace(held(FIRST), entrypoint="pwn.py:lifecycle"),
+        replace(held(FIRST), pool="default"),
+        replace(held(FIRST), parameters={"surface": "feed", "home": "/tmp"}),
+        replace(held(FIRST), at_a_time=None),
+        replace(held(FIRST), strange=True),
+    ],
+)
+def test_what_was_changed_is_written_again(row):
+    (planned,) = plan([FIRST], [row])
+
+    assert planned.change is Change.CHANGED
 
 
 def test_what_is_promoted_is_confirmed_within_two_hours_where_nothing_is_declared():
