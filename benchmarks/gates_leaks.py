@@ -161,7 +161,7 @@ def verdicts(case: Case, requests: int, seed: int) -> tuple[Judgement, Judgement
         SentContext(measured["context"], case.declared, case.served),
     )
     rows = compare(
-        evaluate(ranker.score(judged.features), judged), evaluate(baseline, judged),
+        evaluate(ranker.score(judged.features, judged.offsets), judged), evaluate(baseline, judged),
         judged.users, METRIC, rng=np.random.default_rng(seed),
     )  # fmt: skip
     return leakage, QualityGate().decide(rows, reference_kind="baseline")

@@ -94,7 +94,7 @@ def fits(surface: Surface, found: World, runs: int) -> list[Fit]:
     made = []
     for seed in range(runs):
         ranker = refit("multitask", surface.ranker.parameters, found.fitted, seed)
-        scores = ranker.score(found.judged.features)
+        scores = ranker.score(found.judged.features, found.judged.offsets)
         made.append(Fit(scores, evaluate(scores, found.judged)))
         progress(f"fit {seed + 1} of {runs}")
     return made

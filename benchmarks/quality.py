@@ -72,7 +72,7 @@ def judged(surface: Surface, frame: RankingFrame, group: str | None) -> Evaluati
     fitted, later = without(frame, group).split_at(round(FIT_END.timestamp() * 1e6))
     ranker = make_ranker(surface.ranker.family, surface.ranker.parameters)
     ranker = ranker.fit(fitted, np.random.default_rng(surface.ranker.seed))
-    return evaluate(ranker.score(later.features), later)
+    return evaluate(ranker.score(later.features, later.offsets), later)
 
 
 def run() -> dict[str, Any]:

@@ -99,7 +99,7 @@ def training() -> dict[str, float]:
     ours_s, again_s = ours("full", bins), ours("again", bins)
     quantised_s = ours("quantised", quantised=True)
     quality = {
-        name: evaluate(ranker.score(later.features), later).mean("ndcg@10")
+        name: evaluate(ranker.score(later.features, later.offsets), later).mean("ndcg@10")
         for name, ranker in fitted.items()
     }
     return {

@@ -141,7 +141,7 @@ def prepare(world: World, surface: Surface, releases: Path) -> Prepared:
     whole = replay(surface.features, surface.data.label, world.tables).frame
     later = whole.split_at(trial.micros(world.day.start))[1]
     frame = later.split_at(trial.micros(world.day.end))[0]
-    first, second = (ranker.score(frame.features) for ranker in rankers)
+    first, second = (ranker.score(frame.features, frame.offsets) for ranker in rankers)
     return Prepared(releases, (digests[0], digests[1]), before, frame, (first, second))
 
 

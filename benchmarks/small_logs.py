@@ -92,7 +92,7 @@ def figures(surface: Surface, cut: Cut) -> dict[str, Any]:
 
 def _later(cut: Cut, family: str, parameters: Mapping[str, Any]) -> dict[str, float]:
     fitted = make_ranker(family, parameters).fit(cut.fitted, np.random.default_rng(7))
-    found = evaluate(fitted.score(cut.later.features), cut.later)
+    found = evaluate(fitted.score(cut.later.features, cut.later.offsets), cut.later)
     return {name: found.mean(name) for name in ("auc", "ndcg@10")}
 
 

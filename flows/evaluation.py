@@ -53,9 +53,12 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
     gates = surface.gates
     scores = {
         "candidate": placed(
-            trial, surface.features, candidate.score(judged.features), arrangement
+            trial,
+            surface.features,
+            candidate.score(judged.features, judged.offsets),
+            arrangement,
         ),
-        "baseline": baseline.score(judged.features),
+        "baseline": baseline.score(judged.features, judged.offsets),
     }
     # Once, for a champion of other features has all of the log replayed for it.
     champions = trial.frame if champion is None else _as_read_by(surface, trial, champion)
@@ -64,7 +67,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
         scores["champion"] = placed(
             trial,
             champion.features.spec,
-            champion.ranker.score(later.features),
+            champion.ranker.score(later.features, later.offsets),
             champion.arrangement,
         )
     results = {who: evaluate(values, judged) for who, values in scores.items()}
@@ -104,7 +107,7 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
                     surface.features, wanted, scores["candidate"]
                 ),
                 refits=lambda: [
-                    placed(trial, surface.features, ranker.score(judged.features), arrangement)
+                    placed(trial, surface.features, ranker.score(judged.features, judged.offsets), arrangement)
                     for ranker in refitted
                 ],
             )

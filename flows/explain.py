@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sluice.data.snapshot import open_snapshot
 from sluice.data.split import time_split
@@ -11,6 +12,7 @@ from sluice.errors import NotFound
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.replay import replay
 from sluice.flows.candidates import candidate_folder
+from sluice.flows.refits import chosen
 from sluice.flows.reporting import step
 from sluice.flows.trial import load_incumbent, micros
 from sluice.flows.workplace import Workplace
@@ -67,9 +69,22 @@ def explained(
                 "standings": _standings(ranker, frame, request),
             }
         judged = frame.split_at(_fit_end(workplace, version))[1]
-        rows = np.unique(np.linspace(0, judged.rows - 1, SAMPLED_ROWS).astype(np.int64))
-        means = importance(ranker, judged.features[rows])
-        return {**found, "rows": len(rows), "importance": means}
+        return {**found, **_importance(ranker, judged)}
+
+
+def _importance(ranker: Ranker, judged: RankingFrame) -> dict[str, Any]:
+    """Over rows spread evenly; over requests where a row alone says nothing."""
+    if ranker.setwise:
+        wanted = max(1, round(SAMPLED_ROWS * judged.requests / judged.rows))
+        some = chosen(judged, _spread(judged.requests, wanted))
+        means = importance(ranker, some.features, some.offsets)
+        return {"rows": some.rows, "importance": means}
+    rows = _spread(judged.rows, SAMPLED_ROWS)
+    return {"rows": len(rows), "importance": importance(ranker, judged.features[rows])}
+
+
+def _spread(many: int, wanted: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, many - 1, wanted).astype(np.int64))
 
 
 def _replayed(workplace: Workplace, version: Version) -> tuple[Ranker, RankingFrame]:

@@ -131,7 +131,7 @@ def _rows(
 
     def rows(window: Window) -> Rows:
         part = _between(frame, window)
-        return Rows(part.features, champion.ranker.score(part.features))
+        return Rows(part.features, champion.ranker.score(part.features, part.offsets))
 
     return frame.names, rows(arranged.reference), rows(arranged.watched)
 

@@ -144,13 +144,13 @@ def _paired(
     requests: tuple[int, int],
 ) -> Paired:
     """That candidate and the champion on requests `first` up to, not including, `last`."""
-    part = trial.frame.take(*requests)
+    part, known = trial.frame.take(*requests), seen.take(*requests)
     ours = placed(
-        trial, surface.features, window.ranker.score(part.features), window.arrangement,
+        trial, surface.features, window.ranker.score(part.features, part.offsets), window.arrangement,
         requests,
     )  # fmt: skip
     theirs = placed(
-        trial, champion.features.spec, champion.ranker.score(seen.take(*requests).features),
+        trial, champion.features.spec, champion.ranker.score(known.features, known.offsets),
         champion.arrangement, requests,
     )  # fmt: skip
     metric = surface.gates.of(QualityGate).metric

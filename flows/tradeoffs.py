@@ -83,7 +83,7 @@ def replayed(workplace: Workplace, version: Version) -> Judged:
             f"{workplace.name} {version.number} has no judged request in its snapshot"
         )
     with step("scores"):
-        scores = model.ranker.score(frame.features)
+        scores = model.ranker.score(frame.features, frame.offsets)
     with step("columns"):
         slates = logged_slates(frame, tables, scores, model.features.spec, TOLD)
         known = replace(without_the_unknown(slates), ages=ages(frame, tables.items))

@@ -217,7 +217,7 @@ def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
     floors = [each for each in surface.mechanisms if isinstance(each, ProviderFloors)]
     if not floors:
         return Arrangement(declared=surface.mechanisms, exploration=surface.exploration)
-    scores = ranker.score(trial.parts[1].features)
+    scores = ranker.score(trial.parts[1].features, trial.parts[1].offsets)
     slates = trial.slates(surface.features, floors[0].columns, scores)
     fitted = fit_floors(slates, floors[0].floor)
     return Arrangement(

@@ -127,10 +127,11 @@ class Recomputation:
     def _completed(self, answers: Sequence[Answered]) -> list[Answered]:
         features = [_features(self._complete, each.answer.prediction) for each in answers]
         other = [
-            None if complete is None else _other_rows(each.known, complete)
+            None if complete is None else self._other_rows(each.known, complete)
             for each, complete in zip(answers, features, strict=True)
         ]
-        # A row that is as it was known then has the score that it had.
+        # A row that is as it was known then has the score that it had; where a ranker looks at the
+        # whole request, a request that is.
         fresh = self._scores([
             None if rows is None or complete is None else complete[rows]
             for rows, complete in zip(other, features, strict=True)
@@ -156,13 +157,21 @@ class Recomputation:
     def _scores(
         self, features: Sequence[NDArray[np.float32] | None]
     ) -> list[NDArray[np.float64]]:
-        """Scores of each matrix; a ranker gives a row the same score in whatever company."""
+        """Scores of each matrix; a ranker gives a request the same scores in whatever company."""
         rows = [each for each in features if each is not None]
         if not rows:
             return [_NONE] * len(features)
-        flat = self._ranker.score(np.concatenate(rows))
         sizes = [0 if each is None else len(each) for each in features]
-        return np.split(flat, np.cumsum(sizes)[:-1])
+        offsets = np.cumsum([0, *sizes])
+        flat = self._ranker.score(np.concatenate(rows), offsets)
+        return np.split(flat, offsets[1:-1])
+
+    def _other_rows(
+        self, known: NDArray[np.float32] | None, complete: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """[candidates] whether a row is to be scored again, as it is other than it was known."""
+        other = _other_rows(known, complete)
+        return np.full_like(other, other.any()) if self._ranker.setwise else other
 
 
 _NONE = np.zeros(0)

@@ -51,7 +51,7 @@ def columns(
 ) -> dict[str, Any]:
     """How well each column ranks alone, beside the whole model, and how much of it was known."""
     alone = single_columns(fitted, judged)
-    scores = candidate.score(judged.features)
+    scores = candidate.score(judged.features, judged.offsets)
     known = dict(zip(fitted.names, _known_shares(fitted), strict=True))
     return {
         "model": evaluate(scores, judged).mean("auc") if alone else None,

@@ -31,12 +31,17 @@ class Standing:
     """Against the item one rank below; empty on the last rank."""
 
 
-def importance(ranker: Ranker, features: NDArray[np.float32]) -> dict[str, float]:
+def importance(
+    ranker: Ranker,
+    features: NDArray[np.float32],
+    offsets: NDArray[np.int64] | None = None,
+) -> dict[str, float]:
     """Mean |contribution| to the score of each feature, over `features` [rows, features].
 
-    The largest first; for trees, contributions are SHAP values (Lundberg et al. 2020).
+    The largest first; for trees, contributions are SHAP values (Lundberg et al. 2020). `offsets`
+    [requests + 1] are of whole requests; None: the rows are one.
     """
-    found = np.abs(ranker.contributions(features)[:, :-1])
+    found = np.abs(ranker.contributions(features, offsets)[:, :-1])
     means = found.mean(axis=0) if len(found) else np.zeros(len(ranker.names))
     return _weightiest_first(ranker.names, means)
 

@@ -6,16 +6,11 @@ from typing import Any
 
 from sluice.data.files import Files
 from sluice.errors import ConfigError, IntegrityError
-from sluice.rankers.lambdamart import LambdaMart
-from sluice.rankers.linear import Linear
+from sluice.rankers.blend import MEMBERS, Blend
 from sluice.rankers.manifest import RankerManifest
-from sluice.rankers.multitask import Multitask
-from sluice.rankers.popularity import Popularity
 from sluice.rankers.protocol import Ranker
 
-FAMILIES: Mapping[str, type[Ranker]] = {
-    ranker.family: ranker for ranker in (Popularity, Linear, LambdaMart, Multitask)
-}
+FAMILIES: Mapping[str, type[Ranker]] = {**MEMBERS, Blend.family: Blend}
 """By the name a surface declares; each imports its library when it fits, scores or loads."""
 
 

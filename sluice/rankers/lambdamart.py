@@ -55,6 +55,7 @@ class LambdaMart:
     """
 
     family: ClassVar[str] = "lambdamart"
+    setwise: ClassVar[bool] = False
 
     parameters: LambdaMartParameters
     names: tuple[str, ...] = ()
@@ -118,12 +119,18 @@ class LambdaMart:
             requests_dropped=int((~learnable).sum()),
         )
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def score(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        del offsets
         check_columns(features, self.names)
         return self._fitted.score(features, self.parameters.num_threads)
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """SHAP values, [rows, features + 1]; see `BoostedTrees.contributions`."""
+        del offsets
         check_columns(features, self.names)
         return self._fitted.contributions(features, self.parameters.num_threads)
 

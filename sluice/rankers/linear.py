@@ -64,6 +64,7 @@ class Linear:
     """
 
     family: ClassVar[str] = "linear"
+    setwise: ClassVar[bool] = False
 
     parameters: LinearParameters
     names: tuple[str, ...] = ()
@@ -113,8 +114,11 @@ class Linear:
         )
         return replace(self, names=frame.names, weights=fitted)
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def score(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Logits, [rows]."""
+        del offsets
         terms = self.contributions(features)
         total = np.zeros(len(features))
         # Column by column: a sum along rows depends on how they lie in memory.
@@ -122,8 +126,11 @@ class Linear:
             total += term
         return total
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Weight times standardised value, [rows, features + 1]; last the bias."""
+        del offsets
         check_columns(features, self.names)
         fitted = self._fitted
         values = self._transformed(features)

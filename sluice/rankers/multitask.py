@@ -68,6 +68,7 @@ class Multitask:
     """U = Σ_m w_m p_m over calibrated probabilities; other weights need no other fit."""
 
     family: ClassVar[str] = "multitask"
+    setwise: ClassVar[bool] = False
 
     parameters: MultitaskParameters
     names: tuple[str, ...] = ()
@@ -117,12 +118,18 @@ class Multitask:
             for name, head in self._fitted.items()
         }
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def score(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """Utility, [rows]."""
+        del offsets
         return self.parameters.utility.utility.score(self.objectives(features))
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """What each feature adds to the utility, [rows, features + 1]; last what all rows have."""
+        del offsets
         check_columns(features, self.names)
         weights = self.parameters.utility.weights
         threads = self.parameters.num_threads

@@ -32,6 +32,7 @@ class Popularity:
     """Orders by one feature column, higher first; rows where it is NaN go last."""
 
     family: ClassVar[str] = "popularity"
+    setwise: ClassVar[bool] = False
 
     parameters: PopularityParameters
     names: tuple[str, ...] = ()
@@ -58,13 +59,19 @@ class Popularity:
         learnable_requests(frame)
         return replace(self, names=frame.names)
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def score(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        del offsets
         check_columns(features, self.names)
         column = features[:, self._column].astype(np.float64)
         return np.nan_to_num(column, nan=-LIMIT, posinf=LIMIT, neginf=-LIMIT)
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """All of the score is its column's, [rows, features + 1]."""
+        del offsets
         found = np.zeros((len(features), len(self.names) + 1))
         found[:, self._column] = self.score(features)
         return found

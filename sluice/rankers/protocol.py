@@ -18,12 +18,15 @@ class Ranker(Protocol):
 
     Guarantees, held by `tests/unit/rankers/test_ranker_checks.py` for every family:
     the same frame and the same generator state give the same bytes on disk and the same scores;
-    the order of rows and of requests does not change a score; load(save(r)) scores bit for bit
-    like r; zero rows score to zero rows; NaN features are legal and no score is NaN.
+    the order of rows in a request and of requests does not change a score, nor does any other
+    request; load(save(r)) scores bit for bit like r; zero rows score to zero rows; NaN features are
+    legal and no score is NaN. Unless `setwise`, a row scores alone as it does among many.
     """
 
     family: ClassVar[str]
     """Name under which a surface declares it, e.g. `lambdamart`."""
+    setwise: ClassVar[bool]
+    """Whether a row's score hangs on the other rows of its request."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,18 +63,27 @@ class Ranker(Protocol):
         """
         ...
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores, [rows]; higher ranks first. `features` is [rows, features], columns as fitted.
+    def score(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Scores, [rows]; higher ranks first.
+
+        Args:
+            features: [rows, features], columns as fitted.
+            offsets: [requests + 1]; request r owns rows offsets[r] to offsets[r + 1]. None: the
+                rows are one request.
 
         Raises:
             DataError: the ranker is not fitted, or was fitted on another number of columns.
         """
         ...
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], offsets: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
         """What each feature adds to the score, [rows, features + 1]; last what every row has.
 
-        They sum to the score, up to rounding.
+        They sum to the score, up to rounding; arguments are those of `score`.
 
         Raises:
             DataError: as `score`.

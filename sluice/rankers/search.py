@@ -104,7 +104,7 @@ class Task:
         def value(searched: Mapping[str, Any]) -> float:
             ranker = make_ranker(self.family, {**self.parameters, **searched})
             fitted = ranker.fit(earlier, np.random.default_rng(self.seed), bins)
-            return self.judge(fitted.score(later.features), later)
+            return self.judge(fitted.score(later.features, later.offsets), later)
 
         return value
 

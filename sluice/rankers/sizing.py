@@ -139,7 +139,8 @@ class _HeldOut:
         """Of the later rows, by a ranker of the earlier."""
         ranker = make_ranker(family, parameters)
         rng = np.random.default_rng(self.task.seed)
-        return ranker.fit(self.earlier, rng, self.bins).score(self.later.features)
+        fitted = ranker.fit(self.earlier, rng, self.bins)
+        return fitted.score(self.later.features, self.later.offsets)
 
     def value(self, scores: NDArray[np.float64]) -> float:
         return self.task.judge(scores, self.later)

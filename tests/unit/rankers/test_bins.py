@@ -18,6 +18,12 @@ SEARCHED = {
     "feature_fraction": 0.5,
 }  # fmt: skip
 BINNED_ALIKE = ("lambdamart", "multitask")
+QUICK = {
+    "mlp": {"epochs": 2, "seeds": 1},
+    "blend": {
+        "members": [{"family": "linear"}, {"family": "lambdamart", "parameters": SMALL}]
+    },
+}
 
 
 def shown(seed):
@@ -44,7 +50,8 @@ def made(monkeypatch):
 
 
 def digest(folder, frame, kept, family="lambdamart", seed=5, **parameters):
-    ranker = make_ranker(family, SMALL | parameters if family in BINNED_ALIKE else {})
+    declared = SMALL | parameters if family in BINNED_ALIKE else QUICK.get(family, {})
+    ranker = make_ranker(family, declared)
     save_ranker(ranker.fit(frame, np.random.default_rng(seed), kept), folder)
     return folder_digest(folder)
 

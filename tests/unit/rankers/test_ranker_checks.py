@@ -30,6 +30,13 @@ SMALL = {
             "weights": {"click": 1.0, "long_read": 2.0},
         },
     },
+    "mlp": {"hidden": [16, 8], "seeds": 2, "epochs": 3},
+    "blend": {
+        "members": [
+            {"family": "lambdamart", "parameters": {"trees": 8, "num_threads": 1}},
+            {"family": "mlp", "weight": 2.0, "parameters": {"hidden": [8, 8], "epochs": 2}},
+        ]
+    },
 }
 
 
@@ -82,6 +89,8 @@ def test_the_order_of_rows_does_not_change_a_score(fitted, frame):
 
 
 def test_a_row_scores_alone_as_it_does_among_many(fitted):
+    if fitted.setwise:
+        pytest.skip("its score hangs on the other rows; requests are held below")
     # 6,000 rows are enough for a ranker to take another path than for one.
     many = generated_frame(500, 12, rng=np.random.default_rng(1)).features
     alone = [fitted.score(many[i : i + 1])[0] for i in range(0, len(many), 500)]
@@ -109,7 +118,8 @@ def test_saved_and_loaded_it_scores_bit_for_bit_alike(fitted, frame, tmp_path):
 def test_saving_what_was_loaded_writes_the_same_bytes(fitted, tmp_path):
     save_ranker(fitted, tmp_path / "first")
     save_ranker(load_ranker(tmp_path / "first"), tmp_path / "second")
-    files = [path.name for path in (tmp_path / "first").iterdir()]
+    folder = tmp_path / "first"
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
 
     _, differing, missing = filecmp.cmpfiles(
         tmp_path / "first", tmp_path / "second", files, False
@@ -117,11 +127,16 @@ def test_saving_what_was_loaded_writes_the_same_bytes(fitted, tmp_path):
     assert (differing, missing) == ([], [])
 
 
-def test_only_text_is_written(fitted, tmp_path):
+def test_only_text_and_numbers_are_written(fitted, tmp_path):
     save_ranker(fitted, tmp_path)
+    written = {path for path in tmp_path.rglob("*") if path.is_file()}
+    arrays = {path for path in written if path.suffix == ".npz"}
 
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".txt"}
-    assert all(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    assert {path.suffix for path in written - arrays} <= {".json", ".txt"}
+    assert all(path.read_text(encoding="utf-8") for path in written - arrays)
+    for path in arrays:
+        with np.load(path, allow_pickle=False) as stored:
+            assert {stored[name].dtype.kind for name in stored.files} <= {"f", "i"}
 
 
 def test_no_rows_score_to_no_rows(fitted, frame):
@@ -148,9 +163,22 @@ def test_two_requests_scored_together_score_as_each_alone(fitted, frame):
     first, second = frame.take(0, 1).features, frame.take(1, 2).features
 
     np.testing.assert_array_equal(
-        fitted.score(np.concatenate([second, first])),
+        fitted.score(np.concatenate([second, first]), np.array([0, len(second), 24])),
         np.concatenate([fitted.score(second), fitted.score(first)]),
     )
+
+
+def test_every_request_scores_alone_as_among_all(fitted, frame):
+    alone = [fitted.score(frame.take(nth, nth + 1).features) for nth in range(0, 150, 10)]
+    together = np.split(fitted.score(frame.features, frame.offsets), frame.offsets[1:-1])
+
+    np.testing.assert_array_equal(np.concatenate(alone), np.concatenate(together[::10]))
+
+
+def test_it_says_whether_a_request_decides(fitted, frame):
+    alone = fitted.score(frame.features[:2])
+
+    assert fitted.setwise == bool((alone != fitted.score(frame.features)[:2]).any())
 
 
 def test_a_column_that_is_all_nan_can_be_fitted(unfitted, frame):
@@ -164,11 +192,11 @@ def test_a_column_that_is_all_nan_can_be_fitted(unfitted, frame):
 def test_contributions_sum_to_the_score(fitted, frame):
     features = frame.features.copy()
     features[::3, 1] = np.nan
-    found = fitted.contributions(features)
+    found = fitted.contributions(features, frame.offsets)
 
     assert found.shape == (frame.rows, len(frame.names) + 1)
     np.testing.assert_allclose(
-        found.sum(axis=1), fitted.score(features), rtol=1e-6, atol=1e-9
+        found.sum(axis=1), fitted.score(features, frame.offsets), rtol=1e-6, atol=1e-9
     )
 
 
@@ -238,14 +266,15 @@ def test_an_unknown_parameter_is_refused_with_those_there_are(unfitted):
 def test_an_unknown_family_is_refused_with_those_there_are():
     with pytest.raises(
         ConfigError,
-        match="no ranker family 'forest'; there are: popularity, linear, lambdamart, multitask",
+        match="no ranker family 'forest'; there are: popularity, linear, lambdamart, multitask, mlp, blend",
     ):
         make_ranker("forest", {})
 
 
 def test_a_folder_without_a_file_that_was_saved_is_refused(fitted, tmp_path):
     save_ranker(fitted, tmp_path / "whole")
-    for path in (tmp_path / "whole").iterdir():
+    saved = [path for path in (tmp_path / "whole").rglob("*") if path.is_file()]
+    for path in saved:
         content = path.read_bytes()
         path.unlink()
         with pytest.raises(IntegrityError, match="is missing"):
