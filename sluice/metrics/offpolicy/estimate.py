@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sluice.errors import ConfigError
 from sluice.metrics.clusters import by_cluster
@@ -83,11 +84,13 @@ def estimate(
         )
     limits = Limits() if limits is None else limits
     found = estimator.contributions(log)
-    diagnostics = diagnose(found.weights, log.users, log.overlap)
+    diagnostics = diagnose(found.weights, _by_decision(log), log.users, log.overlap)
     reasons = (*limits.refusals(diagnostics), *_unrewarded(log))
     if reasons:
         return Refusal(estimator.name, "; ".join(reasons), diagnostics)
     low, high = interval(found, log.users, confidence)
+    if log.rewards.min() >= 0 and (reasons := limits.too_wide(low, high)):
+        return Refusal(estimator.name, "; ".join(reasons), diagnostics)
     return Estimate(
         estimator=estimator.name,
         value=float(found.values.mean()),
@@ -98,6 +101,13 @@ def estimate(
         diagnostics=diagnostics,
         warnings=limits.warnings(diagnostics),
     )
+
+
+def _by_decision(log: LoggedDecisions | LoggedSlates) -> NDArray[np.float64]:
+    """Rewards, [decisions]; of a slate the sum."""
+    if isinstance(log, LoggedSlates):
+        return np.add.reduceat(log.rewards, log.offsets[:-1])
+    return log.rewards
 
 
 def _unrewarded(log: LoggedDecisions | LoggedSlates) -> tuple[str, ...]:

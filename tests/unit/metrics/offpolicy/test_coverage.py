@@ -21,7 +21,7 @@ from sluice.metrics.offpolicy import (
 from tests.lib.offpolicy import decision_world, slate_world
 
 LOGS, SIZE = 500, 1000
-NO_LIMITS = Limits(0, 0, np.inf, 1, 1, 1)
+NO_LIMITS = Limits(0, 0, np.inf, 1, 1, 1, np.inf, 0)
 DECISIONS = {
     "ips": lambda *_: Ips(),
     "snips": lambda *_: Snips(),

@@ -31,6 +31,7 @@ SOUND = Diagnostics(
     effective_sample_size=30_000,
     largest_share=0.001,
     overlap=1.0,
+    effective_rewarded=2_000,
 )
 
 
@@ -48,7 +49,8 @@ def log_of(weights, rewards=None, **others) -> LoggedDecisions:
 
 
 def test_hand_computed_diagnostics():
-    found = diagnose(np.array([1.0, 3.0, 0.0, 0.0]), np.array([5, 6, 7, 8]), 0.5)
+    weights, rewards = np.array([1.0, 3.0, 0.0, 0.0]), np.array([2.0, -1.0, 5.0, 0.0])
+    found = diagnose(weights, rewards, np.array([5, 6, 7, 8]), 0.5)
 
     assert found.decisions == found.users == 4
     assert found.mean_weight == 1.0
@@ -56,12 +58,13 @@ def test_hand_computed_diagnostics():
     assert found.effective_sample_size == 16 / 10
     assert found.largest_share == 3 / 4
     assert found.overlap == 0.5
+    assert found.effective_rewarded == (2 + 3) ** 2 / (2**2 + 3**2)
 
 
 def test_the_error_of_the_mean_weight_is_clustered_by_user():
     weights = np.tile([0.5, 1.5], 50)
-    alone = diagnose(weights, np.arange(100))
-    pairs = diagnose(np.sort(weights), np.arange(100) // 2)
+    alone = diagnose(weights, weights, np.arange(100))
+    pairs = diagnose(np.sort(weights), weights, np.arange(100) // 2)
 
     assert pairs.users == 50
     assert pairs.mean_weight_error > 1.3 * alone.mean_weight_error
@@ -86,6 +89,8 @@ def test_the_error_of_the_mean_weight_is_clustered_by_user():
         ({"overlap": 0.99}, None, None),
         ({"overlap": 0.95}, None, "shows 95.0% only"),
         ({"overlap": 0.85}, "shows 85.0% only", "shows 85.0% only"),
+        ({"effective_rewarded": 10.0}, None, None),
+        ({"effective_rewarded": 9.9}, None, "rests on 9.9 effective rewarded decisions"),
     ],
 )
 def test_the_rule(changed, refused, flagged):
@@ -156,6 +161,38 @@ def test_rewards_that_are_all_alike_are_refused():
 
     assert isinstance(answer, Refusal)
     assert answer.reason == "all 1,000 logged rewards are 0"
+
+
+def test_a_handful_of_clicks_flags():
+    answer = estimate(Ips(), log_of(np.ones(1000), np.arange(1000) < 9))
+
+    assert isinstance(answer, Estimate)
+    assert answer.verdict is Verdict.FLAGGED
+    assert answer.warnings[0].startswith("it rests on 9.0 effective rewarded decisions")
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        pytest.param(log_of(np.ones(1000), np.arange(1000) < 2), id="two clicks"),
+        pytest.param(
+            log_of(np.where(np.arange(20_000) == 0, 100.0, 1.0), np.arange(20_000) < 20),
+            id="one heavy click of twenty",
+        ),
+    ],
+)
+def test_an_interval_over_a_factor_of_ten_is_refused(log):
+    answer = estimate(Ips(), log, limits=Limits(flagged_share=1))
+
+    assert isinstance(answer, Refusal)
+    assert "spans more than a factor of 10" in answer.reason
+
+
+def test_a_loss_may_be_as_little_as_a_gain():
+    """Of rewards of both signs no factor can be told, and 0 is a value like another."""
+    rewards = np.where(np.arange(1000) % 2, 1.0, -1.0)
+
+    assert isinstance(estimate(Ips(), log_of(np.ones(1000), rewards)), Estimate)
 
 
 def test_every_reason_is_told():
