@@ -50,10 +50,13 @@ class Files:
 
     def under(self, folder: str) -> "Files":
         """Those in a folder, by their path relative to it; the bytes are shared."""
-        prefix = f"{folder}/"
+        return self.beginning(f"{folder}/", self.path(folder))
+
+    def beginning(self, prefix: str, source: str) -> "Files":
+        """Those whose names begin so, by the rest of their names; `source` is of messages."""
         within = {
             name.removeprefix(prefix): content
             for name, content in self.contents.items()
             if name.startswith(prefix)
         }
-        return Files(self.path(folder), within)
+        return Files(source, within)

@@ -1,5 +1,6 @@
 """Several families as one: the mean of where each puts an item among those of its request."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,9 +154,7 @@ class Blend:
     def save(self, directory: Path) -> None:
         check_columns(np.zeros((0, len(self.names)), np.float32), self.names)
         for nth, ranker in enumerate(self.rankers):
-            folder = directory / _folder(nth)
-            folder.mkdir(exist_ok=True)
-            ranker.save(folder)
+            _save_beside(ranker, directory, _prefix(nth))
         manifest = RankerManifest(
             family=self.family,
             parameters=self.parameters.model_dump(mode="json"),
@@ -171,7 +170,7 @@ class Blend:
         except ConfigError as error:
             raise IntegrityError(f"{files.source}: not a saved ranker: {error}") from error
         rankers = tuple(
-            _loaded(files.under(_folder(nth)), member, manifest.names)
+            _loaded(files, nth, member, manifest.names)
             for nth, member in enumerate(parameters.members)
         )
         return cls(parameters, manifest.names, rankers)
@@ -188,7 +187,16 @@ class Blend:
         )
 
 
-def _loaded(files: Files, member: Member, names: tuple[str, ...]) -> Ranker:
+def _save_beside(ranker: Ranker, directory: Path, prefix: str) -> None:
+    """Write a member's files under longer names: a release's `model` holds files, no folder."""
+    with tempfile.TemporaryDirectory(dir=directory) as draft:
+        ranker.save(Path(draft))
+        for path in sorted(Path(draft).iterdir()):
+            path.replace(directory / f"{prefix}{path.name}")
+
+
+def _loaded(blended: Files, nth: int, member: Member, names: tuple[str, ...]) -> Ranker:
+    files = blended.beginning(_prefix(nth), f"{blended.source} (member {nth})")
     manifest = RankerManifest.read(files)
     if (manifest.family, manifest.names) != (member.family, names):
         raise IntegrityError(
@@ -209,5 +217,5 @@ def _above_mean(
     return found
 
 
-def _folder(nth: int) -> str:
-    return f"member-{nth}"
+def _prefix(nth: int) -> str:
+    return f"member_{nth}_"

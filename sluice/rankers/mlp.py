@@ -33,8 +33,8 @@ class MlpParameters(Parameters):
 
     hidden: Annotated[tuple[_Units, _Units], Field(strict=False)] = (128, 64)
     """Units of both hidden layers, in eights."""
-    seeds: int = Field(default=3, ge=1, le=16)
-    """Networks whose outputs are averaged."""
+    seeds: int = Field(default=1, ge=1, le=16)
+    """Networks whose outputs are averaged; each costs a fit and, of 100 candidates, 0.12 ms more."""
     epochs: int = Field(default=14, ge=1, le=1000)
     """At most; see `held_out`."""
     batch: int = Field(default=128, ge=1)
@@ -68,14 +68,13 @@ class Fitted:
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.float32], ...]:
-        """Weights as the kernel wants them, [networks, out, in] and [networks, out]."""
+        """Weights as the kernel wants them, [networks, in, out] and [networks, out]."""
         first_w, first_b, second_w, second_b, last_w, last_b = (
             np.stack([network.weights[nth] for network in self.networks])
             for nth in range(6)
         )
         return (
-            np.ascontiguousarray(first_w.transpose(0, 2, 1)), first_b,
-            np.ascontiguousarray(second_w.transpose(0, 2, 1)), second_b,
+            first_w, first_b, second_w, second_b,
             np.ascontiguousarray(last_w[:, :, 0]), np.ascontiguousarray(last_b[:, 0]),
         )  # fmt: skip
 
@@ -84,7 +83,7 @@ class Fitted:
 
         tables = self.tables
         return score_rows(
-            np.ascontiguousarray(features, np.float32), tables.knots, tables.values,
+            np.ascontiguousarray(features, np.float32), tables.open_ended, tables.values,
             tables.many, tables.flagged, *self.packed,
         )  # fmt: skip
 

@@ -14,6 +14,8 @@ _Array = NDArray[np.floating]
 _FIRST, _SECOND = 0.9, 0.999
 """Adam's decay of both moments (Kingma & Ba 2015)."""
 _EPSILON = 1e-8
+_DRAWS = 1 << 16
+"""Values of the two bytes by which a unit is left out."""
 _RISE = 0.3
 """Share of the steps over which the learning rate rises; then it falls by a cosine."""
 
@@ -83,7 +85,9 @@ class Network:
 
 def _kept(before: _Array, dropout: float, rng: np.random.Generator) -> _Array:
     """Factor of each unit: 0 where it is not active or left out, else what makes up for those."""
-    alive = (before > 0) & (rng.random(before.shape, dtype=np.float32) >= dropout)
+    # Two bytes a unit: floats would take a fifth of the fit.
+    drawn = np.frombuffer(rng.bytes(2 * before.size), "<u2").reshape(before.shape)
+    alive = (before > 0) & (drawn >= round(dropout * _DRAWS))
     return alive * np.float32(1 / (1 - dropout))
 
 

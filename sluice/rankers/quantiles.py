@@ -1,6 +1,7 @@
 """Inputs of a network: where a value stands among those that were fitted on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -42,6 +43,11 @@ class Quantiles:
         flagged = np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0))
         return cls(knots, values, many, flagged.astype(np.int64))
 
+    @cached_property
+    def open_ended(self) -> NDArray[np.float64]:
+        """The knots, [features, POINTS], infinite where none is in use: nothing stands above."""
+        return np.where(np.arange(POINTS) < self.many[:, None], self.knots, np.inf)
+
     @property
     def width(self) -> int:
         """Number of inputs, padded for the kernel."""
@@ -55,7 +61,9 @@ class Quantiles:
         from sluice.rankers.mlp_kernel import inputs_of
 
         rows = np.ascontiguousarray(features, np.float32)
-        return inputs_of(rows, self.knots, self.values, self.many, self.flagged, self.width)
+        return inputs_of(
+            rows, self.open_ended, self.values, self.many, self.flagged, self.width
+        )
 
     def by_feature(self, of_inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the inputs that a feature has, [rows, features], of `of_inputs` [rows, width]."""

@@ -1,8 +1,10 @@
 """Small real releases: a small log, the real feature state and the popularity baseline."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -73,10 +75,23 @@ def small_scorer(feature: str = "item.click.24h") -> Scorer:
     return Scorer(ranker.fit(replayed.frame, np.random.default_rng(1)), replayed.state)
 
 
+TREES = {"trees": 2, "leaves": 4, "min_rows_per_leaf": 5}
+NETWORK = {"hidden": (8, 8), "seeds": 2, "epochs": 2}
+MEMBERS = (
+    {"family": "lambdamart", "parameters": TREES},
+    {"family": "mlp", "parameters": NETWORK},
+)
+
+
 def tree_release(into: Path) -> str:
     """A release of a real LightGBM model over the same log."""
+    return fitted_release(into, "lambdamart", TREES)
+
+
+def fitted_release(into: Path, family: str, parameters: Mapping[str, Any]) -> str:
+    """A release of a ranker fitted on the same log."""
     replayed = replay(SPEC, FeedbackKind.CLICK, small_log())
-    ranker = make_ranker("lambdamart", {"trees": 2, "leaves": 4, "min_rows_per_leaf": 5})
+    ranker = make_ranker(family, parameters)
     scorer = Scorer(ranker.fit(replayed.frame, np.random.default_rng(1)), replayed.state)
     return release_of(scorer, into)
 

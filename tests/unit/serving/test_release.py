@@ -18,7 +18,14 @@ from sluice.serving.release import build_release, load_scorer, open_release, ver
 from sluice.serving.sandbox import Limits
 from tests.lib import swapped_files
 from tests.lib.machine_mutants import mutated
-from tests.lib.releases import small_provenance, small_release, small_scorer, tree_release
+from tests.lib.releases import (
+    MEMBERS,
+    fitted_release,
+    small_provenance,
+    small_release,
+    small_scorer,
+    tree_release,
+)
 
 FILES = (
     "manifest.json",
@@ -321,6 +328,17 @@ def test_a_saved_scorer_is_the_scorer_that_was_built(pristine):
 def tree_model(tmp_path_factory):
     into = tmp_path_factory.mktemp("trees")
     return into / tree_release(into)
+
+
+def test_a_blend_of_trees_and_a_network_is_released(tmp_path):
+    """A release has no folder in `model`; members lie side by side there."""
+    digest = fitted_release(tmp_path, "blend", {"members": MEMBERS})
+    release = open_release(tmp_path / digest, digest)
+
+    assert release.scorer.ranker.family == "blend"
+    assert {"model/member_0_model.txt", "model/member_1_network.npz"} <= set(
+        release.manifest.files
+    )
 
 
 def test_what_a_library_prints_while_it_loads_is_no_answer_of_the_child(
