@@ -107,7 +107,10 @@ def evaluation(  # noqa: PLR0913 - what is judged, and what it is judged against
                     surface.features, wanted, scores["candidate"]
                 ),
                 refits=lambda: [
-                    placed(trial, surface.features, ranker.score(judged.features, judged.offsets), arrangement)
+                    placed(
+                        trial, surface.features,
+                        ranker.score(judged.features, judged.offsets), arrangement,
+                    )
                     for ranker in refitted
                 ],
             )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns
 from sluice.rankers.lambdamart import LambdaMart

@@ -13,7 +13,7 @@ from pydantic import Field
 from sluice.data.files import Files
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, DataError, IntegrityError
-from sluice.features.frame import RankingFrame
+from sluice.features.state.frame import RankingFrame
 from sluice.rankers.bins import Bins
 from sluice.rankers.checks import check_columns, learnable_requests
 from sluice.rankers.deep_shap import deep_shap
