@@ -12,7 +12,7 @@ from tests.lib.real_data import real_data
 EXPECTED = {
     "men/random->bts": "estimate",
     "women/random->bts": "estimate",
-    "men/bts->random": "flagged",
+    "men/bts->random": "refused",
     "women/bts->random": "refused",
 }
 
