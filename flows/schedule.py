@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import State, flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from sluice.errors import Held, NothingServed, NothingToWatch
 from sluice.flows.as_deployed import SURFACE, ensure_as_deployed
@@ -13,6 +13,7 @@ from sluice.flows.lifecycle import lifecycle
 from sluice.flows.monitor import monitor
 from sluice.flows.parity import parity
 from sluice.store.records import Outcome
+from sluice.store.records import State as RecordState
 
 
 def _run_name() -> str:
@@ -22,10 +23,19 @@ def _run_name() -> str:
 
 
 @flow(name="lifecycle", flow_run_name=_run_name)
-def lifecycle_due(surface: str) -> dict[str, Any]:
+def lifecycle_due(surface: str) -> dict[str, Any] | State:
     """The lifecycle when its time has come, over the whole log."""
     ensure_as_deployed(lifecycle_due, surface)
-    return lifecycle.fn(surface)
+    report = lifecycle.fn(surface)
+    last = report.get("package") or report["retrain"]
+    if last["state"] == RecordState.BLOCKED:
+        why = "; ".join(
+            f"{gate['name']}: {gate['reason']}"
+            for gate in last["gates"]
+            if gate["verdict"] != Outcome.PASS
+        )
+        return Failed(name="Held", message=f"version {last['version']} is held: {why}")
+    return report
 
 
 @flow(name="monitor", flow_run_name=_run_name)
@@ -37,9 +47,18 @@ def monitor_due(surface: str) -> dict[str, Any] | State:
     """
     ensure_as_deployed(monitor_due, surface)
     try:
-        return monitor.fn(surface)
+        return _honest(monitor.fn(surface))
     except NothingToWatch as error:
         return Completed(name="Skipped", message=str(error))
+
+
+def _honest(report: dict[str, Any]) -> dict[str, Any] | State:
+    """What the monitor said, as a state whose colour says it too."""
+    if report["outcome"] == Outcome.FAIL:
+        return Failed(name="Drifted", message=report["reason"])
+    if report["outcome"] == Outcome.INCONCLUSIVE:
+        return Completed(name="Inconclusive", message=report["reason"])
+    return report
 
 
 @flow(name="parity", flow_run_name=_run_name)

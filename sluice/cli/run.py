@@ -176,6 +176,8 @@ def _held(flow: str, surface: str, found: dict[str, Any]) -> str | None:
     last = found.get("package") or found.get("retrain") or found
     if last.get("state") == "blocked":
         return f"version {last['version']} of {surface} is held by a gate: see the reasons above"
+    if flow == "monitor" and found["outcome"] == "fail":
+        return f"the champion of {surface} is not served what it was judged on: {found['reason']}"
     if flow == "validate" and found["outcome"] != "pass":
         failing = [check for suite in found["suites"] for check in suite["failing"]]
         return f"the snapshot's data checks are {found['outcome']}: {', '.join(failing)}"

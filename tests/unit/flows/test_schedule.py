@@ -1,10 +1,13 @@
 """What Prefect is told of a surface's schedule, and what is written where it was told otherwise."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+from prefect import State
 
+from sluice.flows import schedule
 from sluice.flows.deployments import FLOWS, POOL, Change, Row, deployments, plan
 from sluice.flows.schedule import FLOWS as DUE
 from sluice.surface import ReviewSpec, ScheduleSpec, Surface
@@ -91,6 +94,39 @@ def test_what_was_changed_is_written_again(row):
     (planned,) = plan([FIRST], [row])
 
     assert planned.change is Change.CHANGED
+
+
+def ended(monkeypatch, flow, report):
+    """State in which Prefect has the run of a flow that reported so."""
+    monkeypatch.setattr(schedule, flow, SimpleNamespace(fn=lambda _: report))
+    outcome = getattr(schedule, f"{flow}_due").fn("feed")
+    return (
+        (outcome.type.value, outcome.name) if isinstance(outcome, State) else "as reported"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        ("pass", "as reported"),
+        ("fail", ("FAILED", "Drifted")),
+        ("inconclusive", ("COMPLETED", "Inconclusive")),
+    ],
+)
+def test_a_monitor_ends_as_it_judged(monkeypatch, outcome, state):
+    report = {"outcome": outcome, "reason": "3 of 7 features drifted"}
+
+    assert ended(monkeypatch, "monitor", report) == state
+
+
+@pytest.mark.parametrize(
+    ("at", "state"), [("blocked", ("FAILED", "Held")), ("in_review", "as reported")]
+)
+def test_a_lifecycle_that_is_held_is_not_green(monkeypatch, at, state):
+    gates = [{"name": "quality", "verdict": "inconclusive", "reason": "too few"}]
+    report = {"retrain": {"state": at, "version": 2, "gates": gates}}
+
+    assert ended(monkeypatch, "lifecycle", report) == state
 
 
 def test_what_is_promoted_is_confirmed_within_two_hours_where_nothing_is_declared():
