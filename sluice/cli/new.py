@@ -42,6 +42,9 @@ margin = 0.01             # a loss of 1 % is to be found
 [review]
 reviewers = ["$reviewer"]     # `sluice review account NAME` makes an account; nobody reviews own work
 
+[serving]
+# context = ["context_*"]   # what clients send with a request; a log's other context_* columns hold a version
+
 [schedule]                # in Prefect, once `sluice deploy` or `sluice up` wrote it there
 cron = "0 3 * * *"        # the lifecycle, nightly
 monitor = "30 * * * *"
@@ -71,7 +74,7 @@ def surface(name: str, home: Path | None, as_json: bool, owner: str, reviewer: s
     \b
     Example:
       sluice new surface search --owner search-team --reviewer rita
-      sluice ingest csv data/
+      sluice ingest ebnerd path/to/ebnerd/train --surface search
       sluice up
     """
     from sluice.settings import load_settings
