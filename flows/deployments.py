@@ -151,6 +151,20 @@ def _change(declared: Deployment | None, held: Row | None) -> Change:
     return Change.SAME if held.is_as(declared) else Change.CHANGED
 
 
+def deploy(surfaces: Iterable[Surface], *, check: bool) -> tuple[Planned, ...]:
+    """Bring Prefect to what the surfaces declare, or with `check` only say what that would take."""
+    from prefect.client.orchestration import get_client
+
+    declared = [deployment for surface in surfaces for deployment in deployments(surface)]
+    with get_client(sync_client=True) as client:
+        planned = plan(declared, held_by(client))
+        if not check:
+            ensure_pool(client)
+            for change in planned:
+                carry_out(client, change)
+    return planned
+
+
 def ensure_pool(client: "SyncPrefectClient") -> None:
     """Make the work pool where there is none; its type is our worker's, which nobody else's serves."""
     from prefect.client.schemas.actions import WorkPoolCreate

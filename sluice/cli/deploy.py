@@ -58,24 +58,9 @@ def deploy_all(settings: "Settings", *, check: bool) -> "tuple[Planned, ...]":
         )
     surfaces = [load_surface(file) for file in files]
     with _prefect(settings):
-        from prefect.client.orchestration import get_client
+        from sluice.flows.deployments import deploy as deploy_surfaces
 
-        from sluice.flows.deployments import (
-            carry_out,
-            deployments,
-            ensure_pool,
-            held_by,
-            plan,
-        )
-
-        declared = [each for surface in surfaces for each in deployments(surface)]
-        with get_client(sync_client=True) as client:
-            planned = plan(declared, held_by(client))
-            if not check:
-                ensure_pool(client)
-                for change in planned:
-                    carry_out(client, change)
-    return planned
+        return deploy_surfaces(surfaces, check=check)
 
 
 @contextmanager
