@@ -19,6 +19,7 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the mark when its own turn comes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file stays with one worker, and so do all files to which a first lifecycle is told: it takes minutes."""
     listeners = {
