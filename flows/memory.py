@@ -25,12 +25,17 @@ class StepName:
     """Digests of code, declaration and earlier results."""
 
 
+def step_key(workplace: Workplace, name: StepName) -> str:
+    """Key of the step's record in the store."""
+    parts = [name.flow, name.step, workplace.name, name.snapshot, *name.depends_on]
+    return json_digest(parts)
+
+
 def remembered(
     workplace: Workplace, name: StepName, compute: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     """The outcome that the store holds for this step, or else a computed one, kept from now on."""
-    parts = [name.flow, name.step, workplace.name, name.snapshot, *name.depends_on]
-    key = json_digest(parts)
+    key = step_key(workplace, name)
     done = workplace.store.get(Step, key_digest=key)
     if done is not None:
         return done.outcome

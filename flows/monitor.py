@@ -17,6 +17,7 @@ from sluice.data.tables import Window
 from sluice.errors import NotFound, NothingToWatch
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.replay import replay
+from sluice.flows.alerting import tell_alerts
 from sluice.flows.candidates import candidate_folder
 from sluice.flows.memory import StepName, document, kept, remembered
 from sluice.flows.promote import baking, tell
@@ -174,6 +175,7 @@ def monitor(surface: str, until: datetime | None = None) -> dict[str, Any]:
     state = settle(workplace, arranged, Outcome(report["outcome"]), now())
     # Last: a move that MLflow missed, after a rollback without it, is told as soon as it can be.
     task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
+    tell_alerts(workplace)
     return {
         **report,
         "state": state,

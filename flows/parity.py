@@ -12,6 +12,7 @@ from sluice.data.code import code_digest
 from sluice.data.durations import parse_duration
 from sluice.data.tables import Window
 from sluice.errors import NothingServed
+from sluice.flows.alerting import tell_alerts
 from sluice.flows.memory import StepName, document, kept, remembered
 from sluice.flows.parity_memory import FLOW, STEP
 from sluice.flows.reporting import step
@@ -153,6 +154,7 @@ def parity(
     outcome, reason = judge_window(
         ParityReport.from_json(body), workplace.surface.gates.of(ServedGate)
     )
+    tell_alerts(workplace)
     return {
         "outcome": outcome.value,
         "reason": reason,

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from sluice.alert_spec import AlertSpec
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
 from sluice.errors import ConfigError, NotFound
@@ -178,6 +179,7 @@ class Surface(_Declared):
     monitors: MonitorSpec = MonitorSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     serving: ServingSpec = ServingSpec()
+    alerts: AlertSpec = AlertSpec()
     feed: FeedSpec = FeedSpec()
 
     @field_validator("features")

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from sluice.cli.alert import alert, alerts
 from sluice.cli.audit import audit
 from sluice.cli.canary import canary
 from sluice.cli.champion import champion
@@ -69,6 +70,8 @@ for _command in (
     serve,
     parity,
     shadow,
+    alerts,
+    alert,
     ui,
     new,
     up,

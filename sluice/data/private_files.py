@@ -37,6 +37,30 @@ def secret_in(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+def kept_secret(path: Path) -> str:
+    """The secret that somebody put into the file.
+
+    Raises:
+        ConfigError: there is none, or others may read it, so that what stands there is no secret.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            secret = file.read().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the secret in {path} because of: {error.strerror}; write it there with mode 600"
+        ) from error
+    if mode & OTHERS:
+        raise ConfigError(
+            f"Cannot use the secret in {path} because others may read it; run chmod 600 on it, and "
+            "draw another secret"
+        )
+    if not secret:
+        raise ConfigError(f"Cannot use the secret in {path} because the file is empty")
+    return secret
+
+
 def private_log(path: Path) -> IO[bytes]:
     """An empty log, opened for a program's output; one that others could read is closed to them."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
