@@ -31,9 +31,9 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 demo: $(STAMP)
 	@$(PY) -m sluice demo --source "$(SOURCE)" $(if $(DATA),--data "$(DATA)")
 
-# tests/conftest.py says what stays with one worker. The long files come first.
+# A file stays with one worker: its installation lives on from test to test. The long files come first.
 test: $(STAMP)
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(PY) -m ruff check .

@@ -2,7 +2,6 @@
 
 import os
 
-import pytest
 from hypothesis import settings
 
 from sluice.settings import SAFE_DEFAULTS, TELEMETRY_OFF
@@ -17,16 +16,3 @@ os.environ.update(TELEMETRY_OFF | SAFE_DEFAULTS)
 # A first call compiles a kernel.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the mark when its own turn comes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays with one worker, and so do all files to which a first lifecycle is told: it takes minutes."""
-    listeners = {
-        item.path
-        for item in items
-        if {"story", "postgres_story"} & set(getattr(item, "fixturenames", ()))
-    }
-    for item in items:
-        together = "story" if item.path in listeners else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
