@@ -220,7 +220,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-_claims: dict[int, socket.socket] = {}
+_claims: set[int] = set()
 
 
 def _claim(port: int) -> bool:
@@ -233,5 +233,6 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims[port] = claim
+    claim.detach()  # open until the process ends
+    _claims.add(port)
     return True

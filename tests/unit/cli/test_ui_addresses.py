@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 
+from sluice.cli import house_programs
 from sluice.cli.programs import Program
 from sluice.data.private_files import secret_in
 from sluice.flows.prefect_server import credential
@@ -35,7 +36,12 @@ def test_the_printed_addresses_carry_what_signs_in_behind_the_hash(settings, cap
 
 def test_no_server_is_given_its_secret_as_an_argument_or_a_variable(settings):
     ports = {"mlflow": 5000, "prefect": 4200, "evidently": 8000}
-    told = repr(ui._programs(settings, ports, auth=True))
+    servers = house_programs.page_servers(settings, ports, auth=True)
+    others = (
+        house_programs.worker(settings, 4200),
+        house_programs.service(settings, "feed", 3000),
+    )
+    told = repr((*servers, *others))
 
     assert credential(settings).partition(":")[2] not in told
     assert secret_in(settings.evidently_key) not in told
