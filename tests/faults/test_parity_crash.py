@@ -11,7 +11,7 @@ from tests.faults.test_flow_crash import killed_until_done
 from tests.lib.installations import SURFACE, Installation, records
 from tests.lib.served_log import LATER, Home, Process, history, play, requests
 
-FEW = 10
+FEW = 5
 """Writes between two kills: a report has a score of kinds."""
 pytestmark = [pytest.mark.faults]
 
