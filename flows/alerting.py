@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sluice.data.digest import json_digest
 from sluice.data.tables import Window
 from sluice.errors import SluiceError
 from sluice.flows import parity_memory
@@ -122,8 +123,8 @@ def _newest(told: Sequence[Alert]) -> list[Alert]:
 def _deliver(workplace: Workplace, alert: Alert) -> list[str]:
     """Tell the sinks that were not told yet; of an end, only those that heard of its beginning."""
     problems: list[str] = []
-    for number, declared in enumerate(workplace.surface.alerts.sinks):
-        name = f"{declared.kind} {number}"
+    for declared in workplace.surface.alerts.sinks:
+        name = json_digest(declared.model_dump(mode="json"))
         if alert.standing is Standing.RESOLVED and not _was_told(workplace, alert, name):
             continue
         step = _step(alert, name, alert.standing)

@@ -112,9 +112,10 @@ class CandidateCase:
     @property
     def baseline_serves(self) -> bool:
         champion = self.evaluation["champion"]
-        return bool(champion) and served_as_baseline(
-            self.workplace.store, self.workplace.name, champion["version"]
-        )
+        if not champion:
+            return False
+        store, name = self.workplace.store, self.workplace.name
+        return served_as_baseline(store, name, champion["version"]) is not None
 
     @property
     def parity(self) -> ParityReport | None:

@@ -151,13 +151,22 @@ def _change(declared: Deployment | None, held: Row | None) -> Change:
     return Change.SAME if held.is_as(declared) else Change.CHANGED
 
 
-def deploy(surfaces: Iterable[Surface], *, check: bool) -> tuple[Planned, ...]:
-    """Bring Prefect to what the surfaces declare, or with `check` only say what that would take."""
+def deploy(
+    surfaces: Iterable[Surface], *, check: bool, of: str | None = None
+) -> tuple[Planned, ...]:
+    """Bring Prefect to what the surfaces declare.
+
+    Args:
+        surfaces: all of them; deployments of others are removed.
+        check: only say what that would take.
+        of: name of the one surface whose deployments are looked at; of every surface where None.
+    """
     from prefect.client.orchestration import get_client
 
     declared = [deployment for surface in surfaces for deployment in deployments(surface)]
     with get_client(sync_client=True) as client:
-        planned = plan(declared, held_by(client))
+        held = [row for row in held_by(client) if of in {None, row.deployment.surface}]
+        planned = plan(declared, held)
         if not check:
             ensure_pool(client)
             for change in planned:

@@ -66,9 +66,8 @@ def main(run_id: UUID) -> None:
         with get_client(sync_client=True) as client:
             name = client.read_flow(run.flow_id).name
             if newer := newer_due(client, run):
-                state = Completed(
-                    name="Skipped", message=f"{newer.name} is due too, and newer"
-                )
+                due = f"{newer.expected_start_time:%Y-%m-%d %H:%M:%S}"
+                state = Completed(name="Skipped", message=f"the run due at {due} is newer")
                 client.set_flow_run_state(run.id, state, force=True)
                 return
         flow: Flow[..., Any] | None = next(

@@ -12,6 +12,7 @@ import subprocess
 import warnings
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,15 +29,7 @@ from prefect.exceptions import InfrastructureNotFound, TerminationSignal
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from sluice.child import child_command
-from sluice.flows.deployments import (
-    POOL,
-    TYPE,
-    carry_out,
-    deployments,
-    ensure_pool,
-    held_by,
-    plan,
-)
+from sluice.flows.deployments import POOL, TYPE, deploy
 from sluice.surface import Surface
 
 if TYPE_CHECKING:
@@ -123,15 +116,14 @@ class OwnWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
 def _is_lost(run: "FlowRun") -> bool:
     if run.infrastructure_pid:
         return not is_due_run(int(run.infrastructure_pid), run.id)
-    taken = run.state.timestamp if run.state else None
-    return taken is not None and datetime.now(UTC) - taken > _UNHEARD
+    state = run.state
+    return state is not None and datetime.now(UTC) - state.timestamp > _UNHEARD
 
 
 def is_due_run(pid: int, run: UUID | None = None) -> bool:
     """Whether the process is one of a run that is due, of that run where it is named."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - of the kernel's, read once
-            words = file.read().split(b"\0")
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
     return b"sluice.flows.due_run" in words and (run is None or str(run).encode() in words)
@@ -149,13 +141,7 @@ def work() -> None:
 
 def serve_surface(surface: Surface) -> None:
     """Deploy one surface's flows and take their runs until stopped."""
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        ensure_pool(client)
-        rows = [row for row in held_by(client) if row.deployment.surface == surface.name]
-        for change in plan(deployments(surface), rows):
-            carry_out(client, change)
+    deploy([surface], check=False, of=surface.name)
     work()
 
 

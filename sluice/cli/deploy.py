@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sluice.cli.installation import settings_at
+from sluice.cli.installation import declared_surfaces, settings_at
 from sluice.cli.output import print_json, print_table, with_home
-from sluice.errors import ConfigError, NotFound
+from sluice.errors import ConfigError
 
 if TYPE_CHECKING:
     from sluice.flows.deployments import Planned
@@ -49,14 +49,7 @@ def deploy_all(settings: "Settings", *, check: bool) -> "tuple[Planned, ...]":
         NotFound: no surface has a file.
         ConfigError: there is no Prefect, or it does not take this installation's credential.
     """
-    from sluice.surface import load_surface
-
-    files = sorted(settings.surfaces.glob("*.toml"))
-    if not files:
-        raise NotFound(
-            f"no surface in {settings.surfaces}; write one with `sluice new surface NAME`"
-        )
-    surfaces = [load_surface(file) for file in files]
+    surfaces = declared_surfaces(settings)
     with _prefect(settings):
         from sluice.flows.deployments import deploy as deploy_surfaces
 

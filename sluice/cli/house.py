@@ -1,33 +1,30 @@
-"""`sluice up`, `down`, `status` and `logs`: every server of an installation, as one house."""
+"""`sluice up`, `down` and `status`: every server of an installation, as one house."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sluice.cli.house_addresses import (
-    Address,
     addresses,
     forget_addresses,
     write_addresses,
 )
-from sluice.cli.installation import settings_at
+from sluice.cli.installation import declared_surfaces, settings_at
 from sluice.cli.output import print_json, print_line, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.errors import NotFound, SluiceError
 
 if TYPE_CHECKING:
     from sluice.cli.programs import Program
-    from sluice.cli.supervision import Supervised, Supervisor
+    from sluice.cli.supervision import Supervisor
     from sluice.settings import Settings
 
 _READY_SECONDS = 180.0
 _POLL_SECONDS = 0.2
-_FOLLOW_SECONDS = 0.5
-_LINES = 40
 
 
 @click.command()
@@ -47,11 +44,12 @@ def up(home: Path | None, as_json: bool, no_auth: bool) -> None:
       sluice up
       sluice status
     """
+    from sluice.cli.house_servers import has_work
     from sluice.cli.supervision import ensure_installed
 
     ensure_installed()
     settings = settings_at(home)
-    surfaces = _declared(settings)
+    surfaces = [surface.name for surface in declared_surfaces(settings)]
     supervisor = _supervisor(settings)
     programs = _programs(settings, surfaces, auth=not no_auth)
     _prepare(settings)
@@ -59,9 +57,8 @@ def up(home: Path | None, as_json: bool, no_auth: bool) -> None:
     began = time.monotonic()
     with steps.step("servers"):
         supervisor.start(programs, _environ(settings))
-        _await_ready(
-            supervisor, [each for each in programs if _has_work(settings, each.name)]
-        )
+        working = [program for program in programs if has_work(settings, program.name)]
+        _await_ready(supervisor, working)
         write_addresses(settings, programs)
     with steps.step("deployments"):
         from sluice.cli.deploy import deploy_all
@@ -100,6 +97,7 @@ def status(home: Path | None, as_json: bool) -> None:
     Example:
       sluice status
     """
+    from sluice.cli.house_servers import servers_now
     from sluice.cli.house_surfaces import surfaces_now
     from sluice.errors import Held
 
@@ -107,22 +105,28 @@ def status(home: Path | None, as_json: bool) -> None:
     running = _supervisor(settings).programs()
     if not running:
         raise NotFound(f"nothing runs for {settings.home}; start it with `sluice up`")
-    servers = [_server(settings, program) for program in running]
-    surfaces = surfaces_now(settings, _declared(settings))
+    servers = servers_now(settings, running)
+    names = [surface.name for surface in declared_surfaces(settings)]
+    surfaces = surfaces_now(settings, names)
     if as_json:
-        print_json({"servers": servers, "surfaces": [asdict(row) for row in surfaces]})
+        print_json(
+            {
+                "servers": [asdict(row) for row in servers],
+                "surfaces": [asdict(row) for row in surfaces],
+            }
+        )
     else:
         print_table(
             "servers",
             ("server", "state", "address"),
-            [(row["name"], _shown(row), row["url"] or "-") for row in servers],
+            [row.cells() for row in servers],
         )
         print_table(
             "surfaces",
             ("surface", "champion", "since", "waiting for review", "served"),
             [row.cells() for row in surfaces],
         )
-    if silent := [row["name"] for row in servers if not row["answers"]]:
+    if silent := [row.name for row in servers if not row.answers]:
         raise Held(f"{', '.join(silent)} does not answer; see `sluice logs {silent[0]}`")
 
 
@@ -130,18 +134,6 @@ def _supervisor(settings: "Settings") -> "Supervisor":
     from sluice.cli.supervision import Supervisor
 
     return Supervisor(settings.home / "house", settings.home / "logs")
-
-
-def _declared(settings: "Settings") -> tuple[str, ...]:
-    """Names of the surfaces that have a file; each is read, so a wrong one is refused at once."""
-    from sluice.surface import load_surface
-
-    files = sorted(settings.surfaces.glob("*.toml"))
-    if not files:
-        raise NotFound(
-            f"no surface in {settings.surfaces}; write one with `sluice new surface NAME`"
-        )
-    return tuple(load_surface(file).name for file in files)
 
 
 def _programs(
@@ -155,6 +147,7 @@ def _programs(
         USUAL,
         page_servers,
         service,
+        service_name,
         worker,
     )
     from sluice.cli.programs import choose_port
@@ -170,10 +163,9 @@ def _programs(
         return kept.get(name) or choose_port(name, None, usual)
 
     ports = {name: port(name, usual) for name, usual in USUAL.items()}
-    taken = iter(range(FIRST_SERVICE, FIRST_SERVICE + len(surfaces)))
     services = [
-        service(settings, surface, port(f"service-{surface}", next(taken)))
-        for surface in surfaces
+        service(settings, surface, port(service_name(surface), usual))
+        for usual, surface in enumerate(surfaces, start=FIRST_SERVICE)
     ]
     return (
         *page_servers(settings, ports, auth=auth),
@@ -205,15 +197,6 @@ def _prepare(settings: "Settings") -> None:
         secret_in(settings.evidently_key)
 
 
-def _has_work(settings: "Settings", name: str) -> bool:
-    """Whether a program answers once it is up; the service of a surface without a champion waits."""
-    from sluice.cli.house_programs import surface_served
-    from sluice.registry.pointer import read_pointer
-
-    surface = surface_served(name)
-    return surface is None or read_pointer(settings.pointers, surface) is not None
-
-
 def _await_ready(supervisor: "Supervisor", programs: "Sequence[Program]") -> None:
     """Return once every program answers.
 
@@ -227,7 +210,9 @@ def _await_ready(supervisor: "Supervisor", programs: "Sequence[Program]") -> Non
     until = time.monotonic() + _READY_SECONDS
     waiting = list(programs)
     with httpx.Client(trust_env=False, timeout=5.0) as client:
-        while waiting := [each for each in waiting if not is_healthy(client, each)]:
+        while waiting := [
+            program for program in waiting if not is_healthy(client, program)
+        ]:
             if time.monotonic() > until or supervisor.pid is None:
                 name = waiting[0].name
                 raise SluiceError(
@@ -251,42 +236,3 @@ def _tell(
     for name, url in {**where, **signed}.items():
         click.echo(f"  {name:<22}{url}")
     click.echo("`sluice status` says how they stand, `sluice down` stops them")
-
-
-def _server(settings: "Settings", program: "Supervised") -> dict[str, Any]:
-    from sluice.cli.supervision import Running
-
-    address = addresses(settings).get(program.name)
-    runs = program.state is Running.RUNNING
-    waits = runs and not _has_work(settings, program.name)
-    return {
-        "name": program.name,
-        "state": program.state.value,
-        "pid": program.pid,
-        "seconds": program.seconds,
-        "why": "" if program.pid else program.why,
-        "url": address.url if address else None,
-        "waits_for_a_champion": waits,
-        "answers": waits or (runs and (address is None or _answers(address))),
-    }
-
-
-def _answers(address: Address) -> bool:
-    import httpx
-
-    try:
-        return httpx.get(
-            address.url + address.health, trust_env=False, timeout=5.0
-        ).is_success
-    except httpx.TransportError:
-        return False
-
-
-def _shown(row: dict[str, Any]) -> str:
-    if not row["pid"]:
-        return f"{row['state'].lower()}: {row['why']}"
-    hours, rest = divmod(row["seconds"], 3600)
-    since = f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
-    if row["waits_for_a_champion"]:
-        return f"waits for a champion, {since}"
-    return f"{row['state'].lower()} for {since}" + ("" if row["answers"] else ", silent")

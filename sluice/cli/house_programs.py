@@ -66,13 +66,18 @@ def worker(settings: "Settings", prefect_port: int) -> Program:
 def service(settings: "Settings", surface: str, port: int) -> Program:
     """The champion of a surface over HTTP; before there is one it waits, and says so."""
     return Program(
-        f"{_SERVICE}{surface}",
+        service_name(surface),
         "sluice.serving.supervisor",
         ("--host", HOST, "--port", str(port)),
         port,
         "/livez",
         {**settings.own_variables(), "SLUICE_SURFACE": surface},
     )
+
+
+def service_name(surface: str) -> str:
+    """Of the program that serves the surface."""
+    return f"{_SERVICE}{surface}"
 
 
 def surface_served(name: str) -> str | None:

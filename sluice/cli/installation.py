@@ -124,3 +124,19 @@ def accounts_of(settings: "Settings") -> "Accounts":
 
     surfaces = sorted(path.stem for path in settings.surfaces.glob("*.toml"))
     return Accounts(settings.mlflow / "accounts", tuple(surfaces), settings.promoter)
+
+
+def declared_surfaces(settings: "Settings") -> "tuple[Surface, ...]":
+    """Every surface that has a file, by name; each is read, so a wrong one is refused at once.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from sluice.surface import load_surface
+
+    files = sorted(settings.surfaces.glob("*.toml"))
+    if not files:
+        raise NotFound(
+            f"no surface in {settings.surfaces}; write one with `sluice new surface NAME`"
+        )
+    return tuple(load_surface(file) for file in files)

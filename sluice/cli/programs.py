@@ -164,12 +164,15 @@ def await_ready(started: Sequence[Started]) -> None:
 
 def is_healthy(client: "httpx.Client", program: Program) -> bool:
     """Whether the program answers; one that listens nowhere is not asked."""
+    return program.port is None or answers(client, program.url + program.health)
+
+
+def answers(client: "httpx.Client", address: str) -> bool:
+    """Whether there is an answer of success at the address."""
     from httpx import TransportError
 
-    if program.port is None:
-        return True
     try:
-        return client.get(program.url + program.health).is_success
+        return client.get(address).is_success
     except TransportError:
         return False
 
