@@ -1,7 +1,7 @@
 """A candidate before the gates, read from the installation when a gate asks for it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -41,6 +41,7 @@ class CandidateCase:
     """Digest of its evaluation."""
     replay: Callable[[], ReplayFigures] | None = None
     """Asks the packaged release; None before it is packaged."""
+    at: datetime = field(default_factory=now)
 
     @property
     def gates(self) -> GateSpec:
@@ -50,16 +51,20 @@ class CandidateCase:
     def family(self) -> str:
         return self.version.family
 
-    @cached_property
-    def at(self) -> datetime:
-        return now()
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        return self._evaluation
+
+    @property
+    def audit(self) -> dict[str, Any]:
+        return self._audit
 
     @cached_property
-    def evaluation(self) -> dict[str, Any]:
+    def _evaluation(self) -> dict[str, Any]:
         return document(self.workplace, self.evaluated)
 
     @cached_property
-    def audit(self) -> dict[str, Any]:
+    def _audit(self) -> dict[str, Any]:
         return document(self.workplace, self.leakage)
 
     @property
