@@ -66,25 +66,28 @@ def look(
     from sluice.registry.new_key import acknowledged_keys
     from sluice.registry.review_keys import ReviewKeys
 
-    store, keys = existing_store(settings), KeyRing(settings.keys)
-    exported, unread = read_heads(heads or settings.heads, keys.known())
-    seen = Seen(problems=list(unread))
-    _chain(seen, store, [*exported, *([noted] if noted else [])])
-    seen.covers["exported heads"] = len(exported)
-    if heads is None:
-        since = noted.head.sequence if noted else 0
-        ours = acknowledged_keys(store, ReviewKeys(settings.review_keys, with_revoked=True))
-        seen.problems += audit_heads(store, exported, keys, since, ours)
-        seen.notices += (
-            f"key {key[:16]} followed on a lost or revoked one: {row.actor} said that it is ours "
-            f"(ledger row {row.sequence}): {row.reason}"
-            for key, row in ours.items()
-        )
-    if not quick:
-        _records(seen, store, settings, keys)
-        _shelves(seen, store, settings, keys)
-        _mlflow(seen, store, settings)
-        seen.notices += _surfaces(seen, store, settings)
+    keys = KeyRing(settings.keys)
+    with existing_store(settings) as store:
+        exported, unread = read_heads(heads or settings.heads, keys.known())
+        seen = Seen(problems=list(unread))
+        _chain(seen, store, [*exported, *([noted] if noted else [])])
+        seen.covers["exported heads"] = len(exported)
+        if heads is None:
+            since = noted.head.sequence if noted else 0
+            ours = acknowledged_keys(
+                store, ReviewKeys(settings.review_keys, with_revoked=True)
+            )
+            seen.problems += audit_heads(store, exported, keys, since, ours)
+            seen.notices += (
+                f"key {key[:16]} followed on a lost or revoked one: {row.actor} said that it is ours "
+                f"(ledger row {row.sequence}): {row.reason}"
+                for key, row in ours.items()
+            )
+        if not quick:
+            _records(seen, store, settings, keys)
+            _shelves(seen, store, settings, keys)
+            _mlflow(seen, store, settings)
+            seen.notices += _surfaces(seen, store, settings)
     return seen
 
 

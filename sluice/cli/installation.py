@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sluice.registry.review_keys import Signatory
     from sluice.settings import Settings
     from sluice.store.port import Store
+    from sluice.store.sql import SqlStore
     from sluice.surface import Surface
 
 
@@ -28,8 +29,8 @@ def settings_at(home: Path | None) -> "Settings":
     return settings
 
 
-def existing_store(settings: "Settings") -> "Store":
-    """The store of an installation that has one.
+def existing_store(settings: "Settings") -> "SqlStore":
+    """The store of an installation that has one; a command's own process closes it where it ends.
 
     Raises:
         NotFound: nothing was ever run there.

@@ -4,7 +4,6 @@ With SLUICE_SCREENSHOTS=FOLDER, each test leaves a picture of what it saw there.
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lib.browser import Browser, opened_browser
+from tests.lib.copied_home import copied
 from tests.lib.installations import Installation, records
 from tests.lib.opened_ui import Open, shot, started
 
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 def installation(browser, story, second, tmp_path_factory) -> Installation:
     """A copy in which version 2 waits for a reviewer; after the browser, which may skip."""
     home = tmp_path_factory.mktemp("reviewed") / "home"
-    shutil.copytree(story.installation.home, home)
+    copied(story.installation.home, home)
     return replace(story.installation, home=home)
 
 

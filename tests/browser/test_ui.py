@@ -5,7 +5,6 @@ leaves a picture of what it saw there.
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from sluice.registry.mlflow_pages import run_pages
 from sluice.serving.processes import Process, tree, wait_gone
 from tests.lib.browser import Browser, opened_browser
+from tests.lib.copied_home import copied
 from tests.lib.installations import Installation
 from tests.lib.opened_ui import Open, shot, started
 
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 def installation(browser, postgres_story, tmp_path_factory) -> Installation:
     """A copy, so that the servers write into nobody else's home; after the browser, which may skip."""
     home = tmp_path_factory.mktemp("looked at") / "home"
-    shutil.copytree(postgres_story.installation.home, home)
+    copied(postgres_story.installation.home, home)
     return replace(postgres_story.installation, home=home)
 
 

@@ -1,6 +1,5 @@
 """The parity flow is killed at each of its writes; run again, it converges to the undisturbed run."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from sluice.settings import load_settings
 from sluice.store import open_store
 from tests.faults.test_flow_crash import killed_until_done
+from tests.lib.copied_home import copied
 from tests.lib.installations import SURFACE, Installation, records
 from tests.lib.served_log import LATER, Home, Process, history, play, requests
 
@@ -53,9 +53,9 @@ def test_a_measurement_killed_at_its_writes_converges_to_the_undisturbed_one(
     served, tmp_path
 ):
     undisturbed = replace(served, home=tmp_path / "undisturbed")
-    shutil.copytree(served.home, undisturbed.home)
+    copied(served.home, undisturbed.home)
     killed = replace(served, home=tmp_path / "killed")
-    shutil.copytree(served.home, killed.home)
+    copied(served.home, killed.home)
     told = undisturbed.must("parity", "for_you")
     kills, done = killed_until_done(
         killed, tmp_path / "seen", "parity", "for_you", every=FEW

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import time
 from dataclasses import replace
@@ -11,6 +10,7 @@ import pytest
 
 from sluice.registry.mirror import ALIAS, MlflowMirror
 from sluice.settings import load_settings
+from tests.lib.copied_home import copied
 from tests.lib.installations import records
 
 pytestmark = [
@@ -25,7 +25,7 @@ SECONDS = 60
 @pytest.fixture
 def installation(story, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(story.installation.home, home)
+    copied(story.installation.home, home)
     return replace(story.installation, home=home)
 
 

@@ -15,6 +15,7 @@ from sluice.settings import load_settings
 from sluice.store import open_store
 from sluice.store.records import MetricPoint, Outcome, Step
 from sluice.surface import load_surface
+from tests.lib.copied_home import copied
 from tests.lib.installations import SURFACE, Installation, records
 from tests.lib.served import SECOND, until
 from tests.lib.served_log import LATER, Home, Process, history, moment, play, requests
@@ -97,7 +98,7 @@ def test_too_few_answers_are_not_a_pass(served, tmp_path):
 
 def test_a_release_that_was_altered_fails(served, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(served.home, home)
+    copied(served.home, home)
     for model in home.glob("releases/*/model/*.txt"):
         model.write_bytes(model.read_bytes() + b" ")
     altered = replace(served, home=home)
@@ -114,7 +115,7 @@ def test_a_release_that_was_altered_fails(served, tmp_path):
 
 def test_where_nothing_was_served_it_says_so_and_does_not_pass(served, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(served.home, home)
+    copied(served.home, home)
     shutil.rmtree(home / "predictions")
     done = replace(served, home=home).sluice("parity", "for_you", "--json")
 
@@ -160,7 +161,7 @@ def test_a_nightly_run_is_skipped_where_nothing_was_served_and_fails_where_it_is
     served, tmp_path
 ):
     home = tmp_path / "home"
-    shutil.copytree(served.home, home)
+    copied(served.home, home)
     shutil.rmtree(home / "predictions")
     strict = declared(served, tmp_path, "\n[gates.served]\nmin_requests = 5000\n")
 

@@ -7,13 +7,14 @@ import pytest
 
 from sluice.registry.mirror import MlflowMirror
 from sluice.settings import load_settings
+from tests.lib.copied_home import copied
 
 pytestmark = [pytest.mark.integration]
 
 
 def test_a_thrown_away_mlflow_is_rebuilt_from_the_store(story, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(story.installation.home, home, ignore=shutil.ignore_patterns("bentoml"))
+    copied(story.installation.home, home, "bentoml")
     shutil.rmtree(home / "mlflow")
     shutil.rmtree(home / "evidence")
     installation = replace(story.installation, home=home)

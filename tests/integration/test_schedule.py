@@ -18,6 +18,7 @@ import pytest
 from sluice.errors import UserError
 from sluice.serving.processes import tree, wait_gone
 from sluice.store.records import State
+from tests.lib.copied_home import copied
 from tests.lib.installations import Installation, day, records, small_installation
 from tests.lib.opened_ui import Open, started
 from tests.lib.story import approval
@@ -35,7 +36,7 @@ def installation(story, second, day_later, prefect_url, tmp_path_factory) -> Ins
     """A copy in which version 1 is champion, and version 2 of a day later is provisional."""
     assert second["retrain"]["version"] == 2
     folder = tmp_path_factory.mktemp("scheduled")
-    shutil.copytree(day_later, folder / "home")
+    copied(day_later, folder / "home")
     shutil.copytree(story.installation.surfaces, folder / "surfaces")
     with (folder / "surfaces" / "for_you.toml").open("a") as declared:
         declared.write(MINUTELY)

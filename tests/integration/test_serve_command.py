@@ -13,6 +13,7 @@ import pytest
 
 from sluice.serving.processes import tree, wait_gone
 from sluice.serving.running import free_port
+from tests.lib.copied_home import copied
 from tests.lib.installations import Installation
 
 pytestmark = [pytest.mark.integration]
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.integration]
 def installation(story, tmp_path) -> Installation:
     """A copy of a finished first lifecycle, to be damaged."""
     home = tmp_path / "home"
-    shutil.copytree(story.installation.home, home)
+    copied(story.installation.home, home)
     return replace(story.installation, home=home)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.lib.copied_home import copied
 from tests.lib.installations import Installation
 
 pytestmark = [pytest.mark.integration]
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.integration]
 def installation(story, tmp_path) -> Installation:
     """A copy of it, to be damaged."""
     home = tmp_path / "home"
-    shutil.copytree(story.installation.home, home)
+    copied(story.installation.home, home)
     return replace(story.installation, home=home)
 
 

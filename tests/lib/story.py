@@ -4,7 +4,6 @@ Told once for all tests of a session, which may go on with it but find what it f
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from sluice.flows.prefect_api import API_URL, prefect_api
 from sluice.settings import load_settings
+from tests.lib.copied_home import copied
 from tests.lib.installations import (
     Installation,
     day,
@@ -153,7 +153,7 @@ def second(story, prefect_url) -> dict[str, Any]:
     home = story.installation.home
     going_on = replace(story.installation, environ={"PREFECT_API_URL": prefect_url})
     told = going_on.must("run", "lifecycle", "for_you", "--until", SECOND)
-    shutil.copytree(home, home.with_name(DAY_LATER))
+    copied(home, home.with_name(DAY_LATER))
     return told
 
 

@@ -35,6 +35,7 @@ from sluice.store.ledger import seal
 from sluice.store.records import LedgerRow, Outcome, Position, State
 from sluice.store.sql import SqlStore
 from tests.lib import damaged_code, damaged_releases, promotions
+from tests.lib.copied_home import copied
 from tests.lib.releases import small_release
 from tests.lib.stores import T0
 
@@ -317,7 +318,7 @@ ALL = {**KINDS, **MORE}
 
 def unseen_after(name: str, pristine: Path, folder: Path) -> str:
     """What is wrong once a copy of a home was tampered with: empty where the audit names it."""
-    shutil.copytree(pristine, folder)
+    copied(pristine, folder)
     home = Home(folder)
     tamper, said = ALL[name]
     tamper(home)
