@@ -104,12 +104,12 @@ def serve_schedule(surface: Surface) -> None:
     from prefect.types.entrypoint import EntrypointType
 
     runner = Runner(name=surface.name, limit=len(FLOWS))
-    for each in FLOWS:
-        declared = deployments(surface)[each.name]
+    for column in FLOWS:
+        declared = deployments(surface)[column.name]
         schedule = Cron(declared.pop("cron"), timezone=surface.schedule.timezone)
         # The runner keeps the flow and runs that, where `serve` would load what Prefect's row says.
         runner.add_flow(
-            each,
+            column,
             **declared,
             schedules=[schedule],
             entrypoint_type=EntrypointType.MODULE_PATH,

@@ -82,19 +82,19 @@ def estimate(
             f"confidence {confidence}: give a share between 0 and 1, e.g. 0.95"
         )
     limits = Limits() if limits is None else limits
-    found = estimator.contributions(log)
-    diagnostics = diagnose(found.weights, log.users, log.overlap)
+    contributions = estimator.contributions(log)
+    diagnostics = diagnose(contributions.weights, log.users, log.overlap)
     reasons = (*limits.refusals(diagnostics), *_unrewarded(log))
     if reasons:
         return Refusal(estimator.name, "; ".join(reasons), diagnostics)
-    low, high = interval(found, log.users, confidence)
+    low, high = interval(contributions, log.users, confidence)
     return Estimate(
         estimator=estimator.name,
-        value=float(found.values.mean()),
+        value=float(contributions.values.mean()),
         low=low,
         high=high,
         confidence=confidence,
-        standard_error=_standard_error(found, log),
+        standard_error=_standard_error(contributions, log),
         diagnostics=diagnostics,
         warnings=limits.warnings(diagnostics),
     )
@@ -107,5 +107,7 @@ def _unrewarded(log: LoggedDecisions | LoggedSlates) -> tuple[str, ...]:
     return (f"all {len(log.rewards):,} logged rewards are {log.rewards[0]:g}",)
 
 
-def _standard_error(found: Contributions, log: LoggedDecisions | LoggedSlates) -> float:
-    return by_cluster(found.values, np.ones(len(found.values)), log.users).standard_error()
+def _standard_error(values: Contributions, log: LoggedDecisions | LoggedSlates) -> float:
+    return by_cluster(
+        values.values, np.ones(len(values.values)), log.users
+    ).standard_error()
