@@ -114,15 +114,15 @@ def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:
 
 def _decisions(store: Store, surface: str, version: int, release: str) -> dict[str, Any]:
     """Whose code it is, what the gates said, who let it on past one, who approved: as the store has it."""
-    decisions = version_of(store, surface, version)
+    registered = version_of(store, surface, version)
     verdicts = store.find(Verdict, surface=surface, version=version)
-    decisions = approvals(store, decisions, release)
-    if not decisions:
+    approved = approvals(store, registered, release)
+    if not approved:
         raise Refused(
             f"release {release[:12]} of {surface} is not approved; it is not signed"
         )
     return {
-        "commit": asdict(_trained_by(store, decisions)),
+        "commit": asdict(_trained_by(store, registered)),
         "gates": [
             {
                 "gate": verdict.gate,
@@ -131,8 +131,8 @@ def _decisions(store: Store, surface: str, version: int, release: str) -> dict[s
             }
             for verdict in verdicts
         ],
-        "waivers": [_waiver(waiver) for waiver in waivers_of(store, decisions)],
-        "reviews": [_decided("reviewer", row) for row in decisions],
+        "waivers": [_waiver(waiver) for waiver in waivers_of(store, registered)],
+        "reviews": [_decided("reviewer", row) for row in approved],
     }
 
 

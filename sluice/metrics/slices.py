@@ -117,7 +117,7 @@ def members(
     Raises:
         DataError: a dimension's labels are not one for each of `size`.
     """
-    groups = []
+    slices = []
     for dimension in sorted({*labels, *expected}):
         groups = labels.get(dimension)
         if groups is not None and len(groups) != size:
@@ -128,8 +128,8 @@ def members(
         present = set() if groups is None else set(groups.tolist())
         for label in sorted(present | {*expected.get(dimension, ())}):
             chosen = np.zeros(size, np.bool_) if groups is None else groups == label
-            groups.append((f"{dimension}={label}", chosen))
-    return groups
+            slices.append((f"{dimension}={label}", chosen))
+    return slices
 
 
 def _compare(
