@@ -29,20 +29,20 @@ def counters(spec: FeatureSpec) -> Mapping[str, Counter]:
     """Every counter by the column it becomes."""
     item = ("item_id",)
     spans = (*spec.windows, FOREVER)
-    found: dict[str, Counter] = {
+    tallies: dict[str, Counter] = {
         f"item.{name}.{span}": (item, event, span)
         for name, event in (("exposure", "shown"), ("click", "clicked"))
         for span in spans
     }
-    found |= {
+    tallies |= {
         "user_item.exposure": (KEYS["user_item"], "shown", FOREVER),
         "user_item.click": (KEYS["user_item"], "clicked", FOREVER),
     }
-    found |= {
+    tallies |= {
         f"user_{key}.click": (KEYS[f"user_{key}"], "clicked", FOREVER)
         for key in spec.affinity
     }
-    return found | {"user.click": (KEYS["user"], "clicked", FOREVER)}
+    return tallies | {"user.click": (KEYS["user"], "clicked", FOREVER)}
 
 
 def _events(folder: Path) -> pl.LazyFrame:
@@ -88,11 +88,11 @@ def by_polars_rolling(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
 def by_polars_asof(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
     """Running totals by key, looked up by as-of joins just before t and just before t - w."""
     events = _events(folder).collect().lazy()
-    asked = events.filter(pl.col("shown") == 1)
+    rows = events.filter(pl.col("shown") == 1)
     looked = {(keys, span) for keys, _, span in counters(spec).values()} | {((), FOREVER)}
     looked |= {(keys, FOREVER) for keys, span in looked if span != FOREVER}
     for keys, span in sorted(looked):
-        asked = asked.join(_before(events, keys, span), on="index")
+        rows = rows.join(_before(events, keys, span), on="index")
     names = {
         name: _difference(keys, event, span)
         for name, (keys, event, span) in counters(spec).items()
@@ -100,7 +100,7 @@ def by_polars_asof(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
     totals = {
         f"total.{event}": _difference((), event, FOREVER) for event in ("shown", "clicked")
     }
-    return _finished(asked.with_columns(**names, **totals).sort("ts"), spec)
+    return _finished(rows.with_columns(**names, **totals).sort("ts"), spec)
 
 
 def _found(keys: tuple[str, ...], event: str, span: str) -> str:
@@ -115,14 +115,14 @@ def _difference(keys: tuple[str, ...], event: str, span: str) -> pl.Expr:
 def _before(events: pl.LazyFrame, keys: tuple[str, ...], span: str) -> pl.LazyFrame:
     """Totals of a key strictly before each request, or before the start of its window."""
     sums = [pl.col(event).cum_sum() for event in ("shown", "clicked")]
-    running = [each.over(keys) for each in sums] if keys else sums
+    running = [total.over(keys) for total in sums] if keys else sums
     totals = events.select("ts", *keys, *running)
-    asked = events.filter(pl.col("shown") == 1).select(
+    rows = events.filter(pl.col("shown") == 1).select(
         "index",
         *keys,
         at=pl.col("ts") if span == FOREVER else pl.col("ts").dt.offset_by(f"-{span}"),
     )
-    joined = asked.join_asof(
+    joined = rows.join_asof(
         totals, left_on="at", right_on="ts", by=keys or None,
         allow_exact_matches=False, check_sortedness=False,
     )  # fmt: skip
@@ -140,7 +140,7 @@ def _finished(counted: pl.LazyFrame, spec: FeatureSpec) -> NDArray[np.float32]:
     spans, weight = (*spec.windows, FOREVER), spec.prior_weight
     prior = weight * pl.col("total.clicked") / pl.max_horizontal("total.shown", 1)
     age = (pl.col("ts") - pl.col("published_at")).dt.total_microseconds() / 1e6
-    asked = counted.filter(pl.col("shown") == 1).with_columns(
+    rows = counted.filter(pl.col("shown") == 1).with_columns(
         *(
             ((pl.col(f"item.click.{span}") + prior) / (pl.col(f"item.exposure.{span}") + weight))
             .alias(f"item.ctr.{span}")
@@ -156,7 +156,7 @@ def _finished(counted: pl.LazyFrame, spec: FeatureSpec) -> NDArray[np.float32]:
         pl.when(age >= 0).then(age).alias("item.age"),
         pl.len().over("request_id").alias("request.size"),
     )  # fmt: skip
-    related = asked.with_columns(form for name in spec.relative_of for form in _forms(name))
+    related = rows.with_columns(form for name in spec.relative_of for form in _forms(name))
     names = compile_plan(spec).names
     matrix = related.sort("index").select(pl.col(name).cast(pl.Float32) for name in names)
     return matrix.collect(engine="streaming").to_numpy()
@@ -178,10 +178,10 @@ def by_duckdb(folder: Path, spec: FeatureSpec) -> NDArray[np.float32]:
 
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
-        found = connection.execute(_query(folder, spec)).fetchnumpy()
+        by_name = connection.execute(_query(folder, spec)).fetchnumpy()
     names = compile_plan(spec).names
     columns = [
-        np.ma.filled(np.ma.asarray(found[name], np.float32), np.nan) for name in names
+        np.ma.filled(np.ma.asarray(by_name[name], np.float32), np.nan) for name in names
     ]
     return np.column_stack(columns)
 

@@ -62,7 +62,7 @@ def _caught_up(past: LogTables) -> tuple[FeatureState, float, float]:
 
 def _pushes(state: FeatureState, coming: LogTables) -> tuple[list[float], list[float]]:
     """CPU milliseconds of each push, and of each request."""
-    rng, spent, asked = np.random.default_rng(3), [], []
+    rng, spent, pushes = np.random.default_rng(3), [], []
     items = coming.items["item_id"].to_numpy()
     none = coming.items[:0]
     for nth in range(PUSHES):
@@ -77,8 +77,8 @@ def _pushes(state: FeatureState, coming: LogTables) -> tuple[list[float], list[f
         state.advance(request.ts)
         begin = time.process_time()
         state.answer(request)
-        asked.append(time.process_time() - begin)
-    return [1e3 * each for each in spent], [1e3 * each for each in asked]
+        pushes.append(time.process_time() - begin)
+    return [1e3 * entry for entry in spent], [1e3 * entry for entry in pushes]
 
 
 def _figures(tables: LogTables, rows: int) -> dict[str, float]:
@@ -92,13 +92,13 @@ def _figures(tables: LogTables, rows: int) -> dict[str, float]:
         tables.exposures.filter(~shown), tables.feedback.filter(~received), tables.items
     )  # fmt: skip
     _caught_up(past)
-    state, told, counted = _caught_up(past)
+    state, figures, counted = _caught_up(past)
     queue = state.known.queue
     held = int((queue.end - queue.first).sum())
     pushes, answers = _pushes(state, coming)
     return {
         "events": held,
-        "catch_up_s": told + counted,
+        "catch_up_s": figures + counted,
         # The first after a start lays out anew what was told at once, to give it room.
         "first_push_ms": pushes[0],
         "push_ms": float(np.median(pushes)),
@@ -127,6 +127,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=int, default=2_000_000)
-    given = parser.parse_args()
-    result = run(given.rows)
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    args = parser.parse_args()
+    result = run(args.rows)
+    sys.stdout.write((json.dumps(result) if args.json else show(result)) + "\n")

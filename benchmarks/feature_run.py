@@ -67,16 +67,16 @@ def left(engine: str, folder: Path) -> NDArray[np.float32]:
 def _run(engine: str, folder: Path) -> dict[str, float]:
     keep_memory()
     spec = declared()
-    found: list[NDArray[np.float32]] = []
+    run: list[NDArray[np.float32]] = []
 
     def compute() -> None:
-        found.clear()
-        found.append(ENGINES[engine](folder, spec))
+        run.clear()
+        run.append(ENGINES[engine](folder, spec))
 
     first = measure(compute, 1, warm=False)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     again = measure(compute, AGAIN[engine], warm=False) if AGAIN[engine] else first
-    np.save(folder / f"{engine}.npy", found[0])
+    np.save(folder / f"{engine}.npy", run[0])
     best = Timing(min(first.cpu_s, again.cpu_s), min(first.wall_s, again.wall_s))
     return {"cpu_s": best.cpu_s, "wall_s": best.wall_s, "peak_mb": peak}
 

@@ -53,7 +53,7 @@ def online_ms(tables: LogTables) -> float:
     )
     state = replay(spec, FeedbackKind.CLICK, past).state
     coming = tables.exposures.filter(pl.col("ts") >= now)
-    rng, spent, asked = np.random.default_rng(3), [], 0
+    rng, spent, requests_made = np.random.default_rng(3), [], 0
     for pushed in range(ONLINE_PUSHES):
         first, last = (coming["ts"][nth * ONLINE_EVENTS] for nth in (pushed, pushed + 1))
         part = coming.filter((pl.col("ts") >= first) & (pl.col("ts") < last))
@@ -61,9 +61,9 @@ def online_ms(tables: LogTables) -> float:
         ts = int(part["ts"].dt.timestamp("us")[-1])
         shown = part["item_id"].unique().to_numpy()
         for user in part["user_id"].sample(ONLINE_REQUESTS, seed=pushed):
-            asked += 1
+            requests_made += 1
             items = tuple(rng.choice(shown, min(100, len(shown)), replace=False))
-            request = Request(user, items, ts + asked)
+            request = Request(user, items, ts + requests_made)
             begin = time.process_time()
             state.features(request)
             spent.append(time.process_time() - begin)
@@ -71,18 +71,18 @@ def online_ms(tables: LogTables) -> float:
     return 1e3 * float(np.median(spent))
 
 
-def differing(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+def differing(group: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Share of values that differ by more than float32 sums in another order may."""
-    if found.shape != expected.shape:
-        raise SystemExit(f"an engine left {found.shape} values, sluice {expected.shape}")
+    if group.shape != expected.shape:
+        raise SystemExit(f"an engine left {group.shape} values, sluice {expected.shape}")
     differ = 0
-    for begin in range(0, len(found), _BLOCK):
+    for begin in range(0, len(group), _BLOCK):
         block = slice(begin, begin + _BLOCK)
         same = np.isclose(
-            found[block], expected[block], rtol=1e-4, atol=1e-4, equal_nan=True
+            group[block], expected[block], rtol=1e-4, atol=1e-4, equal_nan=True
         )
         differ += int((~same).sum())
-    return differ / found.size
+    return differ / group.size
 
 
 def growth(rows: int, seconds: float, to: int) -> dict[str, float]:
@@ -168,7 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--to", type=int, help="also fold so many, and tell the growth")
     parser.add_argument("--days", action="store_true", help="fold out of core, and no more")
-    given = parser.parse_args()
-    result = fold_days(given.rows) if given.days else run(given.rows, given.to)
-    shown = show_days(result) if given.days else show(result)
-    sys.stdout.write((json.dumps(result) if given.json else shown) + "\n")
+    args = parser.parse_args()
+    result = fold_days(args.rows) if args.days else run(args.rows, args.to)
+    shown = show_days(result) if args.days else show(result)
+    sys.stdout.write((json.dumps(result) if args.json else shown) + "\n")

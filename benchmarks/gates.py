@@ -54,22 +54,22 @@ from sluice.store.records import Outcome
 MARGINS = (0.002, 0.005, 0.01, 0.02, 0.05)
 
 
-def aa(found: World, made: list[Fit]) -> dict[str, Any]:
+def aa(case: World, made: list[Fit]) -> dict[str, Any]:
     """Outcomes by gate of every fit against the next, and of quality by its margin."""
     outcomes: dict[str, Counter[str]] = {}
     margins: dict[float, Counter[str]] = {margin: Counter() for margin in MARGINS}
     blocked = 0
     for nth, champion in enumerate(made):
         candidate, *noise = (made[(nth + ahead) % len(made)] for ahead in (1, 2, 3))
-        asked = (
-            *ranking_gates(found, candidate, champion, noise),
-            *other_gates(found, candidate, champion),
+        judgements = (
+            *ranking_gates(case, candidate, champion, noise),
+            *other_gates(case, candidate, champion),
         )
-        judged = {each.gate: each for each in asked}
-        for gate, each in judged.items():
-            outcomes.setdefault(gate, Counter())[str(each.outcome)] += 1
-        blocked += any(each.outcome is not Outcome.PASS for each in judged.values())
-        row = compared(found, candidate.result, champion.result)
+        judged = {verdict.gate: verdict for verdict in judgements}
+        for gate, verdict in judged.items():
+            outcomes.setdefault(gate, Counter())[str(verdict.outcome)] += 1
+        blocked += any(verdict.outcome is not Outcome.PASS for verdict in judged.values())
+        row = compared(case, candidate.result, champion.result)
         for margin, count in margins.items():
             count[str(of_quality(row, margin).outcome)] += 1
         progress(f"A/A pair {nth + 1} of {len(made)}")
@@ -89,13 +89,13 @@ def aa(found: World, made: list[Fit]) -> dict[str, Any]:
 
 def run(runs: int, trees: int) -> dict[str, Any]:
     """All figures; at least four fits, of which two are the noise floor of the other two."""
-    surface, found = world(trees)
+    surface, case = world(trees)
     began = time.process_time()
-    made = fits(surface, found, max(runs, 4))
+    made = fits(surface, case, max(runs, 4))
     cost = time.process_time() - began
     return {
-        "judged_requests": found.judged.requests,
-        "judged_users": len(np.unique(found.judged.users)),
+        "judged_requests": case.judged.requests,
+        "judged_users": len(np.unique(case.judged.users)),
         "metric": METRIC,
         "margins": {
             "quality": GATES.of(QualityGate).margin,
@@ -105,9 +105,9 @@ def run(runs: int, trees: int) -> dict[str, Any]:
         },
         "calibration": [GATES.of(CalibrationGate).floor, GATES.of(CalibrationGate).ceiling],
         "fits_cpu_s": cost,
-        "aa": aa(found, made),
-        "detection": detection(found, made[0], made[1:3], runs),
-        "days": over_days(found, made, runs),
+        "aa": aa(case, made),
+        "detection": detection(case, made[0], made[1:3], runs),
+        "days": over_days(case, made, runs),
         **leaks(),
     }
 
@@ -117,19 +117,19 @@ def _names(those: list[str]) -> str:
 
 
 def show(figures: dict[str, Any]) -> str:
-    found, margins = figures["aa"], figures["margins"]
+    same, margins = figures["aa"], figures["margins"]
     lines = [
         f"{figures['judged_requests']:,} judged requests of {figures['judged_users']:,} people, "
-        f"{found['pairs']} pairs of refits ({figures['fits_cpu_s']:.0f} CPU s)",
+        f"{same['pairs']} pairs of refits ({figures['fits_cpu_s']:.0f} CPU s)",
         "A/A: held without reason, and of these failed",
     ]
     lines += [
-        f"  {gate:<12}{share:7.1%}{found['failed'][gate]:8.1%}"
+        f"  {gate:<12}{share:7.1%}{same['failed'][gate]:8.1%}"
         + (f"   margin {margins[gate]:.1%}" if gate in margins else "")
-        for gate, share in found["blocked"].items()
+        for gate, share in same["blocked"].items()
     ]
-    lines.append(f"  {'any of them':<12}{found['blocked_by_any']:7.1%}")
-    by_margin = found["quality_blocked_by_margin"].items()
+    lines.append(f"  {'any of them':<12}{same['blocked_by_any']:7.1%}")
+    by_margin = same["quality_blocked_by_margin"].items()
     lines.append(
         "  quality by margin: "
         + ", ".join(f"{float(m):.1%} {share:.0%}" for m, share in by_margin)
@@ -166,8 +166,8 @@ if __name__ == "__main__":
     parser.add_argument("--trees", type=int, default=40, help="of each fit")
     parser.add_argument("--picture", type=Path, help="where to draw the curve, a PNG")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args()
-    result = run(given.runs, given.trees)
-    if given.picture:
-        given.picture.write_bytes(picture(result))
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    args = parser.parse_args()
+    result = run(args.runs, args.trees)
+    if args.picture:
+        args.picture.write_bytes(picture(result))
+    sys.stdout.write((json.dumps(result) if args.json else show(result)) + "\n")

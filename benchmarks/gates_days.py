@@ -44,27 +44,27 @@ class Course:
     """In how many the gate said, after the first, that it finds a loss of this size."""
 
 
-def over_days(found: World, made: list[Fit], runs: int) -> dict[str, Any]:
+def over_days(case: World, made: list[Fit], runs: int) -> dict[str, Any]:
     """False holds and detections over the windows."""
     rng = np.random.default_rng(17)
     times = runs * REPEATS
-    size = _noise_that_costs(found, made[0], LOSS, rng)
+    size = _noise_that_costs(case, made[0], LOSS, rng)
     alike, worse = [], []
     for run in range(times):
         champion = made[run % len(made)]
         refits = [
             made[(run + 1 + nth % (len(made) - 1)) % len(made)] for nth in range(WINDOWS)
         ]
-        log = _another_log(found, rng)
-        alike.append(_course(log, [_values(each) for each in refits], champion))
-        noisy = [_noisy(found, champion, size, rng) for _ in range(_DRAWS)]
+        log = _another_log(case, rng)
+        alike.append(_course(log, [_values(refit) for refit in refits], champion))
+        noisy = [_noisy(case, champion, size, rng) for _ in range(_DRAWS)]
         drawn = [noisy[nth % _DRAWS] for nth in range(WINDOWS)]
         worse.append(_course(log, drawn, champion))
         progress(f"days, run {run + 1} of {times}")
     return {
         "runs": times,
         "windows": WINDOWS,
-        "requests_a_window": GROWTH * found.judged.requests // WINDOWS,
+        "requests_a_window": GROWTH * case.judged.requests // WINDOWS,
         "loss": LOSS,
         "aa": _of_refits(alike),
         "worse": _of_losses(worse),
@@ -72,21 +72,23 @@ def over_days(found: World, made: list[Fit], runs: int) -> dict[str, Any]:
 
 
 def _of_refits(courses: Sequence[Course]) -> dict[str, float]:
-    windows = [each.passed for each in courses if each.passed is not None]
+    windows = [course.passed for course in courses if course.passed is not None]
     return {
         "held_for_ever": 1 - len(windows) / len(courses),
-        "failed_once": sum(each.failed is not None for each in courses) / len(courses),
-        "held_in_the_first": 1 - sum(each == 1 for each in windows) / len(courses),
+        "failed_once": sum(course.failed is not None for course in courses) / len(courses),
+        "held_in_the_first": 1 - sum(window == 1 for window in windows) / len(courses),
         "windows_to_pass": float(np.median(windows)),
     }
 
 
 def _of_losses(courses: Sequence[Course]) -> dict[str, float]:
-    in_time = [each.failed is not None and each.failed <= each.stated for each in courses]
+    in_time = [
+        course.failed is not None and course.failed <= course.stated for course in courses
+    ]
     return {
-        "stated_windows": float(np.median([each.stated for each in courses])),
+        "stated_windows": float(np.median([course.stated for course in courses])),
         "found_within_stated": sum(in_time) / len(courses),
-        "passed": sum(each.passed is not None for each in courses) / len(courses),
+        "passed": sum(course.passed is not None for course in courses) / len(courses),
     }
 
 
@@ -96,11 +98,11 @@ class _Log:
     users: NDArray[np.int64]
 
 
-def _another_log(found: World, rng: np.random.Generator) -> _Log:
+def _another_log(case: World, rng: np.random.Generator) -> _Log:
     """Requests in the order of time; who was drawn twice is two people."""
-    people, codes = numbered(found.judged.users)
+    people, codes = numbered(case.judged.users)
     times = np.bincount(rng.integers(people, size=GROWTH * people), minlength=people)[codes]
-    requests = np.repeat(np.arange(found.judged.requests), times)
+    requests = np.repeat(np.arange(case.judged.requests), times)
     first = np.repeat(np.cumsum(times) - times, times)
     copy = np.arange(len(requests)) - first
     return _Log(requests, codes[requests] + people * copy)
@@ -128,19 +130,19 @@ def _values(fit: Fit) -> Values:
     return fit.result.vector(METRIC)
 
 
-def _noisy(found: World, fit: Fit, size: float, rng: np.random.Generator) -> Values:
+def _noisy(case: World, fit: Fit, size: float, rng: np.random.Generator) -> Values:
     spread = float(np.std(fit.scores))
     scores = fit.scores + size * spread * rng.normal(size=len(fit.scores))
-    return evaluate(scores, found.judged).vector(METRIC)
+    return evaluate(scores, case.judged).vector(METRIC)
 
 
 def _noise_that_costs(
-    found: World, fit: Fit, loss: float, rng: np.random.Generator
+    case: World, fit: Fit, loss: float, rng: np.random.Generator
 ) -> float:
     base, low, high = fit.result.mean(METRIC), 0.0, 0.6
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        drawn = [np.nanmean(_noisy(found, fit, middle, rng)) for _ in range(_DRAWS)]
+        drawn = [np.nanmean(_noisy(case, fit, middle, rng)) for _ in range(_DRAWS)]
         low, high = (middle, high) if base - np.mean(drawn) < loss * base else (low, middle)
     return (low + high) / 2
 

@@ -169,7 +169,9 @@ def verdicts(case: Case, requests: int, seed: int) -> tuple[Judgement, Judgement
 
 def passes(case: Case, requests: int, seed: int) -> bool:
     """Whether both gates let the candidate on."""
-    return all(each.outcome is Outcome.PASS for each in verdicts(case, requests, seed))
+    return all(
+        verdict.outcome is Outcome.PASS for verdict in verdicts(case, requests, seed)
+    )
 
 
 def leaks(requests: int = 2_000, seed: int = 5) -> dict[str, Any]:
@@ -196,15 +198,15 @@ def _world(
     """Requests to fit and to judge, and scores of a popularity that knows a little, for the latter."""
     rng = np.random.default_rng(seed)
     rows = requests * CANDIDATES
-    known, hidden = rng.normal(size=(2, rows))
-    utility = (1.2 * known + 0.6 * hidden + rng.gumbel(size=rows)).reshape(requests, -1)
+    world, hidden = rng.normal(size=(2, rows))
+    utility = (1.2 * world + 0.6 * hidden + rng.gumbel(size=rows)).reshape(requests, -1)
     clicked = (utility == utility.max(axis=1, keepdims=True)).ravel().astype(np.float64)
     request = np.repeat(np.arange(requests), CANDIDATES)
-    planted = case.plant(Rows(clicked, 1.2 * known + 0.6 * hidden, request, rng))
-    popularity = known + rng.normal(scale=2.0, size=rows)
+    planted = case.plant(Rows(clicked, 1.2 * world + 0.6 * hidden, request, rng))
+    popularity = world + rng.normal(scale=2.0, size=rows)
     honest = {
         "item.click.24h": popularity,
-        "user_item.click": known + rng.normal(scale=1.0, size=rows),
+        "user_item.click": world + rng.normal(scale=1.0, size=rows),
         "item.age": rng.normal(size=rows),
     }
     frame = RankingFrame(

@@ -77,7 +77,7 @@ def show(figures: dict[str, Any]) -> str:
         f"= {figures['ratio']:.1f} x; again, with everything done, {figures['rerun_s']:.1f} s",
         "where the lifecycle's seconds go:",
     ]
-    steps = sorted(figures["steps"].items(), key=lambda each: -each[1])
+    steps = sorted(figures["steps"].items(), key=lambda step: -step[1])
     lines += [f"  {name:<18}{seconds:6.1f}" for name, seconds in steps]
     lines.append(
         f"  {'(between steps)':<18}{figures['between_steps_s']:6.1f}  imports, flow engine"
@@ -89,9 +89,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--bare", action="store_true", help="run the bare script only")
-    given = parser.parse_args()
-    if given.bare:
+    args = parser.parse_args()
+    if args.bare:
         bare()
     else:
         result = run()
-        sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+        sys.stdout.write((json.dumps(result) if args.json else show(result)) + "\n")

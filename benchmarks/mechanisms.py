@@ -168,22 +168,22 @@ def run() -> dict[str, Any]:
     slate = candidates(np.random.default_rng(0))
     prices = {f"provider-{code}": 0.1 * code for code in range(40)}
     figures: dict[str, Any] = {"candidates": CANDIDATES, "depth": DEPTH, "mechanisms": {}}
-    for name, each in DECLARED.items():
+    for name, declared in DECLARED.items():
 
-        def many(each: Mechanism = each) -> None:
+        def many(mechanism: Mechanism = declared) -> None:
             for _ in range(REPEATS):
-                each.order(fresh(slate), prices)
+                mechanism.order(fresh(slate), prices)
 
-        found = {"cpu_ms": 1e3 * measure(many, 5).cpu_s / REPEATS}
+        milliseconds = {"cpu_ms": 1e3 * measure(many, 5).cpu_s / REPEATS}
         if name in PLAIN:
             plain = measure(lambda name=name: PLAIN[name](fresh(slate)), 3).cpu_s
             along = slate.order[PLAIN[name](slate)]
-            found |= {
+            milliseconds |= {
                 "plain_cpu_ms": 1e3 * plain,
-                "speedup_over_plain": 1e3 * plain / found["cpu_ms"],
-                "same_order": bool(np.array_equal(along, each.order(slate, prices))),
+                "speedup_over_plain": 1e3 * plain / milliseconds["cpu_ms"],
+                "same_order": bool(np.array_equal(along, declared.order(slate, prices))),
             }
-        figures["mechanisms"][name] = found
+        figures["mechanisms"][name] = milliseconds
     added = served(
         DECLARED, prices, candidates=CANDIDATES, dimensions=DIMENSIONS, repeats=REPEATS
     )
@@ -197,7 +197,7 @@ def run() -> dict[str, Any]:
         "least": fit_floors(slates, 0.9).least,
     }
     for slowest, name in (("slowest_ms", "cpu_ms"), ("most_added_ms", "added_ms")):
-        figures[slowest] = max(found[name] for found in figures["mechanisms"].values())
+        figures[slowest] = max(figure[name] for figure in figures["mechanisms"].values())
     return figures
 
 
@@ -207,13 +207,13 @@ def show(figures: dict[str, Any]) -> str:
         f"(at most {LIMIT_MS}); served, beside {figures['by_score_ms']:.3f} for features, scores and "
         "order by score:"
     ]
-    for name, found in figures["mechanisms"].items():
-        text = f"  {name:<16}{found['cpu_ms']:7.3f}   served {found['added_ms']:+7.3f}"
-        if "plain_cpu_ms" in found:
-            same = "same order" if found["same_order"] else "ANOTHER ORDER"
+    for name, figure in figures["mechanisms"].items():
+        text = f"  {name:<16}{figure['cpu_ms']:7.3f}   served {figure['added_ms']:+7.3f}"
+        if "plain_cpu_ms" in figure:
+            same = "same order" if figure["same_order"] else "ANOTHER ORDER"
             text += (
-                f"   plain NumPy/Python {found['plain_cpu_ms']:9.2f}"
-                f" = {found['speedup_over_plain']:6,.0f} x, {same}"
+                f"   plain NumPy/Python {figure['plain_cpu_ms']:9.2f}"
+                f" = {figure['speedup_over_plain']:6,.0f} x, {same}"
             )
         lines.append(text)
     fitted = figures["fit_floors"]

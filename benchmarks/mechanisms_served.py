@@ -37,9 +37,9 @@ def served(
     tables = _log(rng, candidates, dimensions)
     replayed = replay(FEATURES, FeedbackKind.CLICK, tables)
     ranker = make_ranker("popularity", {"feature": "item.age"}).fit(replayed.frame, rng)
-    items = tuple(f"item-{each}" for each in rng.choice(ITEMS, candidates, replace=False))
+    items = tuple(f"item-{label}" for label in rng.choice(ITEMS, candidates, replace=False))
     late = int((START + timedelta(days=2)).timestamp() * 1e6)
-    revenue = [1.0 if each % 10 == 0 else None for each in range(candidates)]
+    revenue = [1.0 if index % 10 == 0 else None for index in range(candidates)]
 
     def cost(arrangement: Arrangement) -> float:
         scorer = Scorer(ranker, replayed.state, arrangement)
@@ -52,11 +52,11 @@ def served(
         return 1e3 * measure(many, 5).cpu_s / repeats
 
     plain = cost(BY_SCORE)
-    found = {
-        name: cost(Arrangement(declared=(each,), prices=dict(prices))) - plain
-        for name, each in declared.items()
+    figures = {
+        name: cost(Arrangement(declared=(mechanism,), prices=dict(prices))) - plain
+        for name, mechanism in declared.items()
     }
-    return {"score": plain, **found}
+    return {"score": plain, **figures}
 
 
 def _log(rng: np.random.Generator, candidates: int, dimensions: int) -> LogTables:
@@ -66,10 +66,10 @@ def _log(rng: np.random.Generator, candidates: int, dimensions: int) -> LogTable
     exposures = pl.DataFrame(
         {
             "request_id": pl.Series(request).cast(pl.String),
-            "user_id": [f"user-{each % USERS}" for each in request],
+            "user_id": [f"user-{number % USERS}" for number in request],
             "surface": "feed",
-            "item_id": [f"item-{each}" for each in rng.integers(ITEMS, size=rows)],
-            "ts": [START + timedelta(seconds=40 * int(each)) for each in request],
+            "item_id": [f"item-{number}" for number in rng.integers(ITEMS, size=rows)],
+            "ts": [START + timedelta(seconds=40 * int(number)) for number in request],
         },
         schema_overrides={"ts": _US},
     ).unique(["request_id", "item_id"])
@@ -79,10 +79,10 @@ def _log(rng: np.random.Generator, candidates: int, dimensions: int) -> LogTable
     )  # fmt: skip
     items = pl.DataFrame(
         {
-            "item_id": [f"item-{each}" for each in range(ITEMS)],
-            "provider_id": [f"provider-{each}" for each in rng.integers(PROVIDERS, size=ITEMS)],
-            "category": [f"category-{each}" for each in rng.integers(CATEGORIES, size=ITEMS)],
-            "published_at": [START - timedelta(seconds=int(each)) for each in rng.permutation(ITEMS)],
+            "item_id": [f"item-{index}" for index in range(ITEMS)],
+            "provider_id": [f"provider-{number}" for number in rng.integers(PROVIDERS, size=ITEMS)],
+            "category": [f"category-{number}" for number in rng.integers(CATEGORIES, size=ITEMS)],
+            "published_at": [START - timedelta(seconds=int(number)) for number in rng.permutation(ITEMS)],
             "valid_from": START - timedelta(days=1),
             "embedding": rng.normal(size=(ITEMS, dimensions)).astype(np.float32).tolist(),
         },

@@ -177,9 +177,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--data", type=Path, default=DATA, help="folder that holds obd/ and coat/"
     )
-    asked = parser.parse_args()
+    args = parser.parse_args()
     for name in ("obd", "coat"):
-        if not (asked.data / name).is_dir():
-            parser.error(f"no {name} in {asked.data}; give its folder with --data DIR")
-    found = run(asked.data)
-    sys.stdout.write((json.dumps(found) if asked.json else show(found)) + "\n")
+        if not (args.data / name).is_dir():
+            parser.error(f"no {name} in {args.data}; give its folder with --data DIR")
+    measured = run(args.data)
+    sys.stdout.write((json.dumps(measured) if args.json else show(measured)) + "\n")

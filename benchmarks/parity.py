@@ -44,8 +44,8 @@ def world(requests: int) -> LogTables:
 def scorer(tables: LogTables, until: int) -> Scorer:
     """300 trees of the shipped surface's features, fitted on the first 2,000 requests' day."""
     surface = load_surface(surface_path(load_settings({}).surfaces, "for_you"))
-    known = _where(tables, lambda table: availability(table) < until)
-    replayed = replay(surface.features, FeedbackKind.CLICK, known)
+    past = _where(tables, lambda table: availability(table) < until)
+    replayed = replay(surface.features, FeedbackKind.CLICK, past)
     ranker = make_ranker("lambdamart", {**surface.ranker.parameters, "num_threads": 1})
     frame = replayed.frame.take(0, min(2_000, replayed.frame.requests))
     replayed.state.advance(until)
@@ -81,7 +81,7 @@ def serve(scorer: Scorer, feed: Feed, until: int, step: int) -> list[LoggedAnswe
         if newest > position:
             served.state.push(feed.between(position, newest), Late.COUNT)
             position = newest
-        values = {each: tuple(rows[each].to_list()) for each in context}
+        values = {column: tuple(rows[column].to_list()) for column in context}
         request = Request(rows["user_id"][0], tuple(rows["item_id"]), ts, values)
         ranking = served.rank(request)
         prediction = Prediction(
@@ -104,10 +104,10 @@ def measured(requests: int) -> dict[str, float | int]:
     began = time.process_time()
     answers = serve(ranker, feed, until, step)
     served = time.process_time() - began
-    times = np.array([each.prediction.ts for each in answers], np.int64)
+    times = np.array([answer.prediction.ts for answer in answers], np.int64)
     began = time.process_time()
-    asked = {each.prediction.request_id for each in answers}
-    labels = labels_of(feed.whole().feedback, FeedbackKind.CLICK, asked)
+    request_ids = {answer.prediction.request_id for answer in answers}
+    labels = labels_of(feed.whole().feedback, FeedbackKind.CLICK, request_ids)
     tally = ReleaseTally(RELEASE, ranker.state.names, labels)
     recomputation = Recomputation(ranker, feed)
     for block in recomputation.blocks(answers, times):
@@ -131,6 +131,6 @@ def _where(tables: LogTables, holds) -> LogTables:  # noqa: ANN001 - an expressi
 
 
 if __name__ == "__main__":
-    sizes = [int(each) for each in sys.argv[1:]] or [2_000, 4_000, 8_000]
+    sizes = [int(number) for number in sys.argv[1:]] or [2_000, 4_000, 8_000]
     measured(200)  # compiles
     print(json.dumps([measured(size) for size in sizes], indent=2))

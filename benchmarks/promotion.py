@@ -235,13 +235,13 @@ def show(figures: dict[str, Any]) -> str:
     return "\n".join((*lines, reverted))
 
 
-def _shown(database: str, found: dict[str, Any]) -> str:
-    network = "without a network" if found["offline"] else "the network being up"
+def _shown(database: str, figures: dict[str, Any]) -> str:
+    network = "without a network" if figures["offline"] else "the network being up"
     return (
-        f"{database:<11} {found['per_s']:6.0f} promotions/s ({found['median_ms']:.1f} ms each, longest "
-        f"{found['max_ms']:.0f} ms, {found['cpu_ms']:.1f} ms of CPU here); rollback to the pointer "
-        f"{found['in_process_ms']:.0f} ms, as a command, {network}, {found['rollback_s']:.1f} s "
-        f"(longest {found['rollback_max_s']:.1f} s)"
+        f"{database:<11} {figures['per_s']:6.0f} promotions/s ({figures['median_ms']:.1f} ms each, longest "
+        f"{figures['max_ms']:.0f} ms, {figures['cpu_ms']:.1f} ms of CPU here); rollback to the pointer "
+        f"{figures['in_process_ms']:.0f} ms, as a command, {network}, {figures['rollback_s']:.1f} s "
+        f"(longest {figures['rollback_max_s']:.1f} s)"
     )
 
 
@@ -252,6 +252,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--reverts", type=int, default=6, help="moves of the alias, half a minute each"
     )
-    given = parser.parse_args()
-    result = run(given.promotions, given.reverts)
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    args = parser.parse_args()
+    result = run(args.promotions, args.reverts)
+    sys.stdout.write((json.dumps(result) if args.json else show(result)) + "\n")

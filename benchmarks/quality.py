@@ -97,14 +97,14 @@ def run() -> dict[str, Any]:
         "features": len(frame.names),
         "features_fit_and_judge_wall_s": cost.wall_s,
         "features_fit_and_judge_cpu_s": cost.cpu_s,
-        "quality": {name: means(found) for name, found in rows.items()},
+        "quality": {name: means(row) for name, row in rows.items()},
         "without": {
-            group: {**means(found), **loss(whole, found, later)}
-            for group, found in ablation.items()
+            group: {**means(evaluation), **loss(whole, evaluation, later)}
+            for group, evaluation in ablation.items()
         },
         "embargo": {
-            embargo: {**means(found), **loss(whole, found, later)}
-            for embargo, found in late.items()
+            embargo: {**means(evaluation), **loss(whole, evaluation, later)}
+            for embargo, evaluation in late.items()
         },
     }
 
@@ -115,14 +115,14 @@ def embargoed(surface: Surface, tables: LogTables, embargo: str) -> Evaluation:
     return judged(surface, replay(late, surface.data.label, tables).frame, None)
 
 
-def means(found: Evaluation) -> dict[str, float]:
-    return {name: found.mean(name) for name in REPORTED}
+def means(evaluation: Evaluation) -> dict[str, float]:
+    return {name: evaluation.mean(name) for name in REPORTED}
 
 
 def loss(
-    whole: Evaluation, found: Evaluation, later: RankingFrame
+    whole: Evaluation, evaluation: Evaluation, later: RankingFrame
 ) -> dict[str, Sequence[float]]:
-    row = compare(found, whole, later.users, "ndcg@10", rng=np.random.default_rng(0))
+    row = compare(evaluation, whole, later.users, "ndcg@10", rng=np.random.default_rng(0))
     return {"ndcg@10 difference": (row.difference, row.low, row.high)}
 
 

@@ -98,16 +98,17 @@ def parts(process: InProcess, bodies: list[bytes]) -> dict[str, float]:
     serving = server.serving
     assert serving is not None
     live, scorer = serving.live, serving.release.scorer
-    asked = [parse_rank(body, now_micros()) for body in bodies]
+    rank_requests = [parse_rank(body, now_micros()) for body in bodies]
     requests = [
-        Request(one.user_id, one.candidates, now_micros(), one.context) for one in asked
+        Request(parsed.user_id, parsed.candidates, now_micros(), parsed.context)
+        for parsed in rank_requests
     ]
     answers = [scorer.state.answer(request) for request in requests]
-    scores = [scorer.ranker.score(one.features) for one in answers]
+    scores = [scorer.ranker.score(reply.features) for reply in answers]
     spec = ServingSpec()
-    whole = [Asked(one, f"bench-{nth}", now_micros(), CHAMPION, None)
-             for nth, one in enumerate(asked)]  # fmt: skip
-    pairs = [answer(live, one, spec) for one in whole]
+    whole = [Asked(parsed, f"bench-{nth}", now_micros(), CHAMPION, None)
+             for nth, parsed in enumerate(rank_requests)]  # fmt: skip
+    pairs = [answer(live, request, spec) for request in whole]
     many = len(bodies)
     log, intake = server._logs(serving)  # noqa: SLF001 - the parts of it are what is measured
 

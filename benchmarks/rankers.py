@@ -44,9 +44,12 @@ def world(requests: int, rng: np.random.Generator) -> RankingFrame:
     features = rng.normal(size=(rows, FEATURES)).astype(np.float32)
     features[:, ::4] = np.floor(np.exp(features[:, ::4]))
     features[:, 1::8][rng.random((rows, FEATURES // 8)) < 0.2] = np.nan
-    known = np.nan_to_num(features[:, :6])
+    filled = np.nan_to_num(features[:, :6])
     logit = (
-        0.4 * np.log1p(known[:, 0]) + known[:, 1] * known[:, 2] + 0.7 * known[:, 3] - 3.5
+        0.4 * np.log1p(filled[:, 0])
+        + filled[:, 1] * filled[:, 2]
+        + 0.7 * filled[:, 3]
+        - 3.5
     )
     return RankingFrame(
         names=tuple(f"f{nth}" for nth in range(FEATURES)),
@@ -180,8 +183,8 @@ def run() -> dict[str, Any]:
     requests = {leaves: scoring(leaves) for leaves in LEAVES}
     return {
         **training(),
-        "scoring": {str(leaves): found for leaves, found in requests.items()},
-        "scorer_cost": max(found["cost"] for found in requests.values()),
+        "scoring": {str(leaves): request for leaves, request in requests.items()},
+        "scorer_cost": max(request["cost"] for request in requests.values()),
     }
 
 
@@ -200,11 +203,11 @@ def show(figures: dict[str, Any]) -> str:
         f" {figures['binned_file_mb']:.0f} MB {figures['binned_file_cpu_s']:.2f}",
         f"request of {REQUEST_ROWS} candidates through {REQUEST_TREES} trees, CPU µs:",
     ]
-    for leaves, found in figures["scoring"].items():
+    for leaves, figure in figures["scoring"].items():
         lines.append(
-            f"  {leaves} leaves: predict {found['lightgbm_predict_us']:6.0f}, lambdamart"
-            f" {found['score_us']:5.0f} = {found['cost']:.3f} x, bits equal:"
-            f" {found['bits_equal']}"
+            f"  {leaves} leaves: predict {figure['lightgbm_predict_us']:6.0f}, lambdamart"
+            f" {figure['score_us']:5.0f} = {figure['cost']:.3f} x, bits equal:"
+            f" {figure['bits_equal']}"
         )
     return "\n".join(lines)
 

@@ -48,11 +48,11 @@ def day_of(tables: LogTables, day: Window) -> Iterator[Step]:
     rows = _timeline(tables, day)
     requests = _requests(tables.exposures, day)
     low = 0
-    for asked in requests:
-        high = int(np.searchsorted(rows.at, asked.ts))
+    for request in requests:
+        high = int(np.searchsorted(rows.at, request.ts))
         yield from rows.between(low, high)
         low = high
-        yield asked
+        yield request
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def _timeline(tables: LogTables, day: Window) -> _Timeline:
     parts = []
     for place, table in enumerate(("items", "exposures", "feedback")):
         frame = getattr(tables, table)
-        known = frame.select(_available(table).alias("at"))["at"]
-        inside = ((known >= day.start) & (known < day.end)).to_numpy()
+        available = frame.select(_available(table).alias("at"))["at"]
+        inside = ((available >= day.start) & (available < day.end)).to_numpy()
         kept = frame.filter(pl.Series(inside))
-        at = known.filter(pl.Series(inside)).dt.timestamp("us").to_numpy()
+        at = available.filter(pl.Series(inside)).dt.timestamp("us").to_numpy()
         parts.append((at, np.full(len(at), place), [table] * len(at), _plain(table, kept)))
     at = np.concatenate([part[0] for part in parts])
     order = np.lexsort((np.concatenate([part[1] for part in parts]), at))
@@ -115,8 +115,8 @@ def _requests(exposures: pl.DataFrame, day: Window) -> list[Asked]:
     groups = inside.with_columns(pl.col("ts").dt.timestamp("us")).group_by(
         "request_id", maintain_order=True
     )
-    asked = [_asked(str(name), rows, context) for (name,), rows in groups]
-    return sorted(asked, key=lambda each: (each.ts, each.request_id))
+    requests = [_asked(str(name), rows, context) for (name,), rows in groups]
+    return sorted(requests, key=lambda request: (request.ts, request.request_id))
 
 
 def _asked(request_id: str, rows: pl.DataFrame, context: list[str]) -> Asked:

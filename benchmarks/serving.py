@@ -253,19 +253,19 @@ def show(figures: dict[str, Any]) -> str:
         f"{figures['load']:.1f}"
     ]
     for name in ("lean", "bentoml", "naive"):
-        one = figures[name]
+        row = figures[name]
         lines.append(
-            f"  {name:<10}{one['cpu_ms']:7.2f} ms CPU a request{one['per_second']:8.0f} a second"
-            f"{one['memory_mb']:7.0f} MB"
+            f"  {name:<10}{row['cpu_ms']:7.2f} ms CPU a request{row['per_second']:8.0f} a second"
+            f"{row['memory_mb']:7.0f} MB"
         )
     lines.append(
         f"the naive service takes {figures['naive_over_lean']:.1f} x the lean one's CPU"
     )
     for name in ("half", "events", "alone", "killed", "endless", "idle", "swaps"):
-        one = figures[name]
+        row = figures[name]
         lines.append(
-            f"  {name:<10}p50 {one['p50_ms']:6.1f} ms  p99 {one['p99_ms']:6.1f} ms  "
-            f"max {one['max_ms']:7.1f} ms  {one['failed']:.0f} of {one['asked']:.0f} failed"
+            f"  {name:<10}p50 {row['p50_ms']:6.1f} ms  p99 {row['p99_ms']:6.1f} ms  "
+            f"max {row['max_ms']:7.1f} ms  {row['failed']:.0f} of {row['asked']:.0f} failed"
         )
     over, small = figures["overload"], figures["small"]
     lines.append(
@@ -281,6 +281,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--swaps", type=int, default=SWAPS)
-    given = parser.parse_args()
-    result = run(given.swaps)
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    args = parser.parse_args()
+    result = run(args.swaps)
+    sys.stdout.write((json.dumps(result) if args.json else show(result)) + "\n")

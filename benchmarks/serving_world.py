@@ -147,8 +147,8 @@ def _tables() -> LogTables:
 
 
 def _body(request: Request) -> bytes:
-    asked = {"user_id": request.user_id, "candidates": list(request.item_ids)}
-    return json.dumps(asked).encode()
+    body = {"user_id": request.user_id, "candidates": list(request.item_ids)}
+    return json.dumps(body).encode()
 
 
 def as_http(path: str, body: bytes) -> bytes:

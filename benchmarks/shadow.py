@@ -52,10 +52,10 @@ def main() -> None:
         digest = tree_release(home / "releases")
         release = home / "releases" / digest
         scorer = open_release(release, digest).scorer
-        found: dict[str, list[np.ndarray]] = {"without": [], "with": []}
+        scores: dict[str, list[np.ndarray]] = {"without": [], "with": []}
         counts, first = [], 0
         for _ in range(options.rounds):
-            for kind, took in found.items():
+            for kind, took in scores.items():
                 shadow = None
                 if kind == "with":
                     folder = home / "shadow"
@@ -74,9 +74,12 @@ def main() -> None:
                 if shadow:
                     counts.append(vars(shadow.close()))
     p99 = {
-        kind: float(np.percentile(np.concatenate(took), 99)) for kind, took in found.items()
+        kind: float(np.percentile(np.concatenate(took), 99))
+        for kind, took in scores.items()
     }
-    medians = {kind: float(np.median(np.concatenate(took))) for kind, took in found.items()}
+    medians = {
+        kind: float(np.median(np.concatenate(took))) for kind, took in scores.items()
+    }
     print(
         json.dumps(
             {

@@ -86,11 +86,11 @@ def _taken(workplace: Workplace, trial: Trial, number: int) -> dict[str, Any]:
         arms = arms_of(
             workplace.log.read(window), trial.split, workplace.surface.data.label
         )
-    found = judge(number, arms.canary, arms.champion, trial.spec)
-    for point in _points(found, canary, window):
+    judgement = judge(number, arms.canary, arms.champion, trial.spec)
+    for point in _points(judgement, canary, window):
         workplace.store.put(point)
     body = {
-        **found.body(),
+        **judgement.body(),
         "surface": canary.surface,
         "release": canary.release,
         "champion": trial.champion,
@@ -100,18 +100,20 @@ def _taken(workplace: Workplace, trial: Trial, number: int) -> dict[str, Any]:
         "rules": trial.spec.model_dump(mode="json"),
         "elsewhere": arms.elsewhere,
         "strayed": arms.strayed,
-        "fate": found.fate(trial.spec).value,
+        "fate": judgement.fate(trial.spec).value,
     }
     return {"evidence": kept(workplace, "canary.look", body)}
 
 
-def _points(found: Look, canary: Canary, window: Window) -> list[MetricPoint]:
+def _points(look: Look, canary: Canary, window: Window) -> list[MetricPoint]:
     about = (canary.surface, canary.release, "canary")
-    values = [_value(each) for each in found.comparisons] or [("clicks per request", None)]
+    values = [_value(comparison) for comparison in look.comparisons] or [
+        ("clicks per request", None)
+    ]
     return [
         MetricPoint(
-            *about, name, window.start, window.end, value, outcome_of(found.verdict),
-            found.requests[0], now(),
+            *about, name, window.start, window.end, value, outcome_of(look.verdict),
+            look.requests[0], now(),
         )
         for name, value in values
     ]  # fmt: skip
@@ -156,9 +158,9 @@ def canary(surface: str, until: datetime | None = None) -> dict[str, Any]:
         return {**facts, "state": WAITS, "verdict": Verdict.INCONCLUSIVE.value,
                 "reason": "no look is due yet"}  # fmt: skip
     taken = _task("look", look)(workplace, trial, number)
-    found = _task("settle", settle)(workplace, trial, taken["evidence"], at)
+    settled = _task("settle", settle)(workplace, trial, taken["evidence"], at)
     _task("tell", tell_canaries)(workplace)
-    return {**facts, **found}
+    return {**facts, **settled}
 
 
 def _task(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
         raise NotFound(
             f"{version.surface} {version.number}: its snapshot or state is not stored"
         )
-    found = evaluation_of(workplace, version)
+    evaluation = evaluation_of(workplace, version)
     return Evidence(
         surface=version.surface,
         version=version.number,
@@ -43,24 +43,24 @@ def gather(workplace: Workplace, version: Version) -> Evidence:
         snapshot=version.snapshot,
         start=snapshot.start,
         end=snapshot.end,
-        counts=found["counts"],
+        counts=evaluation["counts"],
         code=version.code,
         spec=version.spec,
         model=version.model,
         mandatory=surface.gates.mandatory,
         judgements=_judgements(workplace, version),
-        metrics=found["metrics"],
+        metrics=evaluation["metrics"],
         comparisons={
             reference: tuple(PairedComparison(**row) for row in rows)
-            for reference, rows in found["comparisons"].items()
+            for reference, rows in evaluation["comparisons"].items()
         },
-        gains=found["gains"],
-        slices=found["slices"],
-        calibration=found["calibration"],
-        churn=found["churn"],
+        gains=evaluation["gains"],
+        slices=evaluation["slices"],
+        calibration=evaluation["calibration"],
+        churn=evaluation["churn"],
         # A version that was evaluated before these were measured has none.
-        reliability=found.get("reliability", {}),
-        stakeholders=tuple(found.get("stakeholders", ())),
+        reliability=evaluation.get("reliability", {}),
+        stakeholders=tuple(evaluation.get("stakeholders", ())),
         embargo=_embargo(workplace, version),
         parity=_parity(workplace, version),
         approvers=surface.at_least.approvers,
@@ -79,9 +79,9 @@ def evaluation_of(workplace: Workplace, version: Version) -> dict[str, Any]:
     steps = workplace.store.find(
         Step, surface=version.surface, snapshot=version.snapshot, step="evaluate"
     )
-    for each in steps:
-        if each.outcome["run"] == version.run:
-            return document(workplace, each.outcome["evaluation"])
+    for stage in steps:
+        if stage.outcome["run"] == version.run:
+            return document(workplace, stage.outcome["evaluation"])
     raise NotFound(
         f"{version.surface} {version.number} was never evaluated; run retrain again"
     )
@@ -94,11 +94,11 @@ def apart(workplace: Workplace, first: int, second: int) -> tuple[Difference, ..
         NotFound: there is no such version, or it was never evaluated.
         IntegrityError: a version's declaration is not stored.
     """
-    one, other = (
+    ours, other = (
         version_of(workplace.store, workplace.name, number) for number in (first, second)
     )
-    declared = document(workplace, one.spec), document(workplace, other.spec)
-    return differences(gather(workplace, one), gather(workplace, other), declared)
+    declared = document(workplace, ours.spec), document(workplace, other.spec)
+    return differences(gather(workplace, ours), gather(workplace, other), declared)
 
 
 def _embargo(workplace: Workplace, version: Version) -> str | None:
@@ -125,19 +125,24 @@ def _judgements(workplace: Workplace, version: Version) -> tuple[Judgement, ...]
         for gate in workplace.surface.gates.mandatory
     ]
     return tuple(
-        Judgement(each.gate, each.outcome, each.reason, document(workplace, each.evidence))
-        for each in verdicts
-        if each is not None
+        Judgement(
+            verdict.gate,
+            verdict.outcome,
+            verdict.reason,
+            document(workplace, verdict.evidence),
+        )
+        for verdict in verdicts
+        if verdict is not None
     )
 
 
 def _waivers(workplace: Workplace, version: Version) -> dict[str, str]:
     """By gate, the waiver that lasts longest: the page is of one moment and says when it ends."""
-    latest = sorted(waivers_of(workplace.store, version), key=lambda each: each.until)
+    latest = sorted(waivers_of(workplace.store, version), key=lambda waiver: waiver.until)
     return {
-        each.gate: f"Waived by {each.actor} until {each.until:%Y-%m-%d %H:%M} UTC: {each.reason}"
-        for each in latest
-        if each.holds(now())
+        verdict.gate: f"Waived by {verdict.actor} until {verdict.until:%Y-%m-%d %H:%M} UTC: {verdict.reason}"
+        for verdict in latest
+        if verdict.holds(now())
     }
 
 

@@ -36,25 +36,25 @@ def lifecycle(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """
     validated = validate(surface, until)
     retrained = retrain(surface, validated["snapshot"])
-    found: dict[str, Any] = {"validate": validated, "retrain": retrained}
+    steps: dict[str, Any] = {"validate": validated, "retrain": retrained}
     if retrained["state"] == State.BLOCKED:
-        return found
+        return steps
     number = retrained["version"]
-    found["package"] = package(surface, number)
-    if found["package"]["state"] == State.BLOCKED:
-        return found
-    return found | decided(surface, number, until)
+    steps["package"] = package(surface, number)
+    if steps["package"]["state"] == State.BLOCKED:
+        return steps
+    return steps | decided(surface, number, until)
 
 
 def decided(surface: str, number: int, until: datetime | None) -> dict[str, Any]:
     """Promote the version where it is approved by now; returns what monitor and promote said."""
-    found: dict[str, Any] = {}
+    decisions: dict[str, Any] = {}
     stands = standing(surface, number)
     if stands is State.APPROVED and (watched := settled(surface, until)):
-        found["monitor"] = watched
+        decisions["monitor"] = watched
     if stands in {State.APPROVED, *SERVED}:
-        found["promote"] = promote(surface, number)
-    return found
+        decisions["promote"] = promote(surface, number)
+    return decisions
 
 
 def standing(surface: str, number: int) -> State:

@@ -43,33 +43,35 @@ def logged_slates(
         features: whose embargo and horizon say what was known.
         wanted: names of columns of a `Slate`.
     """
-    found = Slates(frame.offsets, frame.item_ids.astype(np.str_), scores)
+    slates = Slates(frame.offsets, frame.item_ids.astype(np.str_), scores)
     if not wanted:
-        return found
+        return slates
     state = FeatureState.empty(telling(wanted, features))
     state.push(tables)
-    told = []
-    for request in _requests(frame, found, tables):
+    logged_slates_values = []
+    for request in _requests(frame, slates, tables):
         state.advance(request.ts)
-        told.append(live_columns(state, request, wanted))
-    return replace(found, **_joined(told)) if told else found
+        logged_slates_values.append(live_columns(state, request, wanted))
+    return (
+        replace(slates, **_joined(logged_slates_values)) if logged_slates_values else slates
+    )
 
 
 def without_the_unknown(slates: Slates) -> Slates:
     """Columns of which nothing is known are None, so that nothing is said of them."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name in ("providers", "categories"):
         column = getattr(slates, name)
-        found[name] = column if any(each is not None for each in column or ()) else None
+        columns[name] = column if any(value is not None for value in column or ()) else None
     vectors = slates.embeddings
-    found["embeddings"] = vectors if vectors is not None and vectors.any() else None
-    found["interests"] = slates.interests if any(slates.interests or ()) else None
-    return replace(slates, **found)
+    columns["embeddings"] = vectors if vectors is not None and vectors.any() else None
+    columns["interests"] = slates.interests if any(slates.interests or ()) else None
+    return replace(slates, **columns)
 
 
 def ages(frame: RankingFrame, items: pl.DataFrame) -> NDArray[np.float64] | None:
     """Seconds since publication as it was known at each request, [rows]; None where none is known."""
-    asked = pl.DataFrame(
+    shown = pl.DataFrame(
         {
             "item_id": frame.item_ids.astype(np.str_),
             "ts": np.repeat(frame.ts, np.diff(frame.offsets)),
@@ -77,38 +79,38 @@ def ages(frame: RankingFrame, items: pl.DataFrame) -> NDArray[np.float64] | None
         }
     ).with_columns(pl.col("ts").cast(items.schema["valid_from"]))
     facts = items.select("item_id", "valid_from", "published_at").sort("valid_from")
-    known = asked.sort("ts", "item_id").join_asof(
+    latest = shown.sort("ts", "item_id").join_asof(
         facts, left_on="ts", right_on="valid_from", by="item_id",
         allow_exact_matches=False, check_sortedness=False,
     ).sort("row")  # fmt: skip
-    if known["published_at"].is_null().all():
+    if latest["published_at"].is_null().all():
         return None
-    since = (known["ts"] - known["published_at"]).dt.total_microseconds()
+    since = (latest["ts"] - latest["published_at"]).dt.total_microseconds()
     return since.to_numpy().astype(np.float64) / _SECOND
 
 
 def _requests(frame: RankingFrame, slates: Slates, tables: LogTables) -> Iterator[Request]:
     people = tables.exposures.unique("request_id").select("request_id", "user_id")
-    asked = pl.DataFrame({"request_id": frame.request_ids.astype(np.str_)}).join(
+    text = pl.DataFrame({"request_id": frame.request_ids.astype(np.str_)}).join(
         people, on="request_id", how="left", maintain_order="left"
     )
     bounds = zip(frame.offsets[:-1].tolist(), frame.offsets[1:].tolist(), strict=True)
     items = slates.item_ids.tolist()
     for user, ts, (low, high) in zip(
-        asked["user_id"], frame.ts.tolist(), bounds, strict=True
+        text["user_id"], frame.ts.tolist(), bounds, strict=True
     ):
         yield Request(user, tuple(items[low:high]), ts)
 
 
-def _joined(told: list[dict[str, Any]]) -> dict[str, Any]:
+def _joined(text: list[dict[str, Any]]) -> dict[str, Any]:
     """Columns of the requests, end to end."""
-    found: dict[str, Any] = {}
-    for name, first in told[0].items():
-        each = [columns[name] for columns in told]
+    joined: dict[str, Any] = {}
+    for name, first in text[0].items():
+        parts = [columns[name] for columns in text]
         if name == "interest":
-            found["interests"] = each
+            joined["interests"] = parts
         elif isinstance(first, np.ndarray):
-            found[name] = np.concatenate(each)
+            joined[name] = np.concatenate(parts)
         else:
-            found[name] = [*chain.from_iterable(each)]
-    return found
+            joined[name] = [*chain.from_iterable(parts)]
+    return joined

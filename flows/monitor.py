@@ -170,8 +170,8 @@ def monitor(surface: str, until: datetime | None = None) -> dict[str, Any]:
     """Watch the champion over the newest window; returns the drift report and its state."""
     workplace = open_workplace(surface)
     arranged = arrange(workplace, until)
-    found = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
-    report = document(workplace, found["report"])
+    watched = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
+    report = document(workplace, watched["report"])
     state = settle(workplace, arranged, Outcome(report["outcome"]), now())
     # Last: a move that MLflow missed, after a rollback without it, is told as soon as it can be.
     task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
@@ -180,5 +180,5 @@ def monitor(surface: str, until: datetime | None = None) -> dict[str, Any]:
         **report,
         "state": state,
         "bakes_until": baking(workplace, arranged.version),
-        "document": found["report"],
+        "document": watched["report"],
     }

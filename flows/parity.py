@@ -59,7 +59,7 @@ def arrange(workplace: Workplace, start: datetime | None, end: datetime | None) 
         NothingServed: no answer is logged in the window.
     """
     length = parse_duration(workplace.surface.monitors.window)
-    found = ask_serving(
+    serving = ask_serving(
         workplace,
         "served",
         {
@@ -69,10 +69,10 @@ def arrange(workplace: Workplace, start: datetime | None, end: datetime | None) 
             "length": int(length.total_seconds() * 1e6),
         },
     )
-    if not found["requests"]:
+    if not serving["requests"]:
         raise NothingServed(_nothing(workplace, start, end))
-    window = Window(_moment(found["start"]), _moment(found["end"]))
-    return Served(window, found["requests"], found["digest"])
+    window = Window(_moment(serving["start"]), _moment(serving["end"]))
+    return Served(window, serving["requests"], serving["digest"])
 
 
 def compare(workplace: Workplace, served: Served) -> dict[str, Any]:
@@ -93,8 +93,8 @@ def _compare(workplace: Workplace, window: Window) -> dict[str, Any]:
         "measured_at": measured_at.isoformat(),
     }
     with step("recomputation"):
-        found = ask_serving(workplace, "parity", request, seconds=_SECONDS)
-    report = ParityReport.from_json(found)
+        serving = ask_serving(workplace, "parity", request, seconds=_SECONDS)
+    report = ParityReport.from_json(serving)
     limits = ParityLimits(
         surface.gates.of(ServedGate).min_identical,
         surface.gates.of(ServedGate).min_requests,
@@ -149,8 +149,8 @@ def parity(
     workplace = open_workplace(surface)
     with step("prediction log"):
         served = arrange(workplace, start, end)
-    found = task(name="compare", cache_policy=NO_CACHE)(compare)(workplace, served)
-    body = document(workplace, found["report"])
+    measured = task(name="compare", cache_policy=NO_CACHE)(compare)(workplace, served)
+    body = document(workplace, measured["report"])
     outcome, reason = judge_window(
         ParityReport.from_json(body), workplace.surface.gates.of(ServedGate)
     )
@@ -160,5 +160,5 @@ def parity(
         "reason": reason,
         "embargo": workplace.surface.features.embargo,
         "report": body,
-        "document": found["report"],
+        "document": measured["report"],
     }

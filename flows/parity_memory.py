@@ -27,12 +27,16 @@ def latest_parity(workplace: Workplace, before: datetime | None = None) -> Measu
         before: leave out what was measured later, so that what was read once reads the same again.
     """
     steps = workplace.store.find(Step, surface=workplace.name, flow=FLOW, step=STEP)
-    found = [
+    kept = [
         Measured(ParityReport.from_json(document(workplace, digest)), digest)
-        for digest in {each.outcome["report"] for each in steps}
+        for digest in {stage.outcome["report"] for stage in steps}
     ]
     return max(
-        (each for each in found if before is None or each.report.measured_at <= before),
-        key=lambda each: (each.report.end, each.report.measured_at),
+        (
+            remembered
+            for remembered in kept
+            if before is None or remembered.report.measured_at <= before
+        ),
+        key=lambda remembered: (remembered.report.end, remembered.report.measured_at),
         default=None,
     )

@@ -97,7 +97,7 @@ def ensure_admitted(address: str) -> None:
         return
     user, _, password = os.environ[AUTH].partition(":")
     try:
-        found = httpx.get(
+        response = httpx.get(
             f"{address.rstrip('/')}/admin/version",
             auth=(user, password),
             # To another machine there may be a proxy; to this one never.
@@ -109,7 +109,7 @@ def ensure_admitted(address: str) -> None:
             f"Cannot run a flow because Prefect at {address} does not answer: {error}; start it with "
             f"`sluice ui`, or unset {API_URL}"
         ) from error
-    if found.status_code in {401, 403}:
+    if response.status_code in {401, 403}:
         raise ConfigError(
             f"Cannot run a flow because Prefect at {address} does not take this installation's "
             f"credential; name the --home that its `sluice ui` was started with, or set {AUTH} to "

@@ -83,7 +83,7 @@ class _Door:
         path = scope["path"]
         if path == SIGN_IN:
             return sign_in_page(_SIGN_IN_SCRIPT)
-        if any(path == each or path.startswith(f"{each}/") for each in _CLOSED):
+        if any(path == label or path.startswith(f"{label}/") for label in _CLOSED):
             return Refusal(404, "closed here")
         if not _is_api(path) or scope["method"] == "OPTIONS" or self._admits(scope):
             return self._app

@@ -32,7 +32,9 @@ def approved_version(workplace: Workplace) -> int:
         Held: none is approved; the message says what waits for a reviewer.
     """
     positions = workplace.store.find(Position, surface=workplace.name)
-    approved = [each.version for each in positions if each.state is State.APPROVED]
+    approved = [
+        position.version for position in positions if position.state is State.APPROVED
+    ]
     if approved:
         return max(approved)
     untold = workplace.store.find(
@@ -40,7 +42,9 @@ def approved_version(workplace: Workplace) -> int:
     )
     if untold:
         return untold[-1].version
-    waiting = [str(each.version) for each in positions if each.state is State.IN_REVIEW]
+    waiting = [
+        str(position.version) for position in positions if position.state is State.IN_REVIEW
+    ]
     hint = (
         f"waiting for a reviewer: {', '.join(waiting)}; see `sluice review list {workplace.name}`"
         if waiting
@@ -99,9 +103,9 @@ def tell(workplace: Workplace) -> int:
     """
     end_superseded(workplace.store, workplace.name, at=now())
     _publish_baselines(workplace)
-    told = tell_canaries(workplace)
+    outcomes = tell_canaries(workplace)
     receivers = (signed_pointer(workplace), mlflow_mirror(workplace))
-    return told + len(relay(workplace.store, receivers))
+    return outcomes + len(relay(workplace.store, receivers))
 
 
 def _publish_baselines(workplace: Workplace) -> None:

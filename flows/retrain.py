@@ -88,23 +88,23 @@ class Retraining:
         prepared = self.trial
         with step("leakage audit"):
             audited = trial.audit(workplace.surface, prepared)
-        found, sized = self._search(), self._size()
+        fit, sized = self._search(), self._size()
         with step("training"):
-            candidate = trial.fit(workplace.surface, prepared, self._chosen(found or sized))
+            candidate = trial.fit(workplace.surface, prepared, self._chosen(fit or sized))
         state = prepared.replayed.state
         state.advance(trial.micros(self.snapshot.window.end))
         return {
             "model": keep_candidate(workplace.settings.models, candidate, state),
             "family": candidate.family,
             "leakage": kept(workplace, "leakage", _audit_body(audited)),
-            "search": found,
+            "search": fit,
             "size": sized,
         }
 
-    def _chosen(self, found: dict[str, Any] | None) -> Chosen | None:
-        if found is None:
+    def _chosen(self, figures: dict[str, Any] | None) -> Chosen | None:
+        if figures is None:
             return None
-        return found.get("family", self.workplace.surface.ranker.family), found[
+        return figures.get("family", self.workplace.surface.ranker.family), figures[
             "parameters"
         ]
 
@@ -136,10 +136,10 @@ class Retraining:
             return None
         study = json_digest([self.snapshot.digest, self.code, surface.training_digest])
         with step("parameter search"):
-            found = trial.search_parameters(
+            search_parameters = trial.search_parameters(
                 surface, self.trial, budget, storage=url, study=study
             )
-        return asdict(found)
+        return asdict(search_parameters)
 
     def _evaluate(self, model: str) -> str:
         workplace, prepared = self.workplace, self.trial

@@ -86,8 +86,8 @@ def replayed(workplace: Workplace, version: Version) -> Judged:
         scores = model.ranker.score(frame.features, frame.offsets)
     with step("columns"):
         slates = logged_slates(frame, tables, scores, model.features.spec, TOLD)
-        known = replace(without_the_unknown(slates), ages=ages(frame, tables.items))
-        return Judged(known, frame)
+        described = replace(without_the_unknown(slates), ages=ages(frame, tables.items))
+        return Judged(described, frame)
 
 
 def table(
@@ -122,7 +122,7 @@ def table(
 
 def measured(rows: Sequence[dict[str, Any]]) -> tuple[Measure, ...]:
     """The measures that the table has, in its order."""
-    return tuple(each for each in MEASURES if each.name in rows[0]["measures"])
+    return tuple(column for column in MEASURES if column.name in rows[0]["measures"])
 
 
 def tradeoffs(
@@ -155,37 +155,37 @@ def tradeoffs(
         "floor": floor,
         "left_out": left_out,
         "measures": {
-            each.name: {
-                "party": each.party, "better": each.better, "meaning": each.meaning,
-                "headline": each.headline,
+            column.name: {
+                "party": column.party, "better": column.better, "meaning": column.meaning,
+                "headline": column.headline,
             }
-            for each in measured(rows)
+            for column in measured(rows)
         },
         "points": rows,
     }  # fmt: skip
 
 
-def keep(workplace: Workplace, found: dict[str, Any]) -> dict[str, str]:
+def keep(workplace: Workplace, document: dict[str, Any]) -> dict[str, str]:
     """Write the picture, and the figures beside it; returns both paths."""
     folder = workplace.settings.evidence / workplace.name
-    stem = f"tradeoffs-{found['version']}"
+    stem = f"tradeoffs-{document['version']}"
     picture, figures = folder / f"{stem}.png", folder / f"{stem}.json"
     with step("picture"):
-        write_atomically(picture, draw(found))
-        write_atomically(figures, json.dumps(found, indent=2, allow_nan=False).encode())
+        write_atomically(picture, draw(document))
+        write_atomically(figures, json.dumps(document, indent=2, allow_nan=False).encode())
     return {"picture": str(picture), "figures": str(figures)}
 
 
 def _compared(
     result: Evaluation, reference: Evaluation, judged: Judged, name: str
 ) -> dict[str, float]:
-    found = compare(
+    compared = compare(
         result, reference, judged.frame.users, name,
         confidence=CONFIDENCE, resamples=RESAMPLES, rng=np.random.default_rng(_SEED),
     )  # fmt: skip
     return {
-        "value": found.candidate, "difference": found.difference, "low": found.low,
-        "high": found.high,
+        "value": compared.candidate, "difference": compared.difference, "low": compared.low,
+        "high": compared.high,
     }  # fmt: skip
 
 
@@ -195,13 +195,16 @@ def _add_totals(
     orders: Sequence[NDArray[np.int64]],
     floor: float,
 ) -> None:
-    found = spread(
+    add_totals = spread(
         judged, orders, floor, resamples=RESAMPLES, rng=np.random.default_rng(_SEED)
     )
     for nth, row in enumerate(rows):
         for figure, name in enumerate(_TOTALS):
-            low, high = found.interval(nth, 0, figure, CONFIDENCE)
-            value, reference = found.figures[nth, figure], found.figures[0, figure]
+            low, high = add_totals.interval(nth, 0, figure, CONFIDENCE)
+            value, reference = (
+                add_totals.figures[nth, figure],
+                add_totals.figures[0, figure],
+            )
             row["measures"][name] = {
                 "value": float(value), "difference": float(value - reference), "low": low,
                 "high": high,
@@ -209,12 +212,12 @@ def _add_totals(
 
 
 def _mark_front(rows: Sequence[dict[str, Any]]) -> None:
-    headlines = [each for each in measured(rows) if each.headline]
+    headlines = [measure for measure in measured(rows) if measure.headline]
     gains = np.array([list(_gains(row, headlines)) for row in rows])
     for row, optimal in zip(rows, pareto_optimal(gains), strict=True):
         row["pareto"] = bool(optimal)
 
 
 def _gains(row: dict[str, Any], headlines: Sequence[Measure]) -> Iterator[float]:
-    for each in headlines:
-        yield each.sign * row["measures"][each.name]["value"]
+    for headline in headlines:
+        yield headline.sign * row["measures"][headline.name]["value"]

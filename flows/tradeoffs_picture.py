@@ -32,17 +32,17 @@ _SIZE = 4.6
 """Inches of a panel's side."""
 
 
-def draw(found: dict[str, Any]) -> bytes:
+def draw(figures: dict[str, Any]) -> bytes:
     """A PNG with a panel a party beside the users: each mechanism a line through its settings.
 
     Args:
-        found: the document of `tradeoffs`.
+        figures: the document of `tradeoffs`.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    users, others = _headlines(found["measures"])
+    users, others = _headlines(figures["measures"])
     with context(_STYLE):
         figure = Figure(
             figsize=(_SIZE * 1.15 * max(len(others), 1), _SIZE), layout="constrained"
@@ -50,17 +50,17 @@ def draw(found: dict[str, Any]) -> bytes:
         FigureCanvasAgg(figure)
         for nth, name in enumerate(others):
             axes = figure.add_subplot(1, len(others), nth + 1)
-            _panel(axes, found, users, name)
+            _panel(axes, figures, users, name)
         if others:
             handles, labels = figure.axes[0].get_legend_handles_labels()
             figure.legend(
                 handles, labels, loc="outside lower center", ncols=4, frameon=False
             )
         figure.suptitle(
-            f"{found['surface']}, version {found['version']}: {found['requests']:,} requests of "
-            f"{found['users']:,} users, against the order by score\n"
+            f"{figures['surface']}, version {figures['version']}: {figures['requests']:,} requests of "
+            f"{figures['users']:,} users, against the order by score\n"
             "filled: Pareto-optimal over one measure a party; up and right is better; "
-            f"bars: {found['confidence']:.0%} intervals",
+            f"bars: {figures['confidence']:.0%} intervals",
             fontsize=9.5, color="#334155",
         )  # fmt: skip
         target = io.BytesIO()
@@ -70,22 +70,22 @@ def draw(found: dict[str, Any]) -> bytes:
 
 def _headlines(measures: dict[str, dict[str, Any]]) -> tuple[str, list[str]]:
     """The users' headline measure, and the others'."""
-    names = [name for name, each in measures.items() if each["headline"]]
+    names = [name for name, measure in measures.items() if measure["headline"]]
     users = next(name for name in names if measures[name]["party"] == "users")
     return users, [name for name in names if name != users]
 
 
-def _panel(axes: Any, found: dict[str, Any], users: str, name: str) -> None:
-    about = found["measures"][name]
+def _panel(axes: Any, figures: dict[str, Any], users: str, name: str) -> None:
+    about = figures["measures"][name]
     axes.axhline(0, color="#cbd5e1", linewidth=0.9, zorder=0)
     axes.axvline(0, color="#cbd5e1", linewidth=0.9, zorder=0)
     axes.plot([0], [0], "k*", markersize=9, label="by score", zorder=3)
-    swept = [point for point in found["points"] if point["mechanism"] != "score"]
+    swept = [point for point in figures["points"] if point["mechanism"] != "score"]
     lines = groupby(swept, key=lambda point: point["mechanism"])
     for nth, (mechanism, points) in enumerate(lines):
         _line(axes, mechanism, COLOURS[nth % len(COLOURS)], [*points], (users, name))
-    _front(axes, found, users, name)
-    axes.set_xlabel(f"{found['measures'][users]['meaning']}, change")
+    _front(axes, figures, users, name)
+    axes.set_xlabel(f"{figures['measures'][users]['meaning']}, change")
     axes.set_ylabel(f"{about['party']}: {about['meaning']}, change")
     if about["better"] == "lower":
         axes.invert_yaxis()
@@ -101,8 +101,8 @@ def _line(
 ) -> None:
     """A mechanism's points in the order of its settings, each with both intervals."""
     across, up = ([point["measures"][name] for point in points] for name in names)
-    x = [each["difference"] for each in across]
-    y = [each["difference"] for each in up]
+    x = [figure["difference"] for figure in across]
+    y = [figure["difference"] for figure in up]
     axes.plot(x, y, color=colour, linewidth=1.2, alpha=0.7, zorder=1)
     # What is declared is often a setting of the sweep too, and shows as a ring around its dot.
     size = 10.0 if mechanism == "declared" else 5.5
@@ -117,13 +117,13 @@ def _line(
     axes.plot([], [], "o-", color=colour, label=_legend(mechanism, points))
 
 
-def _front(axes: Any, found: dict[str, Any], users: str, name: str) -> None:
+def _front(axes: Any, figures: dict[str, Any], users: str, name: str) -> None:
     """The front of these two measures alone, dashed: beyond it nothing was reached."""
-    signs = np.array([_sign(found["measures"][each]) for each in (users, name)])
+    signs = np.array([_sign(figures["measures"][measure]) for measure in (users, name)])
     reached = np.array(
         [
-            [point["measures"][each]["difference"] for each in (users, name)]
-            for point in found["points"]
+            [point["measures"][measure]["difference"] for measure in (users, name)]
+            for point in figures["points"]
         ]
     )
     front = reached[pareto_optimal(reached * signs)]

@@ -45,17 +45,17 @@ def points(declared: Sequence[MechanismSpec], *, alone: bool) -> list[Point]:
         declared: what the surface declares, or what is tried instead.
         alone: each mechanism by itself, and not with the others beside it.
     """
-    found = [Point(BY_SCORE, None, None, ())]
+    swept = [Point(BY_SCORE, None, None, ())]
     if declared and not alone:
-        found.append(Point("declared", None, None, tuple(declared), declared=True))
-    for nth, each in enumerate(declared):
-        settings = {*each.grid} if alone else {*each.grid, each.setting}
+        swept.append(Point("declared", None, None, tuple(declared), declared=True))
+    for nth, events in enumerate(declared):
+        settings = {*events.grid} if alone else {*events.grid, events.setting}
         for value in sorted(settings):
             chain = [*declared]
-            chain[nth] = each.at(value)
+            chain[nth] = events.at(value)
             kept = (chain[nth],) if alone else tuple(chain)
-            found.append(Point(_named(each), each.swept, value, kept))
-    return found
+            swept.append(Point(_named(events), events.swept, value, kept))
+    return swept
 
 
 def every_mechanism() -> tuple[MechanismSpec, ...]:
@@ -76,8 +76,8 @@ def suited(
     wanted: Sequence[MechanismSpec], slates: Slates
 ) -> tuple[tuple[MechanismSpec, ...], dict[str, str]]:
     """Those of the mechanisms that the log has the columns for, and why the others are left out."""
-    missing = [_missing(each, slates) for each in wanted]
-    kept = tuple(each for each, why in zip(wanted, missing, strict=True) if not why)
+    missing = [_missing(spec, slates) for spec in wanted]
+    kept = tuple(spec for spec, why in zip(wanted, missing, strict=True) if not why)
     named = zip(map(_named, wanted), missing, strict=True)
     return kept, {name: why for name, why in named if why}
 
@@ -95,22 +95,22 @@ def sweep(judged: Judged, tried: Sequence[Point]) -> list[NDArray[np.int64]]:
 
 def floor_of(chain: Sequence[MechanismSpec]) -> float | None:
     """The floor among these mechanisms; None where there is none."""
-    found = [each.floor for each in chain if isinstance(each, ProviderFloors)]
-    return found[0] if found else None
+    floors = [spec.floor for spec in chain if isinstance(spec, ProviderFloors)]
+    return floors[0] if floors else None
 
 
-def _named(each: MechanismSpec) -> str:
+def _named(mechanism_spec: MechanismSpec) -> str:
     """Its kind, and what it goes by where that is not its default."""
-    of = getattr(each, "of", None)
-    usual = type(each).model_fields["of"].default if of else None
-    return each.kind if of == usual else f"{each.kind} of {of}"
+    of = getattr(mechanism_spec, "of", None)
+    usual = type(mechanism_spec).model_fields["of"].default if of else None
+    return mechanism_spec.kind if of == usual else f"{mechanism_spec.kind} of {of}"
 
 
-def _missing(each: MechanismSpec, slates: Slates) -> str:
+def _missing(mechanism_spec: MechanismSpec, slates: Slates) -> str:
     columns = {"interest": "interests"}
     lacking = [
         name
-        for name in sorted(needed([each]))
+        for name in sorted(needed([mechanism_spec]))
         if getattr(slates, columns.get(name, name)) is None
     ]
     return f"the log has no {' and no '.join(lacking)}" if lacking else ""
@@ -126,11 +126,11 @@ def _cross_fitted(
     middle = slates.requests // 2
     halves = slates.take(0, middle), slates.take(middle, slates.requests)
     floors = {floor for point in tried if (floor := floor_of(point.chain)) is not None}
-    found = {}
+    cross_fitted = {}
     for floor in sorted(floors):
         early, late = (dict(fit_floors(half, floor).prices) for half in halves)
-        found[floor] = (late, early)
-    return found
+        cross_fitted[floor] = (late, early)
+    return cross_fitted
 
 
 def _ordered(

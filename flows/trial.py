@@ -214,7 +214,11 @@ def arranged(surface: Surface, trial: Trial, ranker: Ranker) -> Arrangement:
     Prices are fitted over the judged requests, whose scores are like those that will be served; they
     know no label, so what is judged afterwards stays honest.
     """
-    floors = [each for each in surface.mechanisms if isinstance(each, ProviderFloors)]
+    floors = [
+        mechanism
+        for mechanism in surface.mechanisms
+        if isinstance(mechanism, ProviderFloors)
+    ]
     if not floors:
         return Arrangement(declared=surface.mechanisms, exploration=surface.exploration)
     scores = ranker.score(trial.parts[1].features, trial.parts[1].offsets)

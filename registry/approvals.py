@@ -110,7 +110,7 @@ def _why_refused(
     name = f"ledger row {row.sequence} (approve by {row.actor})"
     if review.verdicts != verdicts:
         return f"{name} is about other verdicts than there are now; let the reviewer look again"
-    if person(row.actor) not in {person(each) for each in panel.reviewers}:
+    if person(row.actor) not in {person(reviewer) for reviewer in panel.reviewers}:
         return f"{name}: {row.actor} is no reviewer of {row.surface}; let one of its reviewers approve"
     by_own_hand = not review.by_app and row.ran_by is not None
     if by_own_hand and same_hands(store, version, row.ran_by or "", review.reviewers):

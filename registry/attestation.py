@@ -114,21 +114,25 @@ def _listed(folder: Path, release: str) -> tuple[dict[str, Any], Files]:
 
 def _decisions(store: Store, surface: str, version: int, release: str) -> dict[str, Any]:
     """Whose code it is, what the gates said, who let it on past one, who approved: as the store has it."""
-    found = version_of(store, surface, version)
+    registered = version_of(store, surface, version)
     verdicts = store.find(Verdict, surface=surface, version=version)
-    given = approvals(store, found, release)
-    if not given:
+    approved = approvals(store, registered, release)
+    if not approved:
         raise Refused(
             f"release {release[:12]} of {surface} is not approved; it is not signed"
         )
     return {
-        "commit": asdict(_trained_by(store, found)),
+        "commit": asdict(_trained_by(store, registered)),
         "gates": [
-            {"gate": each.gate, "outcome": each.outcome.value, "evidence": each.evidence}
-            for each in verdicts
+            {
+                "gate": verdict.gate,
+                "outcome": verdict.outcome.value,
+                "evidence": verdict.evidence,
+            }
+            for verdict in verdicts
         ],
-        "waivers": [_waiver(each) for each in waivers_of(store, found)],
-        "reviews": [_decided("reviewer", row) for row in given],
+        "waivers": [_waiver(waiver) for waiver in waivers_of(store, registered)],
+        "reviews": [_decided("reviewer", row) for row in approved],
     }
 
 

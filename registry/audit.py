@@ -53,7 +53,7 @@ def audit(
             problems += _against_pointer(pointers, champion, keys)
     problems += _of_nobody(pointers, store) if pointers else ()
     with_canary = {row.surface for row in rows if row.action in ACTIONS}
-    for surface in sorted(with_canary | {each.surface for each in store.find(Canary)}):
+    for surface in sorted(with_canary | {record.surface for record in store.find(Canary)}):
         problems += audit_canary(store, surface, pointers, keys)
     return problems
 
@@ -72,7 +72,7 @@ def _against_ledger(store: Store, champion: Champion) -> Iterator[str]:
 
 def _against_positions(store: Store, champion: Champion) -> Iterator[str]:
     positions = store.find(Position, surface=champion.surface)
-    serving = [each.version for each in positions if each.state in SERVING]
+    serving = [position.version for position in positions if position.state in SERVING]
     if serving != [champion.version]:
         yield f"{champion.surface}: version {champion.version} serves, but {serving} stand as champion"
 
@@ -101,7 +101,7 @@ def _against_pointer(
 
 def _of_nobody(folder: Path, store: Store) -> Iterator[str]:
     """Pointers of surfaces of which the store knows no champion."""
-    known = {champion.surface for champion in store.find(Champion)}
+    surfaces = {champion.surface for champion in store.find(Champion)}
     for path in sorted(folder.glob("*.json")):
-        if path.stem.isidentifier() and path.stem not in known:
+        if path.stem.isidentifier() and path.stem not in surfaces:
             yield f"{path.stem}: has a serving pointer, and the store no champion"

@@ -72,19 +72,19 @@ def read_canary_pointer(
     if content is None:
         return None
     try:
-        found = _File.model_validate_json(content)
+        document = _File.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"])) or "(file)"
         raise IntegrityError(
             f"{what}: is no canary pointer: {field}: {first['msg']}"
         ) from error
-    if found.surface != surface:
-        raise IntegrityError(f"{what}: is the pointer of {found.surface}")
+    if document.surface != surface:
+        raise IntegrityError(f"{what}: is the pointer of {document.surface}")
     if keys is not None and keys.known():
-        payload = canonical_json(asdict(found.pointer()))
-        check_signed(found.signed, PAYLOAD_TYPE, payload, keys, what)
-    return found.pointer()
+        payload = canonical_json(asdict(document.pointer()))
+        check_signed(document.signed, PAYLOAD_TYPE, payload, keys, what)
+    return document.pointer()
 
 
 def write_canary_pointer(

@@ -103,30 +103,30 @@ def outcome_of(verdict: Verdict) -> Outcome:
 def _lacking(
     requests: tuple[int, int], people: tuple[int, int], spec: CanarySpec
 ) -> str | None:
-    for name, asked, there in (
+    for name, required, there in (
         ("requests", spec.min_requests, requests),
         ("people", spec.min_users, people),
     ):
-        if min(there) < asked:
+        if min(there) < required:
             return (
                 f"{there[0]:,} {name} with the canary and {there[1]:,} without; "
-                f"{asked:,} each are needed"
+                f"{required:,} each are needed"
             )
     return None
 
 
 def _verdict(comparisons: tuple[ArmComparison, ...], margin: float) -> Verdict:
-    if any(each.high < -margin for each in comparisons):
+    if any(comparison.high < -margin for comparison in comparisons):
         return Verdict.WORSE
-    if any(each.low <= -margin for each in comparisons):
+    if any(comparison.low <= -margin for comparison in comparisons):
         return Verdict.INCONCLUSIVE
     return Verdict.BETTER if comparisons[0].low > 0 else Verdict.NOT_WORSE
 
 
 def _figures(comparisons: tuple[ArmComparison, ...]) -> str:
     return ", ".join(
-        f"{each.metric} {each.difference:+.1%} ({each.low:+.1%} to {each.high:+.1%})"
-        for each in comparisons
+        f"{comparison.metric} {comparison.difference:+.1%} ({comparison.low:+.1%} to {comparison.high:+.1%})"
+        for comparison in comparisons
     )
 
 

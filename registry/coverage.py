@@ -51,13 +51,13 @@ def coverage(store: Store) -> Coverage:
 
 def _compared(store: Store, rows: Sequence[LedgerRow]) -> Coverage:
     promised, problems = _promises(rows)
-    standing = {cover_name(each): each for each in _records(store)}
+    standing = {cover_name(record): record for record in _records(store)}
     problems += _broken(promised, standing)
     problems += _unwritten(store, rows)
     uncovered = sorted(
         name
-        for name, each in standing.items()
-        if name not in promised and not isinstance(each, Document)
+        for name, record in standing.items()
+        if name not in promised and not isinstance(record, Document)
     )
     before = sum(row.covers is None for row in rows)
     return Coverage(tuple(problems), len(promised), tuple(uncovered), before)

@@ -120,15 +120,15 @@ def _metrics(evidence: Evidence) -> str:
 
 def _slices(evidence: Evidence, _shown: Shown | None) -> Iterator[str]:
     """The slices that are least sure to be no worse off."""
-    found = evidence.slices.get("slices", ())
-    if not found:
+    sliced = evidence.slices.get("slices", ())
+    if not sliced:
         return
-    known = sorted(found, key=lambda each: (each["comparison"] or {}).get("low") or 0.0)
+    by_bound = sorted(sliced, key=lambda row: (row["comparison"] or {}).get("low") or 0.0)
     rows = [
-        [each["name"], each["decision"]["outcome"], _of(each["comparison"])]
-        for each in known[:_SLICES]
+        [entry["name"], entry["decision"]["outcome"], _of(entry["comparison"])]
+        for entry in by_bound[:_SLICES]
     ]
-    yield f"Within slices, the least sure first ({min(_SLICES, len(known))} of {len(known)}):"
+    yield f"Within slices, the least sure first ({min(_SLICES, len(by_bound))} of {len(by_bound)}):"
     yield _table(["slice", "verdict", f"difference of {evidence.slices['metric']}"], rows)
 
 
@@ -164,8 +164,10 @@ def _stakeholders(evidence: Evidence, _shown: Shown | None) -> Iterator[str]:
 
 def _churn(evidence: Evidence, _shown: Shown | None) -> Iterator[str]:
     if evidence.churn:
-        told = ", ".join(f"{name} {figure(each)}" for name, each in evidence.churn.items())
-        yield f"Churn, the order of candidate and champion alike (1 is the same): {_cell(told)}."
+        text = ", ".join(
+            f"{name} {figure(share)}" for name, share in evidence.churn.items()
+        )
+        yield f"Churn, the order of candidate and champion alike (1 is the same): {_cell(text)}."
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -186,9 +188,9 @@ def _interval(row: PairedComparison | None) -> str:
     return "–" if row is None else _bounded(row.difference, row.low, row.high)
 
 
-def _of(found: Mapping[str, Any] | None) -> str:
-    given = found or {}
-    return _bounded(given.get("difference"), given.get("low"), given.get("high"))
+def _of(figures: Mapping[str, Any] | None) -> str:
+    of = figures or {}
+    return _bounded(of.get("difference"), of.get("low"), of.get("high"))
 
 
 def _bounded(difference: float | None, low: float | None, high: float | None) -> str:
@@ -197,7 +199,7 @@ def _bounded(difference: float | None, low: float | None, high: float | None) ->
     return f"{signed(difference)} ({signed(low)} to {signed(high)})"
 
 
-def _ratio(found: Mapping[str, Any] | None) -> str:
-    given = found or {}
-    ratio, low, high = (figure(given.get(name)) for name in ("ratio", "low", "high"))
+def _ratio(figures: Mapping[str, Any] | None) -> str:
+    comparison = figures or {}
+    ratio, low, high = (figure(comparison.get(name)) for name in ("ratio", "low", "high"))
     return f"{ratio} ({low} to {high})"

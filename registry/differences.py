@@ -37,7 +37,7 @@ def differences(
         second: and about the other.
         declared: the declaration that each was trained and judged under.
     """
-    found = (
+    compared = (
         *_pairs("data", _data(first), _data(second)),
         *_pairs("code", {"code": first.code}, {"code": second.code}),
         *_declared(*declared),
@@ -45,7 +45,9 @@ def differences(
         *_pairs("verdicts", _verdicts(first), _verdicts(second)),
         *_pairs("bytes", _bytes(first), _bytes(second)),
     )  # fmt: skip
-    return tuple(each for each in found if each.first != each.second)
+    return tuple(
+        difference for difference in compared if difference.first != difference.second
+    )
 
 
 def _pairs(
@@ -65,10 +67,10 @@ def _data(evidence: Evidence) -> dict[str, Any]:
 
 
 def _declared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
-    for each in _pairs("", dict(_flat(first)), dict(_flat(second))):
-        head = each.what.split(".", 1)[0]
+    for pair in _pairs("", dict(_flat(first)), dict(_flat(second))):
+        head = pair.what.split(".", 1)[0]
         about = "parameters" if head == "ranker" else head
-        yield Difference(about, each.what, each.first, each.second)
+        yield Difference(about, pair.what, pair.first, pair.second)
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -80,7 +82,7 @@ def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _verdicts(evidence: Evidence) -> dict[str, str]:
-    return {found.gate: str(found.outcome) for found in evidence.judgements}
+    return {judgement.gate: str(judgement.outcome) for judgement in evidence.judgements}
 
 
 def _bytes(evidence: Evidence) -> dict[str, Any]:

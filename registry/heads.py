@@ -71,10 +71,10 @@ def export_head(
     if newest is None:
         raise NotFound("the ledger is empty, so it has no head to export")
     key = signer or keys.signing_or_new()
-    known = tuple(sorted(each.id for each in keys.known()))
+    key_ids = tuple(sorted(key.id for key in keys.known()))
     with locked(folder, "heads"):
         before = _newest(folder, keys.known())
-        named = before.keys if before and before.keys and not name_keys else known
+        named = before.keys if before and before.keys and not name_keys else key_ids
         if before and before.head == newest and before.keys in {None, named}:
             return before
         if before:
@@ -115,10 +115,10 @@ def read_heads(
     Heads of a revoked key still count where it is among `keys`: a head can only ask more of the
     ledger, so a forged one raises a false alarm and never hides anything.
     """
-    known, read, problems = tuple(keys), [], []
+    trusted, read, problems = tuple(keys), [], []
     for path in sorted(folder.glob("*.json")):
         try:
-            read.append(_read(path, known))
+            read.append(_read(path, trusted))
         except IntegrityError as error:
             problems.append(str(error))
     return tuple(sorted(read, key=_order)), tuple(problems)

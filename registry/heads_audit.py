@@ -54,9 +54,9 @@ def _missing(
                 "move exports one: the heads were taken away; put them back from a copy"
             )
         return
-    told = {row.sequence for row in store.find(OutboxRow, delivered=True)}
+    missing = {row.sequence for row in store.find(OutboxRow, delivered=True)}
     vouched = [row.sequence for row in rows if row.covers is not None]
-    first = next((each for each in moves if each in told and each in vouched), None)
+    first = next((move for move in moves if move in missing and move in vouched), None)
     if first is not None and heads[0].head.sequence > first:
         yield (
             f"the oldest head is of row {heads[0].head.sequence}, though row {first} moved a champion "
@@ -65,8 +65,8 @@ def _missing(
 
 
 def _numbers(heads: Sequence[Exported]) -> Iterator[str]:
-    numbers = sorted(each.number for each in heads if each.number is not None)
-    expected = sum(each.number is None for each in heads) + 1
+    numbers = sorted(head.number for head in heads if head.number is not None)
+    expected = sum(head.number is None for head in heads) + 1
     for number in numbers:
         if number > expected:
             yield (
@@ -91,10 +91,10 @@ def _succession(
     heads: Sequence[Exported], since: int, acknowledged: Collection[str]
 ) -> Iterator[str]:
     """A new key signs only once a head of an old one names it, or a reviewer vouches for it."""
-    numbered = [each for each in heads if each.keys is not None]
+    numbered = [head for head in heads if head.keys is not None]
     for before, after in pairwise(numbered):
-        known = {*(before.keys or ()), *acknowledged}
-        if after.signer not in known and after.head.sequence > since:
+        keys = {*(before.keys or ()), *acknowledged}
+        if after.signer not in keys and after.head.sequence > since:
             yield (
                 f"ledger head {after.path.name} is signed with key {after.signer[:16]}, which no head "
                 "before it names: somebody else's, or made without `sluice release keygen --rotate`; "
@@ -105,11 +105,11 @@ def _succession(
 
 def _keys(heads: Sequence[Exported], keys: KeyRing) -> Iterator[str]:
     named = next(
-        (set(each.keys) for each in reversed(heads) if each.keys is not None), None
+        (set(head.keys) for head in reversed(heads) if head.keys is not None), None
     )
     if named is None:
         return
-    here = {each.id for each in keys.known()}
+    here = {key.id for key in keys.known()}
     for key in sorted(here - named):
         yield (
             f"key {key[:16]} is trusted here, and no exported head names it: remove it from "

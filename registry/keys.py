@@ -192,16 +192,16 @@ class KeyRing:
         Raises:
             NotFound: no one key begins so.
         """
-        found = [each.id for each in self.known() if key and each.id.startswith(key)]
-        if len(found) != 1:
-            raise NotFound(f"{len(found)} keys in {self.folder} begin with {key!r}")
+        matching = [each.id for each in self.known() if key and each.id.startswith(key)]
+        if len(matching) != 1:
+            raise NotFound(f"{len(matching)} keys in {self.folder} begin with {key!r}")
         revoked = self.revoked()
-        if found[0] not in revoked:
-            revoked[found[0]] = Revocation(found[0], at.isoformat(), reason)
+        if matching[0] not in revoked:
+            revoked[matching[0]] = Revocation(matching[0], at.isoformat(), reason)
             rows = [asdict(row) for row in revoked.values()]
             content = json.dumps(rows, indent=2) + "\n"
             write_atomically(self.folder / "revoked.json", content.encode())
-        return revoked[found[0]]
+        return revoked[matching[0]]
 
     def _make(self, *, replace: bool) -> None:
         """Trust first, then sign: a key that signs and is not trusted would stop serving."""

@@ -17,8 +17,8 @@ def passes_for(name: str, names: Collection[str], prefixes: Collection[str] = ()
     if not plain.isascii() or not plain.isprintable():
         return True
     looks = _shape(plain)
-    return looks in {_shape(each) for each in names} or looks.startswith(
-        tuple(_shape(each) for each in prefixes)
+    return looks in {_shape(label) for label in names} or looks.startswith(
+        tuple(_shape(prefix) for prefix in prefixes)
     )
 
 

@@ -115,10 +115,10 @@ class MlflowMirror:
         number = None if model is None else model.aliases.get(ALIAS)
         if model is None or number is None:
             return None
-        found = self._client.get_model_version(surface, str(number)).tags
+        tags = self._client.get_model_version(surface, str(number)).tags
         return MirroredChampion(
-            version=_whole(found.get(VERSION)),
-            release=found.get(RELEASE),
+            version=_whole(tags.get(VERSION)),
+            release=tags.get(RELEASE),
             epoch=_whole(model.tags.get(EPOCH)) or 0,
         )
 
@@ -135,20 +135,20 @@ class MlflowMirror:
     def _reconciled(self, store: Store, surface: str) -> Reconciled:
         # The tags before the alias: read after it, the epoch that another watcher tells in between
         # would make an alias that was only late look like one that somebody moved.
-        told = self._model_tags(surface)
-        found = self.champion(surface)
+        model_tags = self._model_tags(surface)
+        champion = self.champion(surface)
         serving = store.get(Champion, surface=surface)
         if serving is None:
-            if found is not None:
+            if champion is not None:
                 self._client.delete_registered_model_alias(surface, ALIAS)
-            return Reconciled(found, None)
+            return Reconciled(champion, None)
         expected = MirroredChampion(serving.version, serving.release, serving.epoch)
-        if found == expected:
-            return Reconciled(found, expected)
+        if champion == expected:
+            return Reconciled(champion, expected)
         self._point(surface, expected)
         # An epoch that was never told is late; any other was moved.
-        late = (_whole(told.get(EPOCH)) or 0) < expected.epoch
-        return Reconciled(found, expected, moved=not late, seen=told.get(MOVED_BY))
+        late = (_whole(model_tags.get(EPOCH)) or 0) < expected.epoch
+        return Reconciled(champion, expected, moved=not late, seen=model_tags.get(MOVED_BY))
 
     def _model_tags(self, surface: str) -> Mapping[str, str]:
         model = registered_model(self._client, surface)
@@ -166,17 +166,19 @@ class MlflowMirror:
             MirrorError: MLflow cannot be reached, or refuses.
         """
         with _as_ours():
-            found = self._client.search_model_versions(
+            search_model_versions = self._client.search_model_versions(
                 f"name = '{candidates_model(surface)}'"
             )
-            known = {each.number: each for each in store.find(Version, surface=surface)}
+            numbered = {row.number: row for row in store.find(Version, surface=surface)}
             ours = (
-                (known.get(_whole(each.tags.get(VERSION)) or 0), each) for each in found
+                (numbered.get(_whole(mirrored.tags.get(VERSION)) or 0), mirrored)
+                for mirrored in search_model_versions
             )
             return tuple(
                 version.number
-                for version, each in ours
-                if version and self._told(each, review_tags(store, version, approvers))
+                for version, version_tags in ours
+                if version
+                and self._told(version_tags, review_tags(store, version, approvers))
             )
 
     def strangers(self, store: Store, surface: str) -> tuple[Stranger, ...]:
@@ -194,13 +196,13 @@ class MlflowMirror:
         Raises:
             MirrorError: MLflow cannot be reached, or refuses.
         """
-        found = self.strangers(store, surface)
+        foreign = self.strangers(store, surface)
         with _as_ours():
-            for stranger in found:
+            for stranger in foreign:
                 self._client.delete_model_version(
                     candidates_model(surface), stranger.number
                 )
-        return found
+        return foreign
 
     def _told(self, there: Any, backed: Mapping[str, str]) -> bool:
         wrong = amiss(there.tags, backed)

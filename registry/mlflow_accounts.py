@@ -50,8 +50,8 @@ class Accounts:
         """What MLflow's own accounts are configured with; made where it is not there yet."""
         self._enclose()
         config = self.folder / "accounts.ini"
-        told = _CONFIG.format(database=self._database.replace("%", "%%"), admin=ADMIN)
-        write_atomically(config, told.encode())
+        settings = _CONFIG.format(database=self._database.replace("%", "%%"), admin=ADMIN)
+        write_atomically(config, settings.encode())
         return {
             "MLFLOW_AUTH_CONFIG_PATH": str(config),
             "MLFLOW_AUTH_ADMIN_PASSWORD": secret_in(self.admin_password),

@@ -69,10 +69,10 @@ class Desk:
     def reviewed_by(self, name: str) -> list[str]:
         """Surfaces that the person reviews, as they are declared now."""
         declared = (
-            load_surface(surface_path(self.surfaces, each))
-            for each in self.accounts.surfaces
+            load_surface(surface_path(self.surfaces, surface))
+            for surface in self.accounts.surfaces
         )
-        return [each.name for each in declared if name in each.review.reviewers]
+        return [column.name for column in declared if name in column.review.reviewers]
 
 
 def create_app(desk: Desk) -> "FastAPI":
@@ -111,10 +111,10 @@ def _guard(desk: Desk) -> Callable[[], Any]:
         rule = request.url_rule.rule if request.url_rule else ""
         if rule.endswith("/graphql"):
             _ensure_reads()
-        found = kinds.get((rule, request.method))
-        if found is None:
+        rule_kind = kinds.get((rule, request.method))
+        if rule_kind is None:
             return
-        message = _message(found)
+        message = _message(rule_kind)
         try:
             _judge(desk, g.mlflow_authenticated_user, message)
         except SluiceError as error:
@@ -129,13 +129,13 @@ def registry_routes() -> Mapping[tuple[str, str], type]:
     from mlflow.protos.service_pb2 import MlflowService
     from mlflow.server.handlers import get_service_endpoints
 
-    def itself(found: type) -> type:
-        return found
+    def itself(figures: type) -> type:
+        return figures
 
     experiments = [
-        each
-        for each in get_service_endpoints(MlflowService, itself)
-        if each[1].__name__ in _EXPERIMENTS
+        endpoint
+        for endpoint in get_service_endpoints(MlflowService, itself)
+        if endpoint[1].__name__ in _EXPERIMENTS
     ]
     return {
         (path, method): kind
@@ -193,7 +193,7 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
     from mlflow.server.handlers import _get_model_registry_store  # noqa: PLC2701 - MLflow opens no other
 
     (surface,) = (
-        each for each in desk.accounts.surfaces if candidates_model(each) == message.name
+        name for name in desk.accounts.surfaces if candidates_model(name) == message.name
     )
     decided = decision(message.value)
     declared = load_surface(surface_path(desk.surfaces, surface))
@@ -215,9 +215,9 @@ def _decide(desk: Desk, user: str, message: Any) -> None:
             at=at,
         )
         desk.seal(store)
-        told = review_tags(store, version_of(store, surface, row.version), needs)
+        tags = review_tags(store, version_of(store, surface, row.version), needs)
     # For a reader of MLflow's page; what counts is the row. MLflow itself writes the other tag next.
-    tag = ModelVersionTag(REVIEWED, told[REVIEWED])
+    tag = ModelVersionTag(REVIEWED, tags[REVIEWED])
     registry.set_model_version_tag(message.name, message.version, tag)
 
 
@@ -227,13 +227,13 @@ def _ensure_reads() -> None:
     from mlflow.server.handlers import _get_request_json  # noqa: PLC2701 - as in `_message`
 
     try:
-        asked = parse((_get_request_json() or {}).get("query") or "")
+        ensure_reads = parse((_get_request_json() or {}).get("query") or "")
     except GraphQLSyntaxError:
         return  # MLflow's handler says what is wrong with it
-    for each in asked.definitions:
+    for definition in ensure_reads.definitions:
         if (
-            isinstance(each, OperationDefinitionNode)
-            and each.operation is not OperationType.QUERY
+            isinstance(definition, OperationDefinitionNode)
+            and definition.operation is not OperationType.QUERY
         ):
             _tell(Refused("GraphQL only reads here"))
 
@@ -243,12 +243,12 @@ def _tell(error: SluiceError) -> NoReturn:
     from mlflow.exceptions import MlflowException
     from mlflow.protos import databricks_pb2 as codes
 
-    known = {
+    names = {
         Refused: codes.PERMISSION_DENIED,
         NotFound: codes.RESOURCE_DOES_NOT_EXIST,
         UserError: codes.INVALID_PARAMETER_VALUE,
     }
-    code = next((known[kind] for kind in known if isinstance(error, kind)), None)
+    code = next((names[kind] for kind in names if isinstance(error, kind)), None)
     raise MlflowException(
         str(error), codes.RESOURCE_CONFLICT if code is None else code
     ) from error

@@ -58,34 +58,36 @@ def mirror_candidate(
     experiment = _experiment(client, artifacts, candidate.evidence.surface)
     run = _run(client, experiment, candidate)
     model = _model(client, experiment, run.info.run_id, candidate, anew=anew)
-    told = markdown(candidate.evidence, Shown(experiment, run.info.run_id))
-    version = _version(client, model, candidate, told)
+    page = markdown(candidate.evidence, Shown(experiment, run.info.run_id))
+    version = _version(client, model, candidate, page)
     if anew or run.data.tags.get(CONTENT) != candidate.content:
-        _describe(client, run, candidate, told)
-        _describe_version(client, version, candidate, told)
+        _describe(client, run, candidate, page)
+        _describe_version(client, version, candidate, page)
         # Last, so that a run cut short before this is described again by the next call.
         client.set_tag(run.info.run_id, CONTENT, candidate.content)
-    elif version.description != told:
-        _describe_version(client, version, candidate, told)  # by somebody else's hand
+    elif version.description != page:
+        _describe_version(client, version, candidate, page)  # by somebody else's hand
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id)
     return MirroredCandidate(run.info.run_id, version.name, str(version.version))
 
 
 def _experiment(client: Any, artifacts: Path, surface: str) -> str:
-    found = client.get_experiment_by_name(surface)
-    if found is None:
+    experiment = client.get_experiment_by_name(surface)
+    if experiment is None:
         place = (artifacts.resolve() / surface).as_uri()
         return client.create_experiment(surface, artifact_location=place, tags=_KIND)
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return found.experiment_id
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
 
 
 def _run(client: Any, experiment: str, candidate: TrackedCandidate) -> Any:
-    found = client.search_runs([experiment], with_tags({RUN: candidate.run}), max_results=1)
-    if found:
-        return found[0]
+    search_runs = client.search_runs(
+        [experiment], with_tags({RUN: candidate.run}), max_results=1
+    )
+    if search_runs:
+        return search_runs[0]
     evidence = candidate.evidence
     title = f"{evidence.surface} version {evidence.version}"
     return client.create_run(experiment, tags=tags(candidate), run_name=title)
@@ -94,8 +96,14 @@ def _run(client: Any, experiment: str, candidate: TrackedCandidate) -> Any:
 def _model(
     client: Any, experiment: str, run_id: str, candidate: TrackedCandidate, *, anew: bool
 ) -> Any:
-    found = client.search_logged_models([experiment], with_tags({RUN: candidate.run}))
-    model = found[0] if found else _create_model(client, experiment, run_id, candidate)
+    search_logged_models = client.search_logged_models(
+        [experiment], with_tags({RUN: candidate.run})
+    )
+    model = (
+        search_logged_models[0]
+        if search_logged_models
+        else _create_model(client, experiment, run_id, candidate)
+    )
     if model.status == "READY" and not anew:
         return model
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +127,7 @@ def _create_model(
     )
 
 
-def _version(client: Any, model: Any, candidate: TrackedCandidate, told: str) -> Any:
+def _version(client: Any, model: Any, candidate: TrackedCandidate, text: str) -> Any:
     name = candidates_model(candidate.evidence.surface)
     ensure_registered(client, name, "Every trained version of the surface, for review.")
     there = versions_with(client, name, {RUN: candidate.run})
@@ -133,13 +141,13 @@ def _version(client: Any, model: Any, candidate: TrackedCandidate, told: str) ->
         run_id=model.source_run_id,
         model_id=model.model_id,
         tags=tags(candidate),
-        description=told,
+        description=text,
     )
 
 
-def _describe(client: Any, run: Any, candidate: TrackedCandidate, told: str) -> None:
+def _describe(client: Any, run: Any, candidate: TrackedCandidate, text: str) -> None:
     _log_parameters(client, run, parameters(candidate.declaration))
-    _log_figures(client, run, candidate, told)
+    _log_figures(client, run, candidate, text)
     client.log_text(run.info.run_id, candidate.page, "evidence.html")
     if candidate.plots:
         _log_plots(client, run.info.run_id, candidate.plots)
@@ -156,13 +164,13 @@ def _log_parameters(client: Any, run: Any, declared: Mapping[str, str]) -> None:
         client.log_batch(run.info.run_id, params=new[first : first + _BATCH])
 
 
-def _log_figures(client: Any, run: Any, candidate: TrackedCandidate, told: str) -> None:
+def _log_figures(client: Any, run: Any, candidate: TrackedCandidate, text: str) -> None:
     from mlflow.entities import Metric, RunTag
 
     evidence = candidate.evidence
     # Stamped with the training's time, the same figure logged twice stays one point.
     at = int(evidence.trained_at.timestamp() * 1000)
-    labels = {**tags(candidate), "mlflow.note.content": told}
+    labels = {**tags(candidate), "mlflow.note.content": text}
     client.log_batch(
         run.info.run_id,
         metrics=[Metric(key, value, at, 0) for key, value in metrics(evidence).items()],
@@ -178,11 +186,11 @@ def _log_plots(client: Any, run_id: str, plots: Mapping[str, bytes]) -> None:
 
 
 def _describe_version(
-    client: Any, version: Any, candidate: TrackedCandidate, told: str
+    client: Any, version: Any, candidate: TrackedCandidate, text: str
 ) -> None:
     name, number = version.name, str(version.version)
     for key, value in tags(candidate).items() - version.tags.items():
         client.set_model_version_tag(name, number, key, value)
-    client.update_model_version(name, number, told)
+    client.update_model_version(name, number, text)
     alias = f"candidate-{candidate.evidence.version}"
     client.set_registered_model_alias(name, alias, number)

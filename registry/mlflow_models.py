@@ -6,8 +6,10 @@ from typing import Any
 
 def registered_model(client: Any, name: str) -> Any | None:
     """The registered model, or None; MLflow's own getter raises for one that is not there."""
-    found = client.search_registered_models(f"name = '{name}'", max_results=1)
-    return found[0] if found else None
+    search_registered_models = client.search_registered_models(
+        f"name = '{name}'", max_results=1
+    )
+    return search_registered_models[0] if search_registered_models else None
 
 
 def ensure_registered(client: Any, name: str, description: str) -> None:

@@ -26,14 +26,17 @@ def run_pages(url: str) -> dict[str, str]:
     )
     answer.raise_for_status()
     return {
-        each["name"]: f"{url}/#/experiments/{each['experiment_id']}/runs?{_TRAINING}"
-        for each in answer.json().get("experiments", [])
-        if each["name"] != _UNUSED
+        experiment[
+            "name"
+        ]: f"{url}/#/experiments/{experiment['experiment_id']}/runs?{_TRAINING}"
+        for experiment in answer.json().get("experiments", [])
+        if experiment["name"] != _UNUSED
     }
 
 
 def candidate_pages(url: str, surfaces: Collection[str]) -> dict[str, str]:
     """Address of each surface's candidates, where they are reviewed."""
     return {
-        each: f"{url}/#/models/{candidates_model(each)}?{_TRAINING}" for each in surfaces
+        surface: f"{url}/#/models/{candidates_model(surface)}?{_TRAINING}"
+        for surface in surfaces
     }

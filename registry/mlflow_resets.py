@@ -41,9 +41,9 @@ def watch_resets(
         sets = request.path.rstrip("/").endswith(_SETS)
         if not sets or response.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             return response
-        told = request.get_json(force=True, silent=True) or {}
+        body = request.get_json(force=True, silent=True) or {}
         name, by = (
-            str(told.get("username", "")),
+            str(body.get("username", "")),
             getattr(g, "mlflow_authenticated_user", ""),
         )
         surfaces = tuple(reviewed(name))

@@ -44,7 +44,7 @@ def strangers(client: Any, store: Store, surface: str) -> tuple[Stranger, ...]:
     claimants = defaultdict(list)
     for standing in sorted(there, key=lambda standing: int(standing.version)):
         claimants[standing.tags.get(RUN)].append(standing)
-    found = []
+    foreign = []
     for run, claiming in claimants.items():
         own = next(
             (
@@ -54,7 +54,7 @@ def strangers(client: Any, store: Store, surface: str) -> tuple[Stranger, ...]:
             ),
             None,
         )
-        found += [standing for standing in claiming if standing is not own]
+        foreign += [standing for standing in claiming if standing is not own]
     return tuple(
         Stranger(
             surface,
@@ -62,5 +62,5 @@ def strangers(client: Any, store: Store, surface: str) -> tuple[Stranger, ...]:
             standing.tags.get(VERSION, ""),
             standing.run_id or "",
         )
-        for standing in sorted(found, key=lambda standing: int(standing.version))
+        for standing in sorted(foreign, key=lambda standing: int(standing.version))
     )

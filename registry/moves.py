@@ -14,9 +14,9 @@ def version_of(store: Store, surface: str, number: int) -> Version:
     """
     version = store.get(Version, surface=surface, number=number)
     if version is None:
-        known = [str(each.number) for each in store.find(Version, surface=surface)]
+        numbers = [str(row.number) for row in store.find(Version, surface=surface)]
         raise NotFound(
-            f"{surface} has no version {number}; newest: {', '.join(known[-5:]) or 'none'}"
+            f"{surface} has no version {number}; newest: {', '.join(numbers[-5:]) or 'none'}"
         )
     return version
 

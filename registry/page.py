@@ -64,30 +64,30 @@ def _found(evidence: Evidence, gate: str) -> dict[str, Any]:
     return judgement.evidence if judgement else {}
 
 
-def _replay_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    if not found:
+def _replay_rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    if not figures:
         return []
-    limits = found.get("limits", {})
+    limits = figures.get("limits", {})
     return [
         (
             "Requests replayed",
-            _plain(found.get("requests")),
+            _plain(figures.get("requests")),
             f"at least {limits.get('requests', '–')}",
         ),
-        ("Answers unlike the model's", _plain(found.get("mismatches")), "0"),
-        ("Requests without an answer", _plain(found.get("errors")), "0"),
-        ("Median latency, ms", _plain(found.get("p50_ms")), "–"),
+        ("Answers unlike the model's", _plain(figures.get("mismatches")), "0"),
+        ("Requests without an answer", _plain(figures.get("errors")), "0"),
+        ("Median latency, ms", _plain(figures.get("p50_ms")), "–"),
         (
             "99th percentile latency, ms",
-            _plain(found.get("p99_ms")),
+            _plain(figures.get("p99_ms")),
             f"at most {limits.get('p99_ms', '–')}",
         ),
         (
             "Memory, MB",
-            _plain(found.get("memory_mb")),
+            _plain(figures.get("memory_mb")),
             f"at most {limits.get('memory_mb', '–')}",
         ),
-        ("Served digest agreed", _plain(found.get("digest_agreed")), "yes"),
+        ("Served digest agreed", _plain(figures.get("digest_agreed")), "yes"),
     ]
 
 

@@ -39,7 +39,7 @@ def draw(evidence: Evidence) -> dict[str, bytes]:
 
 def differences_plot(comparisons: Mapping[str, Sequence[PairedComparison]]) -> bytes:
     """Forest plot: a row a metric and reference, the difference with its interval, zero marked."""
-    rows = [(kind, row) for kind, found in comparisons.items() for row in found]
+    rows = [(kind, row) for kind, comparison in comparisons.items() for row in comparison]
 
     def paint(axes: Any) -> None:
         axes.axvline(0, color="#0f172a", linewidth=0.9)
@@ -85,15 +85,15 @@ def calibration_plot(reliability: Mapping[str, Mapping[str, Sequence[float]]]) -
     def paint(axes: Any) -> None:
         far = max(
             (
-                max(*found["predicted"], *found["observed"])
-                for found in reliability.values()
+                max(*curve["predicted"], *curve["observed"])
+                for curve in reliability.values()
             ),
             default=1.0,
         )
         axes.plot([0, far], [0, far], color="#0f172a", linewidth=0.9)
-        for (name, found), colour in zip(reliability.items(), cycle(_LINES), strict=False):
+        for (name, curve), colour in zip(reliability.items(), cycle(_LINES), strict=False):
             axes.plot(
-                found["predicted"], found["observed"], "o-", color=colour, label=name,
+                curve["predicted"], curve["observed"], "o-", color=colour, label=name,
                 linewidth=1.6, markersize=4,
             )  # fmt: skip
         axes.set_xlabel("predicted rate")

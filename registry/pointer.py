@@ -78,13 +78,13 @@ def read_pointer(folder: Path, surface: str, keys: KeyRing | None = None) -> Poi
     content = read_small(path, MAX_BYTES, what)
     if content is None:
         return None
-    found = _parsed(content, what)
-    if found.surface != surface:
-        raise IntegrityError(f"{what}: is the pointer of {found.surface}")
+    parsed = _parsed(content, what)
+    if parsed.surface != surface:
+        raise IntegrityError(f"{what}: is the pointer of {parsed.surface}")
     if keys is not None and keys.known():
-        payload = _payload(found.pointer())
-        check_signed(found.signed, PAYLOAD_TYPE, payload, keys, what)
-    return found.pointer()
+        payload = _payload(parsed.pointer())
+        check_signed(parsed.signed, PAYLOAD_TYPE, payload, keys, what)
+    return parsed.pointer()
 
 
 def write_pointer(folder: Path, pointer: Pointer, keys: KeyRing | None = None) -> None:
@@ -156,8 +156,8 @@ def check_signed(
         raise IntegrityError(
             f"{what}: is not signed; `sluice champion mirror SURFACE` writes it anew"
         )
-    found, _ = opened(json.dumps(signed).encode(), kind, keys.trusted(), what)
-    if found != payload:
+    document, _ = opened(json.dumps(signed).encode(), kind, keys.trusted(), what)
+    if document != payload:
         raise IntegrityError(f"{what}: what is signed is another pointer")
 
 

@@ -37,8 +37,8 @@ def record(store: Store, version: Version, judgement: Judgement, at: datetime) -
     first = verdict_of(store, version, judgement.gate)
     if first:
         return first
-    said = _judged(judgement.gate, judgement.outcome, judgement.reason)
-    body = {**judgement.evidence, JUDGED: said}
+    judged = _judged(judgement.gate, judgement.outcome, judgement.reason)
+    body = {**judgement.evidence, JUDGED: judged}
     evidence = store.put(Document.of(f"gate.{judgement.gate}", body, at))
     verdict = Verdict(
         surface=version.surface,
@@ -179,14 +179,14 @@ def _unreviewed(
     release = store.get(Release, surface=version.surface, digest=position.release)
     if release is None or release.version != version.number:
         yield f"release {short} is not registered as its own"
-    given = counted_approvals(store, version, position.release, panel)
-    if len(given.people) >= panel.approvers:
+    unreviewed = counted_approvals(store, version, position.release, panel)
+    if len(unreviewed.people) >= panel.approvers:
         return  # what does not count beside them holds nothing; an audit names it
-    yield from given.refused
-    if not given.people:
+    yield from unreviewed.refused
+    if not unreviewed.people:
         yield f"nobody but its author approved release {short}"
     else:
         yield (
-            f"{len(given.people)} of {panel.approvers} people approved release {short}: "
-            f"{', '.join(sorted(given.people))}"
+            f"{len(unreviewed.people)} of {panel.approvers} people approved release {short}: "
+            f"{', '.join(sorted(unreviewed.people))}"
         )

@@ -59,10 +59,11 @@ def reigns(store: Store, surface: str) -> tuple[Reign, ...]:
             actor=row.actor,
             reason=row.reason,
             approved_by=tuple(
-                each.actor for each in approvals(store, version, row.evidence[0])
+                approval.actor for approval in approvals(store, version, row.evidence[0])
             ),
             waived=tuple(
-                f"{each.gate} by {each.actor}" for each in waivers_of(store, version)
+                f"{verdict.gate} by {verdict.actor}"
+                for verdict in waivers_of(store, version)
             ),
             evidence=row.evidence[1:],
             before=before,
@@ -80,21 +81,21 @@ def reign_at(store: Store, surface: str, at: datetime) -> Reign:
     Raises:
         NotFound: the surface had no champion then.
     """
-    known = reigns(store, surface)
-    found = [reign for reign in known if reign.since <= at]
-    if not found:
-        first = f"the first began {known[0].since.isoformat()}" if known else "nor ever"
+    crowned = reigns(store, surface)
+    earlier = [reign for reign in crowned if reign.since <= at]
+    if not earlier:
+        first = f"the first began {crowned[0].since.isoformat()}" if crowned else "nor ever"
         raise NotFound(f"{surface} had no champion at {at.isoformat()}; {first}")
     # The ledger's order decides, not the clock: two moves may carry one moment.
-    return found[-1]
+    return earlier[-1]
 
 
 def _version(store: Store, row: LedgerRow) -> Version:
     # A rollback's row is about the version that leaves; its release says which one came back.
-    found = store.get(Release, surface=row.surface, digest=row.evidence[0])
-    if found is None:
+    stored = store.get(Release, surface=row.surface, digest=row.evidence[0])
+    if stored is None:
         raise IntegrityError(
             f"ledger row {row.sequence} made release {row.evidence[0]} champion of {row.surface}, "
             "but the store has no such release"
         )
-    return version_of(store, row.surface, found.version)
+    return version_of(store, row.surface, stored.version)

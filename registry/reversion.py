@@ -68,12 +68,12 @@ def keep_removal(
     )
 
 
-def _told(found: MirroredChampion | None, seen: str | None) -> str:
-    if found is None:
-        said = "was gone"
-    elif found.version is None:
-        said = "stood on a version that Sluice did not make"
+def _told(mirrored_champion: MirroredChampion | None, seen: str | None) -> str:
+    if mirrored_champion is None:
+        change = "was gone"
+    elif mirrored_champion.version is None:
+        change = "stood on a version that Sluice did not make"
     else:
-        said = f"said version {found.version}, release {found.release}, epoch {found.epoch}"
+        change = f"said version {mirrored_champion.version}, release {mirrored_champion.release}, epoch {mirrored_champion.epoch}"
     who = seen or "nobody was seen doing it: not through MLflow with accounts"
-    return f"MLflow's alias {said} and was put back; {who}"
+    return f"MLflow's alias {change} and was put back; {who}"

@@ -25,7 +25,7 @@ from sluice.store.records import LedgerRow, Position, State, Transition, Version
 def review_queue(store: Store, surface: str) -> tuple[Version, ...]:
     """Versions that wait for a reviewer, oldest first."""
     waiting = store.find(Position, surface=surface, state=State.IN_REVIEW)
-    return tuple(version_of(store, surface, each.version) for each in waiting)
+    return tuple(version_of(store, surface, row.version) for row in waiting)
 
 
 def approve(  # noqa: PLR0913 - a decision has that many parts, and each is named at the call
@@ -61,10 +61,10 @@ def approve(  # noqa: PLR0913 - a decision has that many parts, and each is name
             f"{named(version)} is packaged as release {packaged or 'none'}, "
             f"but {release} was to be approved; look at the evidence again"
         )
-    given = counted_approvals(store, version, release, panel).counted
-    own = next((row for row in given if person(row.actor) == person(by.name)), None)
+    counted = counted_approvals(store, version, release, panel).counted
+    own = next((row for row in counted if person(row.actor) == person(by.name)), None)
     return own or _approve(
-        store, version, len(given), by=by, panel=panel, reason=reason, at=at
+        store, version, len(counted), by=by, panel=panel, reason=reason, at=at
     )
 
 

@@ -125,5 +125,7 @@ class ReviewKeys:
 
     def _is_ours(self) -> bool:
         """Whether this account owns the folder, or the nearest one above it that is there."""
-        there = next(each for each in (self.folder, *self.folder.parents) if each.exists())
+        there = next(
+            folder for folder in (self.folder, *self.folder.parents) if folder.exists()
+        )
         return there.stat().st_uid == os.geteuid()

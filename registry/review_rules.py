@@ -102,14 +102,16 @@ def needed(request: Request, surfaces: Collection[str]) -> Who:
     """
     rights = MATRIX.get(request.kind, _PROMOTE)
     candidates = {candidates_model(surface) for surface in surfaces}
-    asked = {rights.champions for name in request.names if name in surfaces}
-    asked |= {rights.candidates for name in request.names if name in candidates}
+    required = {rights.champions for name in request.names if name in surfaces}
+    required |= {rights.candidates for name in request.names if name in candidates}
     if request.location:
         return Who.PROMOTER
-    if asked and rights is not _READ:
-        asked |= {_of_tag(request.kind, key) for key in request.tags}
-        asked |= {_of_alias(request.alias)} if request.alias else set()
-    return next((who for who in (Who.PROMOTER, Who.REVIEWER) if who in asked), Who.ANYBODY)
+    if required and rights is not _READ:
+        required |= {_of_tag(request.kind, key) for key in request.tags}
+        required |= {_of_alias(request.alias)} if request.alias else set()
+    return next(
+        (who for who in (Who.PROMOTER, Who.REVIEWER) if who in required), Who.ANYBODY
+    )
 
 
 def ensure_allowed(

@@ -85,26 +85,29 @@ def verdicts_digest(store: Store, version: Version) -> str:
     """Digest of everything that the gates said of the version."""
     verdicts = store.find(Verdict, surface=version.surface, version=version.number)
     return json_digest(
-        [[each.gate, each.outcome.value, each.reason, each.evidence] for each in verdicts]
+        [
+            [verdict.gate, verdict.outcome.value, verdict.reason, verdict.evidence]
+            for verdict in verdicts
+        ]
     )
 
 
 def _of_row(row: LedgerRow, payload: bytes, name: str, *, by_app: bool) -> SignedReview:
     try:
-        found: dict[str, Any] = json.loads(payload)
+        document: dict[str, Any] = json.loads(payload)
         review = SignedReview(
-            release=found.pop("release"),
-            verdicts=str(found.pop("verdicts")),
-            reviewers=tuple(found.pop("reviewers")),
+            release=document.pop("release"),
+            verdicts=str(document.pop("verdicts")),
+            reviewers=tuple(document.pop("reviewers")),
             by_app=by_app,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"{name}: is signed, but no review") from error
-    if found != _said(row):
+    if document != _said(row):
         raise IntegrityError(f"{name}: the signature is of another decision")
     if row.action == "approve" and row.evidence[:1] != (review.release,):
         raise IntegrityError(f"{name}: the signature is of another release")
-    if person(row.actor) not in {person(each) for each in review.reviewers}:
+    if person(row.actor) not in {person(reviewer) for reviewer in review.reviewers}:
         raise IntegrityError(f"{name}: who signed was no reviewer of {row.surface} then")
     return review
 

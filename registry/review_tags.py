@@ -37,13 +37,13 @@ def review_tags(store: Store, version: Version, approvers: int) -> dict[str, str
             REVIEWED: f"rejected by {_by(rejected[-1:])}",
         }
     release = position_of(store, version).release
-    given = approvals(store, version, release) if release else ()
-    if not given:
+    decisions = approvals(store, version, release) if release else ()
+    if not decisions:
         return {}
-    people = len({person(row.actor) for row in given})
+    people = len({person(row.actor) for row in decisions})
     return {
-        REVIEW: _said("approved", given[-1]),
-        REVIEWED: f"approved by {_by(given)}: {people} of {approvers} needed",
+        REVIEW: _said("approved", decisions[-1]),
+        REVIEWED: f"approved by {_by(decisions)}: {people} of {approvers} needed",
     }
 
 

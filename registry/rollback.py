@@ -67,11 +67,11 @@ def way_back(store: Store, champion: Champion, to: int | None = None) -> Predece
         return _named(champion, served, to)
     if history(store, champion.surface)[-1].action == "rollback":
         return None  # asked again: there is one last good version, not a row of them
-    ready = [each for each in served if each.state is State.RETIRED]
-    for each in ready:
-        if each.version == champion.last_good_version:
-            return each
-    best = next((each for each in ready if each.confirmed), None) or next(iter(ready), None)
+    ready = [row for row in served if row.state is State.RETIRED]
+    for candidate in ready:
+        if candidate.version == champion.last_good_version:
+            return candidate
+    best = next((row for row in ready if row.confirmed), None) or next(iter(ready), None)
     if best is None:
         raise Held(
             f"no version of {champion.surface} but {champion.version} has served and was not rolled "
@@ -150,9 +150,9 @@ def _move(
 def _named(champion: Champion, served: Sequence[Predecessor], to: int) -> Predecessor:
     if to == champion.version:
         raise Refused(f"version {to} of {champion.surface} serves already")
-    for each in served:
-        if each.version == to:
-            return each
+    for row in served:
+        if row.version == to:
+            return row
     raise Held(
         f"version {to} of {champion.surface} has never served, so nothing is rolled back to it; "
         f"{_choice(served)}"
@@ -160,7 +160,7 @@ def _named(champion: Champion, served: Sequence[Predecessor], to: int) -> Predec
 
 
 def _choice(served: Sequence[Predecessor]) -> str:
-    versions = ", ".join(str(each.version) for each in served)
+    versions = ", ".join(str(row.version) for row in served)
     return (
         f"name one of those that have served with --to: {versions}"
         if served

@@ -101,13 +101,13 @@ def check_signature(
         raise IntegrityError(f"{name}: has more than {MAX_BYTES} bytes")
     payload, key = opened(path.read_bytes(), PAYLOAD_TYPE, keys, name)
     try:
-        found = json.loads(payload)
-        claims = found["predicate"]["sluice"]
+        document = json.loads(payload)
+        claims = document["predicate"]["sluice"]
         expected = statement(release, files, claims)
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{name}: is signed, but no statement about a release"
         ) from error
-    if found != expected:
+    if document != expected:
         raise IntegrityError(f"{name}: is about another release, or about other files")
     return Signed(release, key.id, claims)

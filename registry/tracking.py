@@ -68,9 +68,9 @@ def parameters(declaration: Mapping[str, Any], prefix: str = "") -> dict[str, st
 def metrics(evidence: Evidence) -> dict[str, float]:
     """Means as `candidate/ndcg_at_10`, differences as `minus_champion/ndcg_at_10` and bounds."""
     return {
-        key: known
+        key: number
         for key, value in _metrics(evidence)
-        if (known := finite(value)) is not None
+        if (number := finite(value)) is not None
     }
 
 
@@ -96,7 +96,7 @@ def metric_name(name: str) -> str:
 def tags(candidate: TrackedCandidate) -> dict[str, str]:
     """What identifies the candidate, the same on run, logged model and model version."""
     evidence = candidate.evidence
-    found = {
+    tagged = {
         RUN: candidate.run,
         VERSION: str(evidence.version),
         "sluice.surface": evidence.surface,
@@ -108,7 +108,7 @@ def tags(candidate: TrackedCandidate) -> dict[str, str]:
         "sluice.model": evidence.model,
         "sluice.outcome": str(evidence.outcome),
     }
-    return found if evidence.release is None else {**found, RELEASE: evidence.release}
+    return tagged if evidence.release is None else {**tagged, RELEASE: evidence.release}
 
 
 def write_model(ranker: Path, into: Path) -> None:

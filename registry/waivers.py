@@ -34,18 +34,18 @@ class Waiver:
 
 def waivers_of(store: Store, version: Version) -> tuple[Waiver, ...]:
     """All of a version, oldest first, the expired ones too; one whose terms were altered is none."""
-    return tuple(found for row in _rows(store, version) for found in _read(store, row))
+    return tuple(waiver for row in _rows(store, version) for waiver in _read(store, row))
 
 
 def waived(store: Store, version: Version, verdict: Verdict, at: datetime) -> Waiver | None:
     """The one about this verdict that lasts longest; an ended one where none lasts `at` now."""
     about = [
-        each
-        for each in waivers_of(store, version)
-        if (each.gate, each.verdict) == (verdict.gate, verdict.evidence)
+        waiver
+        for waiver in waivers_of(store, version)
+        if (waiver.gate, waiver.verdict) == (verdict.gate, verdict.evidence)
     ]
-    by_length = sorted(about, key=lambda each: each.until, reverse=True)
-    lasting = (each for each in by_length if lasts(store, version, each, at))
+    by_length = sorted(about, key=lambda waiver: waiver.until, reverse=True)
+    lasting = (waiver for waiver in by_length if lasts(store, version, waiver, at))
     return next(lasting, by_length[0] if by_length else None)
 
 

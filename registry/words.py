@@ -9,13 +9,13 @@ NONE = "–"
 
 
 def figure(value: float | None) -> str:
-    known = finite(value)
-    return NONE if known is None else f"{known:.4f}"
+    number = finite(value)
+    return NONE if number is None else f"{number:.4f}"
 
 
 def signed(value: float | None) -> str:
-    known = finite(value)
-    return NONE if known is None else f"{known:+.4f}"
+    number = finite(value)
+    return NONE if number is None else f"{number:+.4f}"
 
 
 def moment(at: datetime) -> str:

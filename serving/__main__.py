@@ -39,8 +39,8 @@ def package(request: Mapping[str, Any]) -> Answer:
     snapshot = Path(request["snapshot"])
     exposures = open_snapshot(snapshot.parent, snapshot.name).read().exposures
     scorer = load_scorer(Path(request["candidate"]))
-    asked = sample_requests(exposures, request["since"], request["golden"])
-    golden = record_golden(scorer, asked, request["at"])
+    samples = sample_requests(exposures, request["since"], request["golden"])
+    golden = record_golden(scorer, samples, request["at"])
     provenance = Provenance.model_validate(request["provenance"])
     into = Path(request["into"])
     digest = build_release(
@@ -76,7 +76,7 @@ def _longest_answered(url: str, golden: Sequence[GoldenRequest]) -> Answer | Non
     """The recorded request with the most candidates and its whole answer, where it gets one."""
     import httpx
 
-    longest = max(golden, key=lambda one: len(one.request.item_ids)).request
+    longest = max(golden, key=lambda example: len(example.request.item_ids)).request
     body = {
         "user_id": longest.user_id,
         "candidates": list(longest.item_ids),
@@ -132,9 +132,9 @@ def _window(folder: Path, request: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def parity(request: Mapping[str, Any]) -> Answer:
     """Compute the answers of a window again and compare them."""
-    asked = Asked(request["start"], request["end"], FeedbackKind(request["label"]))
+    query = Asked(request["start"], request["end"], FeedbackKind(request["label"]))
     measured_at = datetime.fromisoformat(request["measured_at"])
-    return measure(place_of(request), asked, measured_at).to_json()
+    return measure(place_of(request), query, measured_at).to_json()
 
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {

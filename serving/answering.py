@@ -35,7 +35,7 @@ class Asked:
 
 
 def answer(
-    live: LiveState, asked: Asked, declared: ServingSpec
+    live: LiveState, query: Asked, declared: ServingSpec
 ) -> tuple[Answer, Prediction]:
     """Rank one request from a live state.
 
@@ -43,16 +43,16 @@ def answer(
         Rejected: 422 where its time or context does not fit the release.
     """
     state, scorer = live.state, live.release.scorer
-    request, behind = _as_of(state, asked)
+    request, behind = _as_of(state, query)
     try:
-        ranking = scorer.rank(request, asked.request.revenue, asked.request_id)
+        ranking = scorer.rank(request, query.request.revenue, query.request_id)
     except (StaleState, DataError) as error:
         message = f"the request does not fit the release: {error}"
         raise unfit(None, Code.DOES_NOT_FIT, message) from error
     age = state_age(state, request.ts)
     reasons = degradation(age, declared, clock_behind=behind)
-    prediction = _prediction(live, asked, request, ranking, declared, reasons)
-    return _answer(live, asked, prediction, age, reasons), prediction
+    prediction = _prediction(live, query, request, ranking, declared, reasons)
+    return _answer(live, query, prediction, age, reasons), prediction
 
 
 def state_age(state: FeatureState, at: int) -> int | None:
@@ -70,13 +70,13 @@ def degradation(
     return ((STALE,) if stale else ()) + ((CLOCK_BEHIND,) if clock_behind else ())
 
 
-def _as_of(state: FeatureState, asked: Asked) -> tuple[Request, bool]:
+def _as_of(state: FeatureState, query: Asked) -> tuple[Request, bool]:
     """The request at its time, or at the state's where clocks differ; and whether ours is far behind.
 
     Two clients' clocks differ by some milliseconds, so a request may lie just before what another's
     request let the state count. A request that names a time long past cannot be answered any more.
     """
-    body = asked.request
+    body = query.request
     if unknown := [name for name in body.context if name not in state.context]:
         there = ", ".join(state.context) or "none"
         raise unfit(
@@ -84,7 +84,7 @@ def _as_of(state: FeatureState, asked: Asked) -> tuple[Request, bool]:
             Code.UNKNOWN_FIELD,
             f"{len(unknown)} unknown name(s); there are: {there}",
         )
-    ts = asked.now if body.ts is None else body.ts
+    ts = query.now if body.ts is None else body.ts
     short = state.earliest - ts if state.clock != NEVER else 0
     if short > _TOLERANCE and body.ts is not None:
         raise unfit(
@@ -98,15 +98,15 @@ def _as_of(state: FeatureState, asked: Asked) -> tuple[Request, bool]:
 
 def _prediction(
     live: LiveState,
-    asked: Asked,
+    query: Asked,
     request: Request,
     ranking: Ranking,
     declared: ServingSpec,
     reasons: tuple[str, ...],
 ) -> Prediction:
-    kept = sampled(asked.request_id, declared.predictions.features)
+    kept = sampled(query.request_id, declared.predictions.features)
     return Prediction(
-        request_id=asked.request_id,
+        request_id=query.request_id,
         ts=request.ts,
         user_id=request.user_id,
         candidates=request.item_ids,
@@ -122,7 +122,7 @@ def _prediction(
         unknown_items=ranking.unknown.items,
         unknown_user=ranking.unknown.user,
         degraded=bool(reasons),
-        arm=asked.arm,
+        arm=query.arm,
     )
 
 
@@ -132,7 +132,7 @@ def _plain(value: object) -> float | tuple[float, ...]:
 
 def _answer(
     live: LiveState,
-    asked: Asked,
+    query: Asked,
     prediction: Prediction,
     age: int | None,
     reasons: tuple[str, ...],
@@ -141,7 +141,7 @@ def _answer(
     return Answer(
         request_id=prediction.request_id,
         release=prediction.release,
-        epoch=asked.epoch,
+        epoch=query.epoch,
         version=live.release.manifest.provenance.version,
         ts=prediction.ts,
         items=[
@@ -153,5 +153,5 @@ def _answer(
         reasons=reasons,
         unknown_items=prediction.unknown_items,
         unknown_user=prediction.unknown_user,
-        arm=asked.arm,
+        arm=query.arm,
     )

@@ -105,9 +105,9 @@ def _check_names(source: Path, listed: Mapping[str, str]) -> None:
 
 
 def _check_code(name: str, content: bytes, expected: str) -> None:
-    if (found := bytes_digest(content)) != expected:
+    if (code := bytes_digest(content)) != expected:
         raise IntegrityError(
-            f"{_WHOSE}: {name!r} has the digest {found}, its release says {expected}; remove the "
+            f"{_WHOSE}: {name!r} has the digest {code}, its release says {expected}; remove the "
             "Bento, and package the release again"
         )
 

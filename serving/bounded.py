@@ -67,11 +67,11 @@ class Bounded:
                 f"{what} did not answer within {seconds:g} s; it is looked at again"
             ) from error
 
-    def _ended(self, loop: asyncio.AbstractEventLoop, tell: Callable[[], object]) -> None:
+    def _ended(self, loop: asyncio.AbstractEventLoop, notify: Callable[[], object]) -> None:
         with self._lock:
             self._running -= 1
         with suppress(RuntimeError):  # the loop has ended, so nobody waits
-            loop.call_soon_threadsafe(tell)
+            loop.call_soon_threadsafe(notify)
 
 
 def _succeed(answer: "asyncio.Future[T]", result: T) -> None:

@@ -153,9 +153,9 @@ def _checked_manifest(folder: Path, digest: str) -> bytes:
     content = file_bytes(
         folder, MANIFEST_NAME, MAX_MANIFEST_BYTES, f"release {folder.name}"
     )
-    if (found := bytes_digest(content)) != digest:
+    if (checked_manifest := bytes_digest(content)) != digest:
         raise IntegrityError(
-            f"{MANIFEST_NAME!r} has the digest {found}, the release is {digest}"
+            f"{MANIFEST_NAME!r} has the digest {checked_manifest}, the release is {digest}"
         )
     return content
 
@@ -206,9 +206,9 @@ def _opened(folder: Path, name: str) -> int:
 
 
 def _check_file(folder: Path, name: str, entry: FileEntry, content: bytes) -> None:
-    found = bytes_digest(content)
-    if found != entry.sha256:
+    file = bytes_digest(content)
+    if file != entry.sha256:
         raise IntegrityError(
-            f"release {folder.name}: {name!r} has the digest {found}, {MANIFEST_NAME} says "
+            f"release {folder.name}: {name!r} has the digest {file}, {MANIFEST_NAME} says "
             f"{entry.sha256}; put it back from a copy, or serve another release"
         )

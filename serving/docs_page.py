@@ -102,9 +102,9 @@ def _route(path: str, method: str, operation: Mapping[str, Any], shown: set[str]
 
 def _schemas(schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The objects that a body is made of: itself, and the rows of its lists."""
-    name, found = _named(schema)
-    objects = [(name, found)] if "properties" in found else []
-    for field, column in found.get("properties", {}).items():
+    name, schemas = _named(schema)
+    objects = [(name, schemas)] if "properties" in schemas else []
+    for field, column in schemas.get("properties", {}).items():
         items = column.get("items", {})
         for option in items.get("anyOf", items.get("oneOf", [items])):
             row, inner = _named(option)

@@ -195,9 +195,9 @@ class Feeding:
     def _one_by_one(
         self, rows: Sequence[EventRows], offset: Offset, refused: Counter[str]
     ) -> None:
-        for one in rows:
+        for row in rows:
             try:
-                self._take_rows([one], None, refused)
+                self._take_rows([row], None, refused)
             except _NOT_NOW:
                 raise
             except Exception:  # noqa: BLE001 - counted; the text may hold what was sent
@@ -247,7 +247,7 @@ def _together(rows: Sequence[EventRows]) -> EventRows:
     """The rows of several messages as of one."""
     tables = {}
     for table in TABLES:
-        frames = [each.tables[table] for each in rows if each.tables[table].height]
+        frames = [row.tables[table] for row in rows if row.tables[table].height]
         tables[table] = pl.concat(frames, how="diagonal") if frames else empty_frame(table)
     numbers = {table: range(frame.height) for table, frame in tables.items()}
     return EventRows(tables, numbers, ())

@@ -89,16 +89,16 @@ def encode_golden(golden: Sequence[GoldenRequest]) -> bytes:
     return canonical_json(
         [
             {
-                "user_id": one.request.user_id,
-                "item_ids": list(one.request.item_ids),
-                "ts": one.request.ts,
+                "user_id": scored.request.user_id,
+                "item_ids": list(scored.request.item_ids),
+                "ts": scored.request.ts,
                 "context": {
-                    name: _plain(value) for name, value in one.request.context.items()
+                    name: _plain(value) for name, value in scored.request.context.items()
                 },
-                "scores": [score.hex() for score in one.scores],
-                "order": list(one.order),
+                "scores": [score.hex() for score in scored.scores],
+                "order": list(scored.order),
             }
-            for one in golden
+            for scored in golden
         ]
     )
 
@@ -113,11 +113,11 @@ def decode_golden(content: bytes) -> tuple[GoldenRequest, ...]:
         recorded = _GOLDEN.validate_json(content)
         return tuple(
             GoldenRequest(
-                Request(one.user_id, one.item_ids, one.ts, one.context),
-                tuple(float.fromhex(score) for score in one.scores),
-                one.order,
+                Request(request.user_id, request.item_ids, request.ts, request.context),
+                tuple(float.fromhex(score) for score in request.scores),
+                request.order,
             )
-            for one in recorded
+            for request in recorded
         )
     except (ValidationError, ValueError) as error:
         raise IntegrityError(
@@ -131,16 +131,16 @@ def mismatches(
     """Numbers of the golden requests whose scores differ by a bit, or are missing."""
     return tuple(
         nth
-        for nth, one in enumerate(golden)
-        if nth >= len(answers) or not same_bits(one.scores, answers[nth])
+        for nth, scored in enumerate(golden)
+        if nth >= len(answers) or not same_bits(scored.scores, answers[nth])
     )
 
 
 def same_bits(
-    expected: Sequence[float], found: Sequence[float] | NDArray[np.float64]
+    expected: Sequence[float], figures: Sequence[float] | NDArray[np.float64]
 ) -> bool:
     """Whether two vectors are equal bit for bit; unlike `==`, -0.0 differs from 0.0 and NaN is itself."""
-    left, right = np.asarray(expected, np.float64), np.asarray(found, np.float64)
+    left, right = np.asarray(expected, np.float64), np.asarray(figures, np.float64)
     return left.tobytes() == right.tobytes()
 
 
@@ -166,10 +166,10 @@ def _request(rows: pl.DataFrame) -> Request:
 
 def _value(column: pl.Series) -> float | tuple[float, ...] | None:
     """One number where all rows agree, one each where they do not, none where any is unknown."""
-    known = column.cast(pl.Float64).fill_nan(None)
-    if known.null_count():
+    filled = column.cast(pl.Float64).fill_nan(None)
+    if filled.null_count():
         return None
-    values = tuple(known.to_list())
+    values = tuple(filled.to_list())
     return values[0] if len(set(values)) == 1 else values
 
 

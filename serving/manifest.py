@@ -78,11 +78,11 @@ def parse_manifest(content: bytes) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
-        found = "; ".join(
+        text = "; ".join(
             f"{_path(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)[:3]
         )
         raise IntegrityError(
-            f"{MANIFEST_NAME} is not of format {FORMAT}: {found}"
+            f"{MANIFEST_NAME} is not of format {FORMAT}: {text}"
         ) from error
 
 

@@ -45,37 +45,39 @@ class Asked:
     label: FeedbackKind
 
 
-def measure(place: Place, asked: Asked, measured_at: datetime) -> ParityReport:
+def measure(place: Place, snapshot: Asked, measured_at: datetime) -> ParityReport:
     """Compute a window's answers again, release by release.
 
     Args:
         place: where they lie.
-        asked: which.
+        snapshot: which.
         measured_at: now, UTC.
 
     Raises:
         Superseded: the log no longer keeps the batches of the window one by one, so that nobody can
             tell what a state knew when.
     """
-    served = ServedAnswers.read(place.predictions, asked.start, asked.end)
-    opened = {each: _opened(place.releases, each) for each in served.releases()}
+    served = ServedAnswers.read(place.predictions, snapshot.start, snapshot.end)
+    opened = {build: _opened(place.releases, build) for build in served.releases()}
     usable = {
-        digest: each for digest, each in opened.items() if isinstance(each, LoadedRelease)
+        digest: loaded
+        for digest, loaded in opened.items()
+        if isinstance(loaded, LoadedRelease)
     }
-    untils = [each.manifest.provenance.until for each in usable.values()]
-    groups, feed = _history(place, asked, served, min([asked.start, *untils]))
+    untils = [loaded.manifest.provenance.until for loaded in usable.values()]
+    groups, feed = _history(place, snapshot, served, min([snapshot.start, *untils]))
     requests = served.frame["request_id"].unique().to_list()
-    labels = labels_of(feed.whole().feedback, asked.label, requests)
+    labels = labels_of(feed.whole().feedback, snapshot.label, requests)
     measured: list[ReleaseParity] = []
-    for digest, each in opened.items():
+    for digest, loaded in opened.items():
         own = [group for group in groups if group.release == digest]
         parity = (
-            _measured(each, own, feed, labels)
-            if isinstance(each, LoadedRelease)
-            else _unusable(digest, own, each)
+            _measured(loaded, own, feed, labels)
+            if isinstance(loaded, LoadedRelease)
+            else _unusable(digest, own, loaded)
         )
         measured.append(parity)
-    return _report(place, asked, served, tuple(measured), feed, measured_at)
+    return _report(place, snapshot, served, tuple(measured), feed, measured_at)
 
 
 def _opened(releases: Path, digest: str) -> LoadedRelease | str:
@@ -89,7 +91,7 @@ def _opened(releases: Path, digest: str) -> LoadedRelease | str:
 
 
 def _history(
-    place: Place, asked: Asked, served: ServedAnswers, since: int
+    place: Place, query: Asked, served: ServedAnswers, since: int
 ) -> tuple[tuple[Group, ...], Feed]:
     """The answers with what came before them, and the feed from the first of those on.
 
@@ -97,7 +99,7 @@ def _history(
     left out: a late event of that time then counts from its own time on.
     """
     processes = served.frame["process"].unique()
-    earlier = earlier_places(place.predictions, processes, since, asked.start)
+    earlier = earlier_places(place.predictions, processes, since, query.start)
     groups = served.groups(earlier)
     try:
         return groups, _feed(place, groups, since)
@@ -107,7 +109,7 @@ def _history(
 
 
 def _feed(place: Place, groups: Sequence[Group], since: int) -> Feed:
-    position = min((each.position for each in groups), default=0)
+    position = min((group.position for group in groups), default=0)
     return read_feed(place.log, place.surface, since, position)
 
 
@@ -138,7 +140,7 @@ def _unusable(digest: str, groups: Sequence[Group], why: str) -> ReleaseParity:
 
 def _report(
     place: Place,
-    asked: Asked,
+    snapshot: Asked,
     served: ServedAnswers,
     releases: tuple[ReleaseParity, ...],
     feed: Feed,
@@ -147,12 +149,12 @@ def _report(
     seen = served.frame
     return ParityReport(
         surface=place.surface,
-        start=_moment(asked.start),
-        end=_moment(asked.end),
+        start=_moment(snapshot.start),
+        end=_moment(snapshot.end),
         measured_at=measured_at,
         releases=releases,
         lost=served.lost,
-        delays=event_delays(feed, asked.start, asked.end),
+        delays=event_delays(feed, snapshot.start, snapshot.end),
         state_age=spread_of(
             seen.filter(pl.col("state_clock") > 0)
             .select((pl.col("ts").dt.timestamp("us") - pl.col("state_clock")) / _SECOND)

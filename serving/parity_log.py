@@ -35,7 +35,7 @@ def read_feed(log: EventLog, surface: str, until: int, position: int) -> Feed:
         table: pl.concat(
             [
                 _of_batch(empty_frame(table), 0, 0, live=False),
-                *(_of_table(each, surface, table) for each in batches),
+                *(_of_table(tables, surface, table) for tables in batches),
             ],
             how="diagonal",
         )

@@ -49,11 +49,11 @@ class Quality:
 
     def add(self, answered: Answered) -> None:
         """Take an answer, where its request has a label and could be completed."""
-        asked = answered.answer.prediction
-        labels = self._labels.get(asked.request_id)
+        prediction = answered.answer.prediction
+        labels = self._labels.get(prediction.request_id)
         if labels is not None and answered.complete is not None:
-            grades = np.array([labels.get(item, 0.0) for item in asked.candidates])
-            self._answers[asked.request_id] = (answered, grades)
+            grades = np.array([labels.get(item, 0.0) for item in prediction.candidates])
+            self._answers[prediction.request_id] = (answered, grades)
 
     def compared(self) -> PairedComparison | None:
         """Served minus complete, with an interval clustered by user; None with too few labels."""
@@ -62,9 +62,9 @@ class Quality:
         frame = self._frame()
         pairs = self._answers.values()
         served = np.concatenate(
-            [np.array(each.answer.prediction.scores) for each, _ in pairs]
+            [np.array(pair.answer.prediction.scores) for pair, _ in pairs]
         )
-        complete = np.concatenate([each.scores for each, _ in pairs])
+        complete = np.concatenate([pair.scores for pair, _ in pairs])
         ours, theirs = (evaluate(scores, frame, (METRIC,)) for scores in (served, complete))
         rng = np.random.default_rng(_SEED)
         try:
@@ -74,7 +74,7 @@ class Quality:
 
     def _frame(self) -> RankingFrame:
         pairs = list(self._answers.values())
-        asked = [each.answer.prediction for each, _ in pairs]
+        frame = [pair.answer.prediction for pair, _ in pairs]
         offsets = np.cumsum([0, *(len(grades) for _, grades in pairs)])
         rows = int(offsets[-1])
         return RankingFrame(
@@ -82,9 +82,11 @@ class Quality:
             features=np.empty((rows, 0), np.float32),
             labels=np.concatenate([grades for _, grades in pairs]),
             offsets=offsets,
-            ts=np.array([each.ts for each in asked], np.int64),
-            request_ids=np.array([each.request_id for each in asked], np.str_),
-            users=fingerprints(pl.Series([each.user_id for each in asked])),
-            item_ids=np.concatenate([np.array(each.candidates, np.str_) for each in asked]),
+            ts=np.array([request.ts for request in frame], np.int64),
+            request_ids=np.array([request.request_id for request in frame], np.str_),
+            users=fingerprints(pl.Series([request.user_id for request in frame])),
+            item_ids=np.concatenate(
+                [np.array(request.candidates, np.str_) for request in frame]
+            ),
             positions=np.zeros(rows, np.int32),
         )

@@ -142,7 +142,7 @@ class RankingPort(Protocol):
     @property
     def telemetry(self) -> Telemetry: ...
 
-    def rank(self, asked: RankRequest, request_id: str) -> Answer:
+    def rank(self, query: RankRequest, request_id: str) -> Answer:
         """Answer one request, and log the answer.
 
         Raises:

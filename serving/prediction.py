@@ -52,7 +52,9 @@ class Prediction(NamedTuple):
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes, for bounds on what waits."""
-        values = sum(len(each) for each in self.context.values() if isinstance(each, tuple))
+        values = sum(
+            len(value) for value in self.context.values() if isinstance(value, tuple)
+        )
         features = 0 if self.features is None else len(self.features)
         return 1_000 + 160 * len(self.candidates) + 32 * values + features
 

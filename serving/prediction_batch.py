@@ -52,15 +52,19 @@ def batch_of(sequences: Sequence[int], predictions: Sequence[Prediction]) -> pa.
     """Columns of some predictions, each with its number in the process that answered."""
     columns: dict[str, pa.Array] = {"sequence": pa.array(sequences, pa.int64())}
     for name in _PLAIN:
-        values = [getattr(each, name) for each in predictions]
+        values = [getattr(prediction, name) for prediction in predictions]
         columns[name] = pa.array(values, SCHEMA.field(name).type)
     for name, kind in _LISTS.items():
-        columns[name] = _list_array([getattr(each, name) for each in predictions], kind)
-    contexts = [each.context for each in predictions]
-    columns["context_names"] = _list_array([tuple(each) for each in contexts], pa.string())
-    sizes = [tuple(_size(value) for value in each.values()) for each in contexts]
+        columns[name] = _list_array(
+            [getattr(prediction, name) for prediction in predictions], kind
+        )
+    contexts = [prediction.context for prediction in predictions]
+    columns["context_names"] = _list_array(
+        [tuple(context) for context in contexts], pa.string()
+    )
+    sizes = [tuple(_size(value) for value in context.values()) for context in contexts]
     columns["context_sizes"] = _list_array(sizes, pa.int32())
-    values = [_flat(each.values()) for each in contexts]
+    values = [_flat(context.values()) for context in contexts]
     columns["context_values"] = _list_array(values, pa.float64())
     return pa.RecordBatch.from_arrays(
         [columns[name] for name in SCHEMA.names], schema=SCHEMA
@@ -103,7 +107,7 @@ _NUMPY = {pa.float64(): np.float64, pa.float32(): np.float32, pa.int32(): np.int
 def _list_array(rows: Sequence[Sequence[Any]], kind: pa.DataType) -> pa.ListArray:
     """Rows of lists; through one flat array, at half of what nested lists cost pyarrow."""
     offsets = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum([len(each) for each in rows], out=offsets[1:])
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
     flat: Iterator[Any] = chain.from_iterable(rows)
     if kind == pa.string():
         values = pa.array(list(flat), kind)
@@ -119,6 +123,6 @@ def _size(value: float | Sequence[float]) -> int:
 def _flat(values: Any) -> tuple[float, ...]:
     return tuple(
         chain.from_iterable(
-            each if isinstance(each, Sequence) else (each,) for each in values
+            value if isinstance(value, Sequence) else (value,) for value in values
         )
     )

@@ -63,8 +63,8 @@ def read_predictions(
         for tally, table in _read(file, low, high):
             tallies[file.span.process].append((file.span, tally))
             tables.append(_of_process(table, file.span.process))
-    missing = sum(_missing(each) for each in tallies.values())
-    torn = sum(tally.torn for each in tallies.values() for _, tally in each)
+    missing = sum(_missing(files) for files in tallies.values())
+    torn = sum(tally.torn for files in tallies.values() for _, tally in files)
     return PredictionsRead(pl.DataFrame(pa.concat_tables(tables)), missing, torn)
 
 
@@ -147,7 +147,7 @@ def _missing(files: Iterable[tuple[Span, Tally]]) -> int:
     """
     filled = sorted(
         ((span, tally) for span, tally in files if tally.rows),
-        key=lambda each: each[0].number,
+        key=lambda numbered: numbered[0].number,
     )
     if not filled:
         return 0

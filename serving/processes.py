@@ -41,10 +41,10 @@ def tree(pid: int) -> tuple[Process, ...]:
         if entry.name.isdecimal() and (fields := _stat(int(entry.name))):
             children.setdefault(int(fields[1]), []).append(int(entry.name))
             started[int(entry.name)] = int(fields[19])
-    found = [pid] if pid in started else []
-    for member in found:
-        found += children.get(member, [])
-    return tuple(Process(member, started[member]) for member in found)
+    members = [pid] if pid in started else []
+    for member in members:
+        members += children.get(member, [])
+    return tuple(Process(member, started[member]) for member in members)
 
 
 def session(leader: int) -> tuple[Process, ...]:
@@ -55,9 +55,9 @@ def session(leader: int) -> tuple[Process, ...]:
         if entry.name.isdecimal()
     }
     return tuple(
-        Process(int(pid), int(known[19]))
-        for pid, known in fields.items()
-        if known and int(known[3]) == leader
+        Process(int(pid), int(field[19]))
+        for pid, field in fields.items()
+        if field and int(field[3]) == leader
     )
 
 
@@ -89,9 +89,9 @@ def end_sessions(leaders: Iterable[int], grace_seconds: float) -> None:
 
 
 def _end(
-    asked: tuple[Process, ...], ours: tuple[Process, ...], grace_seconds: float
+    query: tuple[Process, ...], ours: tuple[Process, ...], grace_seconds: float
 ) -> None:
-    for process in asked:
+    for process in query:
         process.send(signal.SIGTERM)
     if not wait_gone(ours, grace_seconds):
         for process in ours:

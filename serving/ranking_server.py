@@ -84,10 +84,10 @@ class RankingServer:
         self.pace = pace or Pace()
         champion, beside = (
             Following(
-                each, events, self.telemetry,
+                release, events, self.telemetry,
                 verification=verification or Verification(), pace=self.pace,
-            ) if each else None
-            for each in (source, canary)
+            ) if release else None
+            for release in (source, canary)
         )  # fmt: skip
         assert champion  # noqa: S101 - a source is always given
         self.arms, self.shadow = Arms(champion, beside), shadow
@@ -143,7 +143,7 @@ class RankingServer:
     def log_counts(self) -> LogCounts:
         return self._log.counts() if self._log else NO_LOG
 
-    def rank(self, asked: RankRequest, request_id: str) -> Answer:
+    def rank(self, query: RankRequest, request_id: str) -> Answer:
         """Answer one request from the release in service, and log the answer.
 
         Raises:
@@ -151,15 +151,15 @@ class RankingServer:
                 does not fit the release.
         """
         with self._entered:
-            arm = self.arms.of(asked.user_id)
+            arm = self.arms.of(query.user_id)
             if arm is None:
                 raise Rejected(
                     503, "no release is in service yet; /readyz says when one is"
                 )
-            response, prediction = self._answered(arm, asked, request_id)
-        self.telemetry.candidates += len(asked.candidates)
+            response, prediction = self._answered(arm, query, request_id)
+        self.telemetry.candidates += len(query.candidates)
         if self.shadow:
-            self._shadowed(self.shadow, asked, prediction)
+            self._shadowed(self.shadow, query, prediction)
         log, intake = self._logs(arm.serving)
         log.append(prediction)
         if intake:
@@ -167,29 +167,29 @@ class RankingServer:
         return response
 
     def _answered(
-        self, arm: Arm, asked: RankRequest, request_id: str
+        self, arm: Arm, query: RankRequest, request_id: str
     ) -> tuple[Answer, Prediction]:
         """The arm's answer; the champion's where the canary breaks down."""
         self._keep_up()
-        one = Asked(asked, request_id, self._clock(), arm.name, arm.serving.epoch)
+        answered = Asked(query, request_id, self._clock(), arm.name, arm.serving.epoch)
         try:
-            return answer(arm.serving.live, one, self._declared)
+            return answer(arm.serving.live, answered, self._declared)
         except IntegrityError:
             champion = self.serving
             if arm.name == CHAMPION or champion is None:
                 raise
             _LOG.exception("the canary cannot answer, so the champion does")
             self.telemetry.canary_errors += 1
-            one = replace(one, arm=CHAMPION, epoch=champion.epoch)
-            return answer(champion.live, one, self._declared)
+            answered = replace(answered, arm=CHAMPION, epoch=champion.epoch)
+            return answer(champion.live, answered, self._declared)
 
-    def _shadowed(self, shadow: Shadow, asked: RankRequest, prediction: Prediction) -> None:
+    def _shadowed(self, shadow: Shadow, query: RankRequest, prediction: Prediction) -> None:
         request = Request(
             prediction.user_id, prediction.candidates, prediction.ts, prediction.context
         )
         order = np.array(prediction.order, np.int64)
         shadow.offer(
-            request, order, prediction.request_id, prediction.release, asked.revenue
+            request, order, prediction.request_id, prediction.release, query.revenue
         )
 
     def take(self, rows: EventRows, offset: tuple[str, str] | None = None) -> Intake:

@@ -132,7 +132,7 @@ def open_release(
     read, golden = _tried(folder, digest, limits, trust)
     scorer = load_scorer(read.files)
     _check_features(read, scorer)
-    rankings = [scorer.rank(one.request) for one in golden]
+    rankings = [scorer.rank(example.request) for example in golden]
     _compare(digest, golden, [ranking.scores.tolist() for ranking in rankings])
     _compare_orders(digest, golden, rankings)
     return LoadedRelease(digest, read.manifest, scorer, golden)
@@ -207,8 +207,8 @@ def _compare_orders(
 ) -> None:
     differing = [
         nth
-        for nth, (one, ranking) in enumerate(zip(golden, rankings, strict=True))
-        if tuple(ranking.order.tolist()) != one.order
+        for nth, (example, ranking) in enumerate(zip(golden, rankings, strict=True))
+        if tuple(ranking.order.tolist()) != example.order
     ]
     if differing:
         raise Unfit(

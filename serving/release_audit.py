@@ -44,7 +44,7 @@ def audit_releases(store: Store, shelves: Shelves) -> ReleaseAudit:
     """
     problems, signed = [], 0
     releases = store.find(Release)
-    told = {row.release for row in store.find(OutboxRow, delivered=True)}
+    released = {row.release for row in store.find(OutboxRow, delivered=True)}
     for release in releases:
         named = f"version {release.version} of {release.surface}"
         try:
@@ -52,12 +52,12 @@ def audit_releases(store: Store, shelves: Shelves) -> ReleaseAudit:
         except SluiceError as error:
             problems.append(f"{named}: {error}")
             continue
-        found = _signature(store, shelves, release, needed=release.digest in told)
-        if isinstance(found, str):
-            problems.append(f"{named}: {found}")
-        elif found:
+        problem = _signature(store, shelves, release, needed=release.digest in released)
+        if isinstance(problem, str):
+            problems.append(f"{named}: {problem}")
+        elif problem:
             signed += 1
-            problems += (f"{named}: {each}" for each in _untrue(store, release, found))
+            problems += (f"{named}: {label}" for label in _untrue(store, release, problem))
     problems += _unknown(store, shelves)
     return ReleaseAudit(tuple(problems), len(releases), signed)
 
@@ -83,7 +83,9 @@ def _untrue(store: Store, release: Release, signed: Signed) -> Iterator[str]:
     """Where the signature claims another thing than the store says."""
     claims = signed.claims
     verdicts = store.find(Verdict, surface=release.surface, version=release.version)
-    stored = {each.gate: (each.outcome.value, each.evidence) for each in verdicts}
+    stored = {
+        verdict.gate: (verdict.outcome.value, verdict.evidence) for verdict in verdicts
+    }
     for gate in claims.get("gates", ()):
         if stored.get(gate["gate"]) != (gate["outcome"], gate["evidence"]):
             yield (
@@ -111,7 +113,7 @@ def _row_hash(store: Store, review: dict[str, Any]) -> str | None:
 
 def _unknown(store: Store, shelves: Shelves) -> Iterator[str]:
     """Signatures of releases that the store does not know: its rows were taken away."""
-    known = {release.digest for release in store.find(Release)}
+    digests = {release.digest for release in store.find(Release)}
     for path in sorted(shelves.signatures.glob("*.json")):
-        if path.stem not in known:
+        if path.stem not in digests:
             yield f"release {path.stem[:12]}: is signed, and the store has no such release"

@@ -31,28 +31,28 @@ class ReleaseTally:
 
     def add(self, block: Sequence[Answered]) -> None:
         """Count answers that were computed again."""
-        for each in block:
+        for row in block:
             self._requests += 1
-            self._identical += each.identical
-            if not each.identical and len(self._other) < NAMED:
-                self._other.append(each.answer.name)
-            self._quality.add(each)
-            self._scores.add(each)
+            self._identical += row.identical
+            if not row.identical and len(self._other) < NAMED:
+                self._other.append(row.answer.name)
+            self._quality.add(row)
+            self._scores.add(row)
         _compare(
             self._delayed,
             [
-                (each.known, each.complete)
-                for each in block
-                if each.known is not None and each.complete is not None
+                (row.known, row.complete)
+                for row in block
+                if row.known is not None and row.complete is not None
             ],
         )
         _compare(
             self._skew,
             [
-                (served, each.known)
-                for each in block
-                if each.known is not None
-                and (served := self._served(each, each.known)) is not None
+                (served, row.known)
+                for row in block
+                if row.known is not None
+                and (served := self._served(row, row.known)) is not None
             ],
         )
 
@@ -72,11 +72,11 @@ class ReleaseTally:
         )
 
     def _served(
-        self, each: Answered, known: NDArray[np.float32]
+        self, answered: Answered, stored: NDArray[np.float32]
     ) -> NDArray[np.float32] | None:
         """The matrix as it was logged, where it was, and has the shape of this release's."""
-        logged = each.answer.prediction.features
-        if logged is None or len(logged) != known.nbytes:
+        logged = answered.answer.prediction.features
+        if logged is None or len(logged) != stored.nbytes:
             return None
         return np.frombuffer(logged, np.float32).reshape(-1, self._width)
 
@@ -88,11 +88,11 @@ class _Scores:
         self._requests = self._changed = self._candidates = 0
         self._sum = self._largest = 0.0
 
-    def add(self, each: Answered) -> None:
-        if each.complete is None:
+    def add(self, answered: Answered) -> None:
+        if answered.complete is None:
             return
-        served = np.array(each.answer.prediction.scores)
-        apart = np.abs(served - each.scores)
+        served = np.array(answered.answer.prediction.scores)
+        apart = np.abs(served - answered.scores)
         self._requests += 1
         self._changed += bool(apart.any())
         self._candidates += len(apart)
@@ -112,5 +112,5 @@ def _compare(
 ) -> None:
     if pairs:
         was, should = (np.concatenate(side) for side in zip(*pairs, strict=True))
-        offsets = np.cumsum([0, *(len(each) for each, _ in pairs)])
+        offsets = np.cumsum([0, *(len(pair) for pair, _ in pairs)])
         tally.add(was, should, offsets)

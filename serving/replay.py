@@ -66,13 +66,15 @@ def replay(
     """
     with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
         warm = [golden[nth % len(golden)] for nth in range(warm_up)] if golden else []
-        for one in warm:
-            _ask(client, one, release)
-        asked = [[_ask(client, one, release) for one in golden] for _ in range(rounds)]
+        for example in warm:
+            _ask(client, example, release)
+        replies = [
+            [_ask(client, example, release) for example in golden] for _ in range(rounds)
+        ]
         ready = client.get("/readyz")
         named = ready.is_success and ready.json().get("release") == release
-    answers = [answer for of_round in asked for answer in of_round]
-    seconds = min(map(_seconds, asked), key=lambda each: _percentile_ms(each, 99))
+    answers = [answer for of_round in replies for answer in of_round]
+    seconds = min(map(_seconds, replies), key=lambda reply: _percentile_ms(reply, 99))
     return ReplayReport(
         requests=len(golden),
         rounds=rounds,
@@ -86,12 +88,12 @@ def replay(
     )
 
 
-def _ask(client: httpx.Client, one: GoldenRequest, release: str) -> _Answer:
+def _ask(client: httpx.Client, golden: GoldenRequest, release: str) -> _Answer:
     body = {
-        "user_id": one.request.user_id,
-        "candidates": list(one.request.item_ids),
-        "ts": one.request.ts,
-        "context": dict(one.request.context),
+        "user_id": golden.request.user_id,
+        "candidates": list(golden.request.item_ids),
+        "ts": golden.request.ts,
+        "context": dict(golden.request.context),
     }
     begun = time.perf_counter()
     try:
@@ -104,14 +106,14 @@ def _ask(client: httpx.Client, one: GoldenRequest, release: str) -> _Answer:
     if response.status_code != httpx.codes.OK:
         return _Answer(ok=False, matched=False, agreed=False, seconds=seconds)
     answer = response.json()
-    matched, agreed = _matches(one, answer["items"]), answer["release"] == release
+    matched, agreed = _matches(golden, answer["items"]), answer["release"] == release
     return _Answer(ok=True, matched=matched, agreed=agreed, seconds=seconds)
 
 
-def _matches(one: GoldenRequest, items: list[dict]) -> bool:
+def _matches(golden: GoldenRequest, items: list[dict]) -> bool:
     """Whether items, order and scores are as recorded, the scores bit for bit."""
-    expected = [one.request.item_ids[row] for row in one.order]
-    scores = [one.scores[row] for row in one.order]
+    expected = [golden.request.item_ids[row] for row in golden.order]
+    scores = [golden.scores[row] for row in golden.order]
     return [item["item_id"] for item in items] == expected and same_bits(
         scores, [item["score"] for item in items]
     )

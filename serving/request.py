@@ -74,7 +74,9 @@ def parse_batch(body: bytes, now: int) -> tuple[RankRequest | Rejected, ...]:
         message = f"{len(requests)} requests; a batch may have {MAX_BATCH_REQUESTS}"
         raise Rejected(413, message, field="requests")
     parsed = tuple(_request_or_error(request, now) for request in requests)
-    total = sum(len(one.candidates) for one in parsed if isinstance(one, RankRequest))
+    total = sum(
+        len(request.candidates) for request in parsed if isinstance(request, RankRequest)
+    )
     if total > MAX_CANDIDATES:
         message = f"{total} candidates; a batch may have {MAX_CANDIDATES} together"
         raise Rejected(413, message, field="requests")

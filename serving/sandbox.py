@@ -71,8 +71,8 @@ def score_in_child(files: Files, limits: Limits) -> list[list[float]]:
                 f"{files.source}: the trial load did not end in {limits.wall_seconds:g} s"
             ) from error
         if code != 0:
-            told = _told(code, _last(err))
-            raise Unfit(f"{files.source}: the trial load failed: {told}")
+            failure = _told(code, _last(err))
+            raise Unfit(f"{files.source}: the trial load failed: {failure}")
         out.seek(0)
         return _scores(files.source, out.read())
 
@@ -123,7 +123,8 @@ def _main(cpu_seconds: int, memory_bytes: int) -> None:
     golden = decode_golden(files.read(GOLDEN_NAME))
     scorer = load_scorer(files)
     scores = [
-        [float(score).hex() for score in scorer.scores(one.request)] for one in golden
+        [float(score).hex() for score in scorer.scores(example.request)]
+        for example in golden
     ]
     with os.fdopen(answer, "w") as out:
         json.dump(scores, out)

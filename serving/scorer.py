@@ -108,7 +108,7 @@ class Scorer:
             DataError: it has ads, and no mechanism places ads; or it names an item twice.
         """
         wanted = self.arrangement.columns
-        if "is_ad" not in wanted and any(each is not None for each in revenue or ()):
+        if "is_ad" not in wanted and any(amount is not None for amount in revenue or ()):
             raise DataError(
                 "the request has ads, and this release has no mechanism for ads"
             )

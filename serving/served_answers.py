@@ -85,16 +85,16 @@ class ServedAnswers:
         """
         places = pl.concat([earlier, self.frame.select(_PLACE)]).sort("process", "sequence")
         before = pl.col("release").shift().over("process", "arm")
-        came = (pl.col("release") != before).fill_null(value=False)
+        filled = (pl.col("release") != before).fill_null(value=False)
         lives = places.with_columns(
-            came.cum_sum().over("process", "arm").alias("life")
+            filled.cum_sum().over("process", "arm").alias("life")
         ).partition_by(_LIFE, as_dict=True, maintain_order=True)
         rows = self.frame.sort("sequence")
-        found = (
+        spans = (
             _group(str(process), own, rows)
-            for (process, *_), own in sorted(lives.items(), key=lambda each: each[0])
+            for (process, *_), own in sorted(lives.items(), key=lambda life: life[0])
         )
-        return tuple(each for each in found if len(each.rows))
+        return tuple(span for span in spans if len(span.rows))
 
 
 def newest_answer(folder: Path, now: int) -> int | None:
@@ -141,5 +141,5 @@ def _group(process: str, places: pl.DataFrame, rows: pl.DataFrame) -> Group:
         strict=True,
     )
     return Group(
-        places["release"][0], process, tuple(Passed(*each) for each in passed), own
+        places["release"][0], process, tuple(Passed(*fields) for fields in passed), own
     )

@@ -92,11 +92,13 @@ def shown_exposures(
     first: dict[str, Prediction] = {}
     for prediction in predictions:
         first.setdefault(prediction.request_id, prediction)
-    served = {name: [ServedRequest.of(each, surface)] for name, each in first.items()}
+    served = {
+        name: [ServedRequest.of(prediction, surface)] for name, prediction in first.items()
+    }
     pairs = [
-        (name, each.candidates[row])
-        for name, each in first.items()
-        for row in each.order[:down_to]
+        (name, prediction.candidates[row])
+        for name, prediction in first.items()
+        for row in prediction.order[:down_to]
     ]
     rows = pl.DataFrame(pairs, schema=dict.fromkeys(_KEY, pl.String), orient="row")
     return conform("exposures", complete_exposures(rows, served).frame)
@@ -110,8 +112,8 @@ def _columns(
     answered = {
         name
         for request_id in set(frame["request_id"].to_list())
-        for each in served.get(request_id, ())
-        for name in each.context
+        for candidate in served.get(request_id, ())
+        for name in candidate.context
     }
     names = tuple(sorted({*context_columns(frame), *answered}))
     if "ts" in frame.columns:
@@ -158,8 +160,8 @@ def _contradicted(
     if slot is None:
         return "item_id"
     for name, value in _facts(answer, slot, names):
-        said = columns[name][row]
-        if said is not None and not _agree(name, said, value):
+        contradicted = columns[name][row]
+        if contradicted is not None and not _agree(name, contradicted, value):
             return name
     return None
 
@@ -180,12 +182,12 @@ def _facts(
             yield name, answer.context_at(name, slot)
 
 
-def _agree(name: str, said: Any, value: Any) -> bool:
+def _agree(name: str, text: Any, value: Any) -> bool:
     if name in _FLOATS:
-        return math.isclose(said, value, rel_tol=_ROUNDED, abs_tol=1e-12)
+        return math.isclose(text, value, rel_tol=_ROUNDED, abs_tol=1e-12)
     if name.startswith(CONTEXT_PREFIX):
-        return bool(np.float32(said) == np.float32(value))
-    return said == value
+        return bool(np.float32(text) == np.float32(value))
+    return text == value
 
 
 def _refusal(row: int, field: str) -> RefusedExposure:

@@ -90,13 +90,14 @@ class ServedRequests:
             written |= self._index.find(set(ours), self._process)
         answers = {
             name: sorted(
-                [*ours.get(name, ()), *written.get(name, ())], key=lambda each: -each.ts
+                [*ours.get(name, ()), *written.get(name, ())],
+                key=lambda request: -request.ts,
             )
             for name in wanted
             if name in ours or name in written
         }
         return {
-            name: tuple(ServedRequest.of(each, self._surface) for each in those)
+            name: tuple(ServedRequest.of(prediction, self._surface) for prediction in those)
             for name, those in answers.items()
         }
 

@@ -83,10 +83,10 @@ class ShadowRow:
 
     def values(self) -> tuple[object, ...]:
         """In the order of `SCHEMA`."""
-        found, moves = self.difference, self.difference.moves
+        difference, moves = self.difference, self.difference.moves
         return (
             self.request_id, self.ts, self.answered_by, self.candidates,
-            *found.overlaps, found.rbo, found.max_shift,
+            *difference.overlaps, difference.rbo, difference.max_shift,
             *([getattr(move, name) for move in moves] for name in MOVES),
         )  # fmt: skip
 
@@ -180,5 +180,5 @@ def write_counts(folder: Path, process: str, counts: ShadowCounts) -> None:
 def read_counts(folder: Path, process: str = "*") -> ShadowCounts:
     """The counts of one process, or of all that there were, as each last wrote them."""
     paths = sorted(folder.glob(f"{process}.json"))
-    found = [ShadowCounts(**json.loads(path.read_bytes())) for path in paths]
-    return sum(found, start=ShadowCounts())
+    tallies = [ShadowCounts(**json.loads(path.read_bytes())) for path in paths]
+    return sum(tallies, start=ShadowCounts())

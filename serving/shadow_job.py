@@ -93,6 +93,6 @@ def _next(held: bytearray) -> Frame | None:
 
 
 def _job(body: dict[str, Any]) -> Job:
-    asked = body["request"]
-    request = Request(**{**asked, "item_ids": tuple(asked["item_ids"])})
+    job = body["request"]
+    request = Request(**{**job, "item_ids": tuple(job["item_ids"])})
     return Job(**{**body, "request": request, "order": np.array(body["order"], np.int64)})

@@ -49,8 +49,8 @@ def shadow_command(
             "folder": folder, "release": release, "log": log, "name": name,
             "max-bytes": max_bytes, "write-seconds": write_seconds,
         }  # fmt: skip
-        told = [f"--{key}={value}" for key, value in options.items()]
-        return child_command("sluice.serving.shadow_process", *told)
+        flags = [f"--{key}={value}" for key, value in options.items()]
+        return child_command("sluice.serving.shadow_process", *flags)
 
     return command
 

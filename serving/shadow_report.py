@@ -88,7 +88,7 @@ def _figures(rows: pl.DataFrame) -> dict[str, float]:
 
 def _groups(rows: pl.DataFrame) -> tuple[Group, ...]:
     moves = rows.select(MOVES).explode(*MOVES).drop_nulls("item_id")
-    found = []
+    groups = []
     for dimension in DIMENSIONS:
         counted = (
             moves.group_by("k", pl.col(dimension).fill_null(UNKNOWN).alias("name"))
@@ -107,8 +107,8 @@ def _groups(rows: pl.DataFrame) -> tuple[Group, ...]:
                 descending=[False, True, False],
             )
         )
-        found += [Group(dimension, **row) for row in counted.iter_rows(named=True)]
-    return tuple(found)
+        groups += [Group(dimension, **row) for row in counted.iter_rows(named=True)]
+    return tuple(groups)
 
 
 def _utc(ts: int) -> datetime:

@@ -123,9 +123,9 @@ class ShadowScoring:
                 _LOG.warning("shadow: a request cannot be scored: %s", error)
             self._trouble = str(error)
             return None
-        found = difference(request, job.order, ranking.order, scorer.state)
+        apart = difference(request, job.order, ranking.order, scorer.state)
         size = len(request.item_ids)
-        return ShadowRow(job.request_id, request.ts, job.answered_by, size, found)
+        return ShadowRow(job.request_id, request.ts, job.answered_by, size, apart)
 
     def _write(self) -> None:
         self._write_at = time.monotonic() + self._write_seconds

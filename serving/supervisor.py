@@ -36,17 +36,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
     )
     raise_descriptors()
-    os.environ[WORKERS] = str(asked.workers)
+    os.environ[WORKERS] = str(args.workers)
     # Before our own imports, so that both import at the same time.
     WaitingChild.start(environment()).offer()
     with shared_trials():
-        supervise(asked.host, asked.port, asked.workers)
+        supervise(args.host, args.port, args.workers)
 
 
 def raise_descriptors() -> int:

@@ -41,10 +41,10 @@ class Tokens:
 
     def includes(self, token: bytes) -> bool:
         """Whether it is one of them; takes as long whichever it is."""
-        digest, found = hashlib.sha256(token).digest(), False
+        digest, matched = hashlib.sha256(token).digest(), False
         for candidate in self.digests:
-            found |= hmac.compare_digest(candidate, digest)
-        return found
+            matched |= hmac.compare_digest(candidate, digest)
+        return matched
 
 
 def read_tokens(path: Path) -> Tokens:

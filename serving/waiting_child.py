@@ -139,8 +139,8 @@ def _run_in(
         if not select.select([channel], [], [], seconds)[0]:
             os.kill(waiting.pid, signal.SIGKILL)
             raise subprocess.TimeoutExpired(list(command), seconds)
-        said = channel.recv(_MOST_BYTES)
-        return int(said) if said else None
+        message = channel.recv(_MOST_BYTES)
+        return int(message) if message else None
     return None
 
 
@@ -151,14 +151,14 @@ def _wait(channel: socket.socket) -> None:
     hide_unasked()
     import_ahead()
     load_kernels()
-    said, numbers, _, _ = socket.recv_fds(channel, _MOST_BYTES, 3)
-    if not said:
+    message, numbers, _, _ = socket.recv_fds(channel, _MOST_BYTES, 3)
+    if not message:
         return
     for number, standard in zip(numbers, (0, 1, 2), strict=True):
         os.dup2(number, standard)
     from sluice.serving.sandbox import run
 
-    code = run(json.loads(said))
+    code = run(json.loads(message))
     sys.stdout.flush()
     channel.send(str(code).encode())
 

@@ -110,22 +110,24 @@ class RankerSpec(_Declared):
     @field_validator("search")
     @classmethod
     def _has_something_to_search(
-        cls, given: SearchSpec | None, info: ValidationInfo
+        cls, search_spec: SearchSpec | None, info: ValidationInfo
     ) -> SearchSpec | None:
         family = info.data.get("family", "")
-        if given is not None and family and family not in RANGES:
+        if search_spec is not None and family and family not in RANGES:
             raise ValueError(
                 f"{family} has nothing to search; those that have: {', '.join(RANGES)}"
             )
-        return given
+        return search_spec
 
     @field_validator("parameters")
     @classmethod
-    def _fit_the_family(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    def _fit_the_family(
+        cls, declared: dict[str, Any], info: ValidationInfo
+    ) -> dict[str, Any]:
         # Where the family itself was refused, it says so, and its parameters are not judged.
         if "family" in info.data:
-            _obeyed(lambda: make_ranker(info.data["family"], given))
-        return given
+            _obeyed(lambda: make_ranker(info.data["family"], declared))
+        return declared
 
 
 class ReviewSpec(_Declared):
@@ -314,18 +316,18 @@ def _person(name: str) -> str:
 
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
-    for found in error.errors(include_url=False):
-        key = ".".join(str(part) for part in found["loc"]) or "(file)"
-        lines.append(f"  {key}: {_hint(found)}" + _shown(found))
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+        lines.append(f"  {key}: {_hint(problem)}" + _shown(problem))
     return f"{path}:\n" + "\n".join(lines)
 
 
-def _hint(found: Any) -> str:
-    if found["type"] == "value_error":
-        return str(found["ctx"]["error"])
-    return "unknown key" if found["type"] == "extra_forbidden" else found["msg"]
+def _hint(figures: Any) -> str:
+    if figures["type"] == "value_error":
+        return str(figures["ctx"]["error"])
+    return "unknown key" if figures["type"] == "extra_forbidden" else figures["msg"]
 
 
-def _shown(found: Any) -> str:
-    value = found.get("input")
+def _shown(figures: Any) -> str:
+    value = figures.get("input")
     return f" (found {value!r})" if isinstance(value, str | int | float | bool) else ""

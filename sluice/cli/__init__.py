@@ -114,10 +114,10 @@ def _told(error: SluiceError | OSError | ModuleNotFoundError, *, machine: bool) 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if isinstance(error, ModuleNotFoundError):
-        known = missing_extra(error)
+        extra = missing_extra(error)
     else:
-        known = error if isinstance(error, SluiceError) else mendable(error)
-    if known is None:
+        extra = error if isinstance(error, SluiceError) else mendable(error)
+    if extra is None:
         raise error
-    show_error(known, machine=machine)
-    return known.exit_code
+    show_error(extra, machine=machine)
+    return extra.exit_code

@@ -32,8 +32,8 @@ def account(name: str, home: Path | None, as_json: bool) -> None:
 
     settings = settings_at(home)
     accounts = accounts_of(settings)
-    declared = [surface_of(settings, each) for each in accounts.surfaces]
-    reviewed = [each.name for each in declared if name in each.review.reviewers]
+    declared = [surface_of(settings, name) for name in accounts.surfaces]
+    reviewed = [column.name for column in declared if name in column.review.reviewers]
     before = accounts.mark(name)
     password = accounts.make(name)
     if before and reviewed:

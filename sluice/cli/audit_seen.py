@@ -98,7 +98,7 @@ def _chain(seen: Seen, store: "Store", heads: "Sequence[Exported | Noted]") -> N
     rows = store.find(LedgerRow)
     seen.head = f"{rows[-1].sequence}:{rows[-1].hash}" if rows else None
     seen.covers["ledger rows"] = len(rows)
-    seen.problems += whole(rows, *(each.head for each in heads))
+    seen.problems += whole(rows, *(head.head for head in heads))
 
 
 def _records(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") -> None:
@@ -130,12 +130,12 @@ def _shelves(seen: Seen, store: "Store", settings: "Settings", keys: "KeyRing") 
     from sluice.serving.release_audit import Shelves, audit_releases
 
     shelves = Shelves(settings.releases, settings.signatures, settings.bentos, keys)
-    found = audit_releases(store, shelves)
-    seen.problems += found.problems
-    seen.covers["releases, byte by byte, with their Bentos' code"] = found.releases
-    seen.covers["signatures"] = found.signed
+    problems = audit_releases(store, shelves)
+    seen.problems += problems.problems
+    seen.covers["releases, byte by byte, with their Bentos' code"] = problems.releases
+    seen.covers["signatures"] = problems.signed
     seen.covers["trusted keys"] = len(keys.trusted())
-    seen.uncovered["releases without a signature"] = found.releases - found.signed
+    seen.uncovered["releases without a signature"] = problems.releases - problems.signed
 
 
 def _mlflow(seen: Seen, store: "Store", settings: "Settings") -> None:

@@ -176,29 +176,29 @@ def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None
         from sluice.flows.canary import canary as judged
 
         with at_home(settings):
-            found = judged(surface, moment)
+            judgement = judged(surface, moment)
     if as_json:
-        print_json(found)
+        print_json(judgement)
     else:
         shown = ("version", "release", "share", "state", "verdict", "reason", "next_look")
-        print_facts(f"Canary of {surface}", [(name, found[name]) for name in shown])
-        _print_comparisons(found)
-    if found["verdict"] not in {"not_worse", "better"}:
-        state = found["state"].replace("_", " ")
-        why = f"the canary of {surface} {state}, {found['verdict']}: {found['reason']}"
+        print_facts(f"Canary of {surface}", [(name, judgement[name]) for name in shown])
+        _print_comparisons(judgement)
+    if judgement["verdict"] not in {"not_worse", "better"}:
+        state = judgement["state"].replace("_", " ")
+        why = f"the canary of {surface} {state}, {judgement['verdict']}: {judgement['reason']}"
         conclude(Held(why), as_json=as_json)
-    if not as_json and found["state"] == "stays":
-        click.echo(f"next: sluice run promote {surface} --version {found['version']}")
+    if not as_json and judgement["state"] == "stays":
+        click.echo(f"next: sluice run promote {surface} --version {judgement['version']}")
 
 
-def _print_comparisons(found: dict[str, Any]) -> None:
+def _print_comparisons(figures: dict[str, Any]) -> None:
     head = ("metric", "canary", "champion", "difference", "low", "high")
     rows = [
         [
-            each["metric"], each["canary"], each["reference"],
-            *(f"{each[name]:+.2%}" for name in ("difference", "low", "high")),
+            comparison["metric"], comparison["canary"], comparison["reference"],
+            *(f"{comparison[name]:+.2%}" for name in ("difference", "low", "high")),
         ]
-        for each in found.get("comparisons", ())
+        for comparison in figures.get("comparisons", ())
     ]  # fmt: skip
     if rows:
         print_table("Clicks", head, rows)

@@ -50,26 +50,26 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
 
     settings = settings_at(home)
     store = existing_store(settings)
-    found = champion_of(store, surface)
-    if found is None:
+    row = champion_of(store, surface)
+    if row is None:
         raise NotFound(f"{surface} has no champion; see `sluice review list {surface}`")
-    version = version_of(store, surface, found.version)
+    version = version_of(store, surface, row.version)
     bake = surface_of(settings, surface).at_least.bake_time
     until = bakes_until(store, version, bake)
     facts = {
-        **asdict(found),
+        **asdict(row),
         "since": reigns(store, surface)[-1].since.isoformat(timespec="seconds"),
         "state": str(position_of(store, version).state),
         "bakes_until": until and until.isoformat(timespec="seconds"),
-        "baseline": served_as_baseline(store, surface, found.version) is not None,
+        "baseline": served_as_baseline(store, surface, row.version) is not None,
         "author": version.author,
         "snapshot": version.snapshot,
     }
     if as_json:
         print_json(facts)
     else:
-        told = [(name.replace("_", " "), value) for name, value in facts.items()]
-        print_facts(f"Champion of {surface}", told)
+        lines = [(name.replace("_", " "), value) for name, value in facts.items()]
+        print_facts(f"Champion of {surface}", lines)
 
 
 @champion.command()
@@ -147,31 +147,31 @@ def as_of(surface: str, time: datetime, home: Path | None, as_json: bool) -> Non
 
     moment = time.replace(tzinfo=UTC)
     store = existing_store(settings_at(home))
-    found = reign_at(store, surface, moment)
-    facts = asdict(found)
+    waiver = reign_at(store, surface, moment)
+    facts = asdict(waiver)
     if as_json:
         print_json({"surface": surface, "at": moment.isoformat(), **facts})
         return
     facts |= {
-        "since": found.since.isoformat(timespec="seconds"),
-        "until": found.until.isoformat(timespec="seconds") if found.until else "now",
-        "approved_by": ", ".join(found.approved_by),
-        "waived": ", ".join(found.waived) or "nothing",
-        "evidence": ", ".join(_named(store, found)),
+        "since": waiver.since.isoformat(timespec="seconds"),
+        "until": waiver.until.isoformat(timespec="seconds") if waiver.until else "now",
+        "approved_by": ", ".join(waiver.approved_by),
+        "waived": ", ".join(waiver.waived) or "nothing",
+        "evidence": ", ".join(_named(store, waiver)),
     }
-    told = [(name.replace("_", " "), value) for name, value in facts.items()]
-    print_facts(f"Champion of {surface} at {moment:%Y-%m-%d %H:%M:%S} UTC", told)
-    click.echo(f"next: sluice gates explain {surface} {found.version}")
+    lines = [(name.replace("_", " "), value) for name, value in facts.items()]
+    print_facts(f"Champion of {surface} at {moment:%Y-%m-%d %H:%M:%S} UTC", lines)
+    click.echo(f"next: sluice gates explain {surface} {waiver.version}")
 
 
-def _named(store: "Store", found: "Reign") -> list[str]:
+def _named(store: "Store", reign: "Reign") -> list[str]:
     """What each document of the evidence is, with the head of its digest."""
     from sluice.store.records import Document
 
-    documents = [(digest, store.get(Document, digest=digest)) for digest in found.evidence]
+    documents = [(digest, store.get(Document, digest=digest)) for digest in reign.evidence]
     return [
-        f"{each.kind} {digest[:12]}" if each else f"{digest[:12]} is gone"
-        for digest, each in documents
+        f"{document.kind} {digest[:12]}" if document else f"{digest[:12]} is gone"
+        for digest, document in documents
     ]
 
 
@@ -193,15 +193,15 @@ def diff(surface: str, first: int, second: int, home: Path | None, as_json: bool
     from sluice.flows.workplace import open_workplace
 
     workplace = open_workplace(surface, str(settings_at(home).home))
-    found = [asdict(each) for each in apart(workplace, first, second)]
+    changes = [asdict(difference) for difference in apart(workplace, first, second)]
     if as_json:
         print_json(
-            {"surface": surface, "first": first, "second": second, "differences": found}
+            {"surface": surface, "first": first, "second": second, "differences": changes}
         )
         return
-    if not found:
+    if not changes:
         click.echo(f"nothing sets {surface} {first} apart from {surface} {second}")
         return
-    rows = [tuple(row.values()) for row in found]
+    rows = [tuple(row.values()) for row in changes]
     head = ("about", "what", f"version {first}", f"version {second}")
     print_table(f"{surface}: version {first} and version {second}", head, rows)

@@ -50,21 +50,21 @@ def mirror(surface: str, home: Path | None, as_json: bool, watch: bool, anew: bo
             conclude(IntegrityError(_unshown(surface, missing)), as_json=as_json)
         return
     # Never between putting an alias back and writing down that it was.
-    with asked_to_stop() as asked:
-        while not asked.is_set():
+    with asked_to_stop() as stopping:
+        while not stopping.is_set():
             _mirror_again(workplace, as_json=as_json)
-            asked.wait(_WATCH_SECONDS)
+            stopping.wait(_WATCH_SECONDS)
 
 
 def _rebuilt(workplace: "Workplace", *, as_json: bool) -> "Mapping[int, str]":
     from sluice.flows.rebuilding import rebuild
 
-    found = rebuild(workplace)
+    rebuilt = rebuild(workplace)
     if not as_json:
         click.echo(
-            f"versions written again: {', '.join(map(str, found.versions)) or 'none'}"
+            f"versions written again: {', '.join(map(str, rebuilt.versions)) or 'none'}"
         )
-    return found.missing
+    return rebuilt.missing
 
 
 def _unshown(surface: str, missing: "Mapping[int, str]") -> str:
@@ -80,7 +80,7 @@ def _mirrored(workplace: "Workplace") -> dict[str, Any]:
     from sluice.registry.relay import reconcile, reconcile_canaries
     from sluice.registry.reversion import keep_removal, keep_reversion
 
-    told = tell(workplace)
+    mirrored = tell(workplace)
     settings, store = workplace.settings, workplace.store
     reconcile(store, [signed_pointer(settings, store)])
     reconcile_canaries(store, [signed_canary(settings, store)])
@@ -88,18 +88,18 @@ def _mirrored(workplace: "Workplace") -> dict[str, Any]:
         mlflow_mirror(workplace),
         {"actor": workplace.actor, "at": datetime.now(UTC)},
     )
-    found = mlflow.reconcile(store, workplace.name)
-    row = keep_reversion(store, workplace.name, found, **by)
+    repaired = mlflow.reconcile(store, workplace.name)
+    row = keep_reversion(store, workplace.name, repaired, **by)
     removed = mlflow.without_strangers(store, workplace.name)
     keep_removal(store, workplace.name, removed, **by)
     return {
         "surface": workplace.name,
-        "told": told,
+        "told": mirrored,
         "reviews": list(tell_reviews(workplace)),
         "ledger": row.sequence if row else None,
-        "mended": found.mended,
+        "mended": repaired.mended,
         "removed": [str(stranger) for stranger in removed],
-        **asdict(found),
+        **asdict(repaired),
     }
 
 
@@ -129,7 +129,7 @@ def _say(done: dict[str, Any], *, as_json: bool) -> None:
     for stranger in done["removed"]:
         click.echo(f"taken from the candidates in MLflow: {stranger}")
     if done["reviews"]:
-        versions = ", ".join(str(each) for each in done["reviews"])
+        versions = ", ".join(str(label) for label in done["reviews"])
         click.echo(
             f"MLflow says of version {versions} again what the ledger says of its review"
         )

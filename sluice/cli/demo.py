@@ -63,15 +63,15 @@ def demo(
             append(settings.log, read_tables(source, data, surface))
         await_api()
         with at_home(settings):
-            found = _lifecycle(settings, surface, source)
+            results = _lifecycle(settings, surface, source)
     seconds["total"] = perf_counter() - began
-    found["seconds"] = {name: round(taken, 2) for name, taken in seconds.items()}
-    found["home"] = str(settings.home)
+    results["seconds"] = {name: round(taken, 2) for name, taken in seconds.items()}
+    results["home"] = str(settings.home)
     if as_json:
-        print_json(found)
+        print_json(results)
     else:
-        show_report(found, REVIEWER)
-    if reason := _held(found):
+        show_report(results, REVIEWER)
+    if reason := _held(results):
         conclude(Held(reason), as_json=as_json)
 
 
@@ -101,7 +101,7 @@ def _lifecycle(settings: "Settings", surface: str, source: str) -> dict[str, Any
         give(Desk.open(settings, surface), Approval(surface, *seen, "demonstration"))
         done |= decided(surface, packaged["version"], until)
     evaluation = document(workplace, retrained["evaluation"])
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "surface": surface,
         "snapshot": done["validate"]["snapshot"],
         "version": retrained["version"],
@@ -118,12 +118,12 @@ def _lifecycle(settings: "Settings", surface: str, source: str) -> dict[str, Any
         "bakes_until": None,
     }
     if "promote" in done:
-        version = version_of(workplace.store, surface, found["version"])
-        found["ranking"] = replay(workplace, version, found["release"])["example"]
-        found["drift"] = monitor(surface)
-        found["state"] = found["drift"]["state"]
-        found["bakes_until"] = found["drift"]["bakes_until"]
-    return found
+        version = version_of(workplace.store, surface, results["version"])
+        results["ranking"] = replay(workplace, version, results["release"])["example"]
+        results["drift"] = monitor(surface)
+        results["state"] = results["drift"]["state"]
+        results["bakes_until"] = results["drift"]["bakes_until"]
+    return results
 
 
 def _until(workplace: Any, source: str) -> datetime | None:
@@ -133,10 +133,10 @@ def _until(workplace: Any, source: str) -> datetime | None:
     return workplace.log.window().end - parse_duration(workplace.surface.monitors.window)
 
 
-def _held(found: dict[str, Any]) -> str | None:
-    if found["state"] != "blocked":
+def _held(figures: dict[str, Any]) -> str | None:
+    if figures["state"] != "blocked":
         return None
     reasons = "; ".join(
-        gate["reason"] for gate in found["gates"] if gate["verdict"] != "pass"
+        gate["reason"] for gate in figures["gates"] if gate["verdict"] != "pass"
     )
-    return f"version {found['version']} of {found['surface']} is held: {reasons}"
+    return f"version {figures['version']} of {figures['surface']} is held: {reasons}"

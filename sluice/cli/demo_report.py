@@ -12,20 +12,20 @@ from sluice.cli.output import print_facts, print_line, print_table
 _TOP = 5
 
 
-def show_report(found: dict[str, Any], reviewer: str) -> None:
+def show_report(figures: dict[str, Any], reviewer: str) -> None:
     """Print everything that the demonstration found, where it lies, and what to type next."""
-    _data(found)
-    for reference, rows in found["comparisons"].items():
-        _comparison(found["version"], reference, rows)
-    _gates(found, reviewer)
-    if found["ranking"]:
-        _ranking(found["ranking"])
-        _drift(found["drift"])
-    _seconds(found["seconds"])
-    _where(found)
+    _data(figures)
+    for reference, rows in figures["comparisons"].items():
+        _comparison(figures["version"], reference, rows)
+    _gates(figures, reviewer)
+    if figures["ranking"]:
+        _ranking(figures["ranking"])
+        _drift(figures["drift"])
+    _seconds(figures["seconds"])
+    _where(figures)
 
 
-def _data(found: dict[str, Any]) -> None:
+def _data(figures: dict[str, Any]) -> None:
     rows = [
         (
             suite["suite"],
@@ -33,13 +33,13 @@ def _data(found: dict[str, Any]) -> None:
             suite["outcome"],
             ", ".join(suite["failing"]) or "none",
         )
-        for suite in found["data_checks"]
+        for suite in figures["data_checks"]
     ]
     print_table("Data checks", ("suite", "checks", "verdict", "failing"), rows)
     counts = [
-        f"{count:,} {name.replace('_', ' ')}" for name, count in found["counts"].items()
+        f"{count:,} {name.replace('_', ' ')}" for name, count in figures["counts"].items()
     ]
-    print_line(f"snapshot {found['snapshot'][:12]}: {', '.join(counts)}", style="dim")
+    print_line(f"snapshot {figures['snapshot'][:12]}: {', '.join(counts)}", style="dim")
 
 
 def _comparison(version: int, reference: str, rows: list[dict[str, Any]]) -> None:
@@ -58,12 +58,12 @@ def _confidence(rows: list[dict[str, Any]]) -> str:
     return f"{rows[0]['confidence']:.0%}" if rows else ""
 
 
-def _gates(found: dict[str, Any], reviewer: str) -> None:
-    rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in found["gates"]]
+def _gates(figures: dict[str, Any], reviewer: str) -> None:
+    rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in figures["gates"]]
     print_table("Gates", ("gate", "verdict", "why"), rows)
-    if found["release"]:
-        print_line(f"release {found['release']}", style="dim")
-    if found["ranking"]:
+    if figures["release"]:
+        print_line(f"release {figures['release']}", style="dim")
+    if figures["ranking"]:
         print_line(f"approved as {reviewer}, because this is a demonstration", style="dim")
 
 
@@ -78,8 +78,13 @@ def _ranking(ranking: dict[str, Any]) -> None:
 
 
 def _drift(drift: dict[str, Any]) -> None:
-    features = sorted(drift["features"], key=lambda each: -(each["psi"] or 0.0))[:_TOP]
-    rows = [(each["name"], each["psi"], each["ks"]) for each in (drift["score"], *features)]
+    features = sorted(drift["features"], key=lambda feature: -(feature["psi"] or 0.0))[
+        :_TOP
+    ]
+    rows = [
+        (feature["name"], feature["psi"], feature["ks"])
+        for feature in (drift["score"], *features)
+    ]
     start, end = (_moment(text) for text in drift["watched"])
     print_table(f"Drift, {start} to {end} UTC", ("column", "PSI", "KS"), rows)
     print_line(f"{drift['outcome']}: {drift['reason']}", style="dim")
@@ -91,7 +96,7 @@ def _moment(text: str) -> str:
 
 def _seconds(seconds: Mapping[str, float]) -> None:
     steps = {name: taken for name, taken in seconds.items() if name != "total"}
-    longest = sorted(steps.items(), key=lambda each: -each[1])[:_TOP]
+    longest = sorted(steps.items(), key=lambda step: -step[1])[:_TOP]
     click.echo()
     print_line(
         f"took {seconds['total']:.0f} s, most of it in "
@@ -100,17 +105,17 @@ def _seconds(seconds: Mapping[str, float]) -> None:
     )
 
 
-def _where(found: dict[str, Any]) -> None:
-    home, surface = shlex.quote(found["home"]), found["surface"]
+def _where(figures: dict[str, Any]) -> None:
+    home, surface = shlex.quote(figures["home"]), figures["surface"]
     rows = [
-        ("home", found["home"]),
-        ("reviewer's page", found["evidence_page"]),
+        ("home", figures["home"]),
+        ("reviewer's page", figures["evidence_page"]),
         ("look around", f"sluice ui --home {home}"),
     ]
-    if found["ranking"]:
+    if figures["ranking"]:
         rows.append(("ask it", f"sluice serve {surface} --home {home}"))
-    if found["bakes_until"]:
+    if figures["bakes_until"]:
         confirm = f"sluice run monitor {surface} --home {home}"
-        rows.append(("confirm it", f"{confirm}   # bakes until {found['bakes_until']}"))
-    known = [row for row in rows if row[1] is not None]
-    print_facts(f"{surface} version {found['version']}: {found['state']}", known)
+        rows.append(("confirm it", f"{confirm}   # bakes until {figures['bakes_until']}"))
+    past = [row for row in rows if row[1] is not None]
+    print_facts(f"{surface} version {figures['version']}: {figures['state']}", past)

@@ -34,7 +34,7 @@ class Finding:
 
     check: str
     verdict: str
-    found: str
+    result: str
 
 
 @click.command()
@@ -52,11 +52,11 @@ def doctor(home: Path | None, as_json: bool) -> None:
         *_telemetry(),
     ]  # fmt: skip
     if as_json:
-        print_json({"findings": [asdict(each) for each in findings]})
+        print_json({"findings": [asdict(finding) for finding in findings]})
     else:
-        rows = [(each.check, each.verdict, each.found) for each in findings]
+        rows = [(finding.check, finding.verdict, finding.found) for finding in findings]
         print_table(f"Installation {settings.home}", ("check", "verdict", "found"), rows)
-    wrong = [each.check for each in findings if each.verdict == "fail"]
+    wrong = [finding.check for finding in findings if finding.verdict == "fail"]
     if wrong:
         conclude(ConfigError(f"not fit to run: {', '.join(wrong)}"), as_json=as_json)
 
@@ -70,9 +70,9 @@ def _finding(check: str, look: Callable[[], str]) -> Finding:
 
 def _python() -> Iterator[Finding]:
     fit = (3, 11) <= sys.version_info[:2] < (3, 13)
-    found = sys.version.split()[0]
+    words = sys.version.split()[0]
     yield Finding(
-        "python", "pass" if fit else "fail", found if fit else f"{found}, not 3.11 or 3.12"
+        "python", "pass" if fit else "fail", words if fit else f"{words}, not 3.11 or 3.12"
     )
 
 
@@ -105,10 +105,10 @@ def _left_out(needed: "Requirement") -> bool:
 
 
 def _fitting(needed: "Requirement") -> str:
-    found = version(needed.name)
-    if not needed.specifier.contains(found, prereleases=True):
-        raise ConfigError(f"{found}, not {needed.specifier}")
-    return found
+    registered = version(needed.name)
+    if not needed.specifier.contains(registered, prereleases=True):
+        raise ConfigError(f"{registered}, not {needed.specifier}")
+    return registered
 
 
 def _home(settings: "Settings") -> Iterator[Finding]:

@@ -44,40 +44,38 @@ def explain(
     existing_store(settings)
     workplace = open_workplace(surface, str(settings.home))
     with reported_to(Quiet() if as_json else Steps(_STEPS)):
-        found = explained(workplace, version, request)
+        document = explained(workplace, version, request)
     if as_json:
-        print_json(found)
+        print_json(document)
     elif request is None:
-        _show_version(found)
+        _show_version(document)
     else:
-        _show_request(found)
+        _show_request(document)
 
 
-def _show_version(found: Mapping[str, Any]) -> None:
-    means = found["importance"]
+def _show_version(figures: Mapping[str, Any]) -> None:
+    means = figures["importance"]
     total = sum(means.values()) or 1.0
     rows = [(name, mean, f"{mean / total:.1%}") for name, mean in means.items()][:_FEATURES]
-    title = (
-        f"{found['surface']} {found['version']} ({found['family']}): what moves its scores"
-    )
+    title = f"{figures['surface']} {figures['version']} ({figures['family']}): what moves its scores"
     print_table(title, ("feature", "mean |SHAP|", "share"), rows)
     if (more := len(means) - len(rows)) > 0:
         print_line(
-            f"and {more} more; measured on {found['rows']:,} rows judged later", "dim"
+            f"and {more} more; measured on {figures['rows']:,} rows judged later", "dim"
         )
 
 
-def _show_request(found: Mapping[str, Any]) -> None:
-    title = f"{found['surface']} {found['version']}: request {found['request']}"
+def _show_request(figures: Mapping[str, Any]) -> None:
+    title = f"{figures['surface']} {figures['version']}: request {figures['request']}"
     rows = [
         (
-            each["rank"],
-            each["item_id"],
-            each["score"],
-            _reasons(each["reasons"]),
-            _reasons(each["against_next"]),
+            standing["rank"],
+            standing["item_id"],
+            standing["score"],
+            _reasons(standing["reasons"]),
+            _reasons(standing["against_next"]),
         )
-        for each in found["standings"]
+        for standing in figures["standings"]
     ]
     head = ("rank", "item", "score", "because of", "above the next by")
     print_table(title, head, rows)

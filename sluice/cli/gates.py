@@ -45,19 +45,19 @@ def explain(
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
-    found = version_of(store, surface, version)
-    state = position_of(store, found).state
-    rows = explained(store, found, declared.gates.mandatory, datetime.now(UTC))
+    row = version_of(store, surface, version)
+    state = position_of(store, row).state
+    rows = explained(store, row, declared.gates.mandatory, datetime.now(UTC))
     if as_json:
         print_json(_as_json(surface, version, state, rows))
         return
     holding = [
-        each.gate for each in rows if each.holds and each.gate in declared.gates.mandatory
+        row.gate for row in rows if row.holds and row.gate in declared.gates.mandatory
     ]
     held = f"held by {', '.join(holding)}" if holding else "no gate holds it"
     print_line(f"{surface} {version} is {state}: {held}", style="bold")
-    for each in rows:
-        _show(each, why_not=why_not)
+    for row in rows:
+        _show(row, why_not=why_not)
     if why_not and not holding:
         click.echo(
             "\nnothing would have to change: every mandatory gate passed or is waived"
@@ -71,27 +71,29 @@ def explain(
         click.echo(f"\nnext: sluice gates explain {surface} {version} --why-not")
 
 
-def _show(each: "Explanation", *, why_not: bool) -> None:
+def _show(explanation: "Explanation", *, why_not: bool) -> None:
     click.echo()
-    print_line(f"{each.gate}: {each.outcome}. {each.question}", style="bold")
-    print_line(each.reason)
-    if each.waiver:
-        print_line(_waiver(each), style="yellow")
-    width = max((len(name) for name, _ in each.figures), default=0)
-    for name, value in each.figures:
+    print_line(
+        f"{explanation.gate}: {explanation.outcome}. {explanation.question}", style="bold"
+    )
+    print_line(explanation.reason)
+    if explanation.waiver:
+        print_line(_waiver(explanation), style="yellow")
+    width = max((len(name) for name, _ in explanation.figures), default=0)
+    for name, value in explanation.figures:
         click.echo(f"  {name:<{width}}  {value}")
     if why_not:
-        for change in each.changes:
+        for change in explanation.changes:
             print_line(f"to pass: {change}", style="yellow")
 
 
-def _waiver(each: "Explanation") -> str:
-    if each.waiver is None:
+def _waiver(explanation: "Explanation") -> str:
+    if explanation.waiver is None:
         return ""
-    verb = "had ended" if each.holds else "ends"
+    verb = "had ended" if explanation.holds else "ends"
     return (
-        f"waived by {each.waiver.actor}, {verb} {each.waiver.until.isoformat(timespec='minutes')}: "
-        f"{each.waiver.reason}"
+        f"waived by {explanation.waiver.actor}, {verb} {explanation.waiver.until.isoformat(timespec='minutes')}: "
+        f"{explanation.waiver.reason}"
     )
 
 
@@ -104,16 +106,16 @@ def _as_json(
         "state": state,
         "gates": [
             {
-                "gate": each.gate,
-                "outcome": each.outcome,
-                "holds": each.holds,
-                "question": each.question,
-                "reason": each.reason,
-                "figures": dict(each.figures),
-                "to_pass": list(each.changes),
-                "waiver": _waiver(each) or None,
+                "gate": row.gate,
+                "outcome": row.outcome,
+                "holds": row.holds,
+                "question": row.question,
+                "reason": row.reason,
+                "figures": dict(row.figures),
+                "to_pass": list(row.changes),
+                "waiver": _waiver(row) or None,
             }
-            for each in rows
+            for row in rows
         ],
     }
 
@@ -144,10 +146,10 @@ def waive(
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
-    found = version_of(store, surface, version)
+    stored = version_of(store, surface, version)
     row = waived(
         store,
-        found,
+        stored,
         gate,
         by=signatory(settings, actor, keys),
         panel=panel_of(settings, declared),
@@ -164,7 +166,7 @@ def waive(
     )
     if row.before == "blocked":
         steps = {
-            "candidate": f"retrain {surface} --snapshot {found.snapshot}",
+            "candidate": f"retrain {surface} --snapshot {stored.snapshot}",
             "packaged": f"package {surface} --version {version}",
         }
         click.echo(f"next: sluice run {steps[row.after]}")

@@ -35,9 +35,9 @@ def with_home(command: Callable[..., Any]) -> Callable[..., Any]:
     return home(machine(command))
 
 
-def print_json(found: Any) -> None:
+def print_json(figures: Any) -> None:
     """One JSON value on standard output."""
-    click.echo(json.dumps(found, indent=2, default=str, allow_nan=False))
+    click.echo(json.dumps(figures, indent=2, default=str, allow_nan=False))
 
 
 def print_table(title: str, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -67,10 +67,10 @@ def print_facts(title: str, facts: Iterable[tuple[str, Any]]) -> None:
 
     Lines are not folded, so that paths, digests and commands can be copied whole.
     """
-    known = [(name, _text(value)) for name, value in facts]
-    width = max((len(name) for name, _ in known), default=0)
+    lines = [(name, _text(value)) for name, value in facts]
+    width = max((len(name) for name, _ in lines), default=0)
     _title(title)
-    for name, value in known:
+    for name, value in lines:
         click.echo(f"  {name:<{width}}  {value}")
 
 
@@ -99,8 +99,8 @@ def _text(value: Any) -> str:
 
 
 def _numeric(texts: Sequence[str]) -> bool:
-    known = [text for text in texts if text != NONE]
-    return bool(known) and all(_NUMBER.fullmatch(text) for text in known)
+    figures = [text for text in texts if text != NONE]
+    return bool(figures) and all(_NUMBER.fullmatch(text) for text in figures)
 
 
 def _drawn(text: str) -> "Text":

@@ -60,34 +60,40 @@ def parity(
     from sluice.flows.workplace import at_home
     from sluice.metrics.parity_report import ParityReport
 
-    window = [each and each.replace(tzinfo=UTC) for each in (start, end)]
+    window = [moment and moment.replace(tzinfo=UTC) for moment in (start, end)]
     with reported_to(Quiet() if as_json else Steps(_STEPS)), prefect_api(settings) as ready:
         ready()
         # Prefect reads where its API is when it is imported.
         from sluice.flows.parity import parity as measure
 
         with at_home(settings):
-            found = measure(surface, *window)
+            measured = measure(surface, *window)
     if as_json:
-        print_json(found)
+        print_json(measured)
     else:
-        _show(ParityReport.from_json(found["report"]), found)
-    if found["outcome"] != "pass":
-        conclude(Held(f"{surface}: {found['reason']}"), as_json=as_json)
+        _show(ParityReport.from_json(measured["report"]), measured)
+    if measured["outcome"] != "pass":
+        conclude(Held(f"{surface}: {measured['reason']}"), as_json=as_json)
 
 
-def _show(report: "ParityReport", found: dict[str, Any]) -> None:
+def _show(report: "ParityReport", figures: dict[str, Any]) -> None:
     print_facts(f"parity of {report.surface}", _facts(report))
     rows = [
-        (each.release[:12], each.requests, each.identical, _share(each.share), each.late)
-        for each in report.releases
+        (
+            build.release[:12],
+            build.requests,
+            build.identical,
+            _share(build.share),
+            build.late,
+        )
+        for build in report.releases
     ]
     head = ("release", "answers", "identical", "share", "late events")
     print_table("Computed again with what was known then", head, rows)
-    for each in report.releases:
-        _show_release(each)
-    _show_delays(report, found["embargo"])
-    print_line(found["reason"], style="bold")
+    for build in report.releases:
+        _show_release(build)
+    _show_delays(report, figures["embargo"])
+    print_line(figures["reason"], style="bold")
 
 
 def _facts(report: "ParityReport") -> list[tuple[str, Any]]:
@@ -104,24 +110,28 @@ def _facts(report: "ParityReport") -> list[tuple[str, Any]]:
     ]
 
 
-def _show_release(each: "ReleaseParity") -> None:
-    name = each.release[:12]
-    if each.unusable:
-        print_line(f"{name} cannot be asked again: {each.unusable}", style="red")
-    if each.other:
-        more = each.requests - each.identical - len(each.other)
+def _show_release(release_parity: "ReleaseParity") -> None:
+    name = release_parity.release[:12]
+    if release_parity.unusable:
+        print_line(f"{name} cannot be asked again: {release_parity.unusable}", style="red")
+    if release_parity.other:
+        more = (
+            release_parity.requests - release_parity.identical - len(release_parity.other)
+        )
         print_line(
-            f"not identical: {', '.join(each.other)}{f' and {more:,} more' if more else ''}",
+            f"not identical: {', '.join(release_parity.other)}{f' and {more:,} more' if more else ''}",
             style="red",
         )
-    _show_gaps(f"Features of {name} as served, against as recomputed", each.skew)
-    _show_gaps(f"Features of {name} as known then, against complete", each.delayed)
-    if each.scores:
+    _show_gaps(f"Features of {name} as served, against as recomputed", release_parity.skew)
+    _show_gaps(
+        f"Features of {name} as known then, against complete", release_parity.delayed
+    )
+    if release_parity.scores:
         print_line(
-            f"scores of {name}: {each.scores.changed:,} of {each.scores.requests:,} requests would be "
-            f"other with everything available, by {each.scores.mean:.6f} on the mean"
+            f"scores of {name}: {release_parity.scores.changed:,} of {release_parity.scores.requests:,} requests would be "
+            f"other with everything available, by {release_parity.scores.mean:.6f} on the mean"
         )
-    if quality := each.quality:
+    if quality := release_parity.quality:
         print_line(
             f"{quality.metric} served {quality.candidate:.4f}, complete {quality.reference:.4f}: "
             f"{quality.difference:+.4f} ({quality.low:+.4f} to {quality.high:+.4f}), "
@@ -130,10 +140,12 @@ def _show_release(each: "ReleaseParity") -> None:
 
 
 def _show_gaps(title: str, gaps: "tuple[FeatureGap, ...]") -> None:
-    worst = sorted((each for each in gaps if each.cells), key=lambda each: -each.requests)
+    worst = sorted(
+        (gap for gap in gaps if gap.cells), key=lambda release: -release.requests
+    )
     rows = [
-        (each.name, each.requests, each.missing, each.extra, each.mismatch, each.mean, each.largest)
-        for each in worst[:_FEATURES]
+        (column.name, column.requests, column.missing, column.extra, column.mismatch, column.mean, column.largest)
+        for column in worst[:_FEATURES]
     ]  # fmt: skip
     if rows:
         head = (
@@ -144,8 +156,8 @@ def _show_gaps(title: str, gaps: "tuple[FeatureGap, ...]") -> None:
 
 def _show_delays(report: "ParityReport", embargo: str) -> None:
     rows = [
-        (each.kind, each.spread.count, each.spread.p50_s, each.spread.p95_s)
-        for each in report.delays
+        (spec.kind, spec.spread.count, spec.spread.p50_s, spec.spread.p95_s)
+        for spec in report.delays
     ]
     if not rows:
         print_line(f"delay not measured: no event came in live ({embargo} is assumed)")

@@ -91,11 +91,13 @@ def keys(home: Path | None, as_json: bool) -> None:
     ring = KeyRing(settings_at(home).keys)
     revoked = ring.revoked()
     if as_json:
-        rows = [asdict(each) for each in revoked.values()]
+        rows = [asdict(record) for record in revoked.values()]
         print_json({"trusted": [key.id for key in ring.trusted()], "revoked": rows})
         return
     rows = [(key.id, "trusted", "", "") for key in ring.trusted()]
-    rows += [(each.key, "revoked", each.at, each.reason) for each in revoked.values()]
+    rows += [
+        (verdict.key, "revoked", verdict.at, verdict.reason) for verdict in revoked.values()
+    ]
     print_table(f"Keys in {ring.folder}", ("key", "standing", "since", "why"), rows)
 
 
@@ -176,21 +178,21 @@ def verify(
 
 def _told(claims: dict[str, Any]) -> dict[str, Any]:
     """The claims as a person reads them."""
-    gates = [f"{each['gate']} {each['outcome']}" for each in claims["gates"]]
-    reviewers = [each["reviewer"] for each in claims["reviews"]]
+    gates = [f"{claim['gate']} {claim['outcome']}" for claim in claims["gates"]]
+    reviewers = [claim["reviewer"] for claim in claims["reviews"]]
     # A release that was signed before waivers were claimed says nothing of any.
     waivers = [
-        f"{each['gate']} by {each['by']}: {each['reason']}"
-        for each in claims.get("waivers", ())
+        f"{waiver['gate']} by {waiver['by']}: {waiver['reason']}"
+        for waiver in claims.get("waivers", ())
     ]
-    told = {"gates": ", ".join(gates), "waived": "; ".join(waivers) or "nothing"}
-    told["approved by"] = ", ".join(reviewers)
-    evidence = ", ".join(each[:12] for each in claims["provenance"].get("evidence", ()))
+    facts = {"gates": ", ".join(gates), "waived": "; ".join(waivers) or "nothing"}
+    facts["approved by"] = ", ".join(reviewers)
+    evidence = ", ".join(digest[:12] for digest in claims["provenance"].get("evidence", ()))
     return {
         **claims["provenance"],
         "commit": str(_commit(claims)),
         "evidence": evidence,
-        **told,
+        **facts,
         "signed at": claims["signed_at"],
     }
 

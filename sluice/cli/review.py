@@ -49,12 +49,12 @@ def list_waiting(surface: str, home: Path | None, as_json: bool) -> None:
     surface_of(settings, surface)  # nothing waits on a surface that there is not
     rows = [
         {
-            "version": each.number,
-            "author": each.author,
-            "trained": each.created_at.isoformat(timespec="seconds"),
-            "release": position_of(store, each).release,
+            "version": snapshot.number,
+            "author": snapshot.author,
+            "trained": snapshot.created_at.isoformat(timespec="seconds"),
+            "release": position_of(store, snapshot).release,
         }
-        for each in review_queue(store, surface)
+        for snapshot in review_queue(store, surface)
     ]
     if as_json:
         print_json({"surface": surface, "waiting": rows})
@@ -86,12 +86,12 @@ def show(surface: str, version: int, home: Path | None, as_json: bool) -> None:
 
     settings = settings_at(home)
     workplace = open_workplace(surface, str(settings.home))
-    store, found = workplace.store, version_of(workplace.store, surface, version)
-    evidence = gather(workplace, found)
+    store, stored = workplace.store, version_of(workplace.store, surface, version)
+    evidence = gather(workplace, stored)
     page = workplace.settings.evidence / surface / f"{version}.html"
-    state = position_of(store, found).state
+    state = position_of(store, stored).state
     needs = workplace.surface.at_least.approvers
-    decided = review_tags(store, found, needs).get(REVIEWED)
+    decided = review_tags(store, stored, needs).get(REVIEWED)
     if as_json:
         print_json(_as_json(evidence, page) | {"state": state, "decided": decided})
         return
@@ -159,20 +159,20 @@ def approve(
     desk = Desk.open(settings, surface)
     row = give(desk, Approval(surface, version, reviewer, digest, reason), keys)
     store, declared = desk.store, desk.declared
-    found = version_of(store, surface, version)
-    counted = counted_approvals(store, found, digest, desk.panel).counted
-    given = [each.actor for each in counted]
+    stored = version_of(store, surface, version)
+    counted = counted_approvals(store, stored, digest, desk.panel).counted
+    actors = [approval.actor for approval in counted]
     untold = tell_reviews(settings, store, declared)
-    _said(row, untold, as_json=as_json, approved_by=given)
+    _said(row, untold, as_json=as_json, approved_by=actors)
     if as_json:
         return
     if row.after == State.APPROVED:
         click.echo(f"next: sluice run promote {surface} --version {version}")
     else:
         needs = declared.at_least.approvers
-        click.echo(f"{len(given)} of {needs} people approved it: {', '.join(given)}")
+        click.echo(f"{len(actors)} of {needs} people approved it: {', '.join(actors)}")
         click.echo(
-            f"next: {needs - len(given)} more of {', '.join(declared.review.reviewers)}"
+            f"next: {needs - len(actors)} more of {', '.join(declared.review.reviewers)}"
         )
 
 

@@ -39,12 +39,12 @@ def rules(
 
     settings = settings_at(home)
     store, declared = existing_store(settings), surface_of(settings, surface)
-    found, panel = version_of(store, surface, version), panel_of(settings, declared)
+    stored, panel = version_of(store, surface, version), panel_of(settings, declared)
     bake = declared.at_least.bake_time
-    laxer = laxer_rules(store, found, panel, bake)
+    laxer = laxer_rules(store, stored, panel, bake)
     row = approve_rules(
         store,
-        found,
+        stored,
         by=signatory(settings, reviewer, keys),
         panel=panel,
         bake=bake,
@@ -57,6 +57,6 @@ def rules(
             {"surface": surface, "version": version, "laxer": laxer, "ledger": row.sequence}
         )
         return
-    for each in laxer:
-        click.echo(f"  {each}")
+    for label in laxer:
+        click.echo(f"  {label}")
     click.echo(f"approved by {row.actor}, ledger row {row.sequence}")

@@ -37,13 +37,13 @@ def shadow(surface: str, version: int, home: Path | None, as_json: bool, top: st
 
     settings = settings_at(home)
     release = release_of(existing_store(settings), surface, version)
-    found = report(shadow_folder(settings.home, surface, release))
+    summary = report(shadow_folder(settings.home, surface, release))
     if as_json:
         facts = {"surface": surface, "version": version, "release": release}
-        print_json({**facts, **found.body()})
+        print_json({**facts, **summary.body()})
     else:
-        _show(f"Shadow version {version} of {surface}", found, int(top))
-    if not found.requests:
+        _show(f"Shadow version {version} of {surface}", summary, int(top))
+    if not summary.requests:
         why = (
             f"no request of {surface} has a row of shadow version {version}; "
             f"run `sluice serve {surface} --shadow {version}` and ask it"
@@ -68,29 +68,34 @@ def release_of(store: "Store", surface: str, version: int) -> str:
     return release
 
 
-def _show(title: str, found: "ShadowReport", k: int) -> None:
-    counts = found.counts
+def _show(title: str, shadow_report: "ShadowReport", k: int) -> None:
+    counts = shadow_report.counts
     facts = [
-        ("requests", found.requests),
-        ("from", found.since and found.since.isoformat(timespec="seconds")),
-        ("to", found.until and found.until.isoformat(timespec="seconds")),
-        ("answered by", ", ".join(each[:12] for each in found.answered_by) or None),
-        *found.figures.items(),
+        ("requests", shadow_report.requests),
+        ("from", shadow_report.since and shadow_report.since.isoformat(timespec="seconds")),
+        ("to", shadow_report.until and shadow_report.until.isoformat(timespec="seconds")),
+        (
+            "answered by",
+            ", ".join(digest[:12] for digest in shadow_report.answered_by) or None,
+        ),
+        *shadow_report.figures.items(),
         ("offered", counts.offered),
         ("dropped", counts.dropped),
         ("failed", counts.failed),
     ]
     print_facts(title, facts)
     head = ("name", "entered", "share", "left", "share")
-    for dimension in sorted({group.dimension for group in found.groups}):
+    for dimension in sorted({group.dimension for group in shadow_report.groups}):
         groups = [
-            each for each in found.groups if (each.dimension, each.k) == (dimension, k)
+            part
+            for part in shadow_report.groups
+            if (part.dimension, part.k) == (dimension, k)
         ]
         rows = [
             (
-                each.name, each.entered, f"{each.entered_share:.1%}", each.left,
-                f"{each.left_share:.1%}",
+                part.name, part.entered, f"{part.entered_share:.1%}", part.left,
+                f"{part.left_share:.1%}",
             )
-            for each in groups[:_SHOWN]
+            for part in groups[:_SHOWN]
         ]  # fmt: skip
         print_table(f"Top {k} by {dimension}", head, rows)

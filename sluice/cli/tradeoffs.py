@@ -45,25 +45,25 @@ def tradeoffs(
     existing_store(settings)
     workplace = open_workplace(surface, str(settings.home))
     with reported_to(Quiet() if as_json else Steps(_STEPS)):
-        found = tradeoffs(workplace, version, everything=everything)
-        files = keep(workplace, found)
+        sweep = tradeoffs(workplace, version, everything=everything)
+        files = keep(workplace, sweep)
     if as_json:
-        print_json({**found, **files})
+        print_json({**sweep, **files})
     else:
-        _show(found, files)
+        _show(sweep, files)
 
 
-def _show(found: dict[str, Any], files: dict[str, str]) -> None:
+def _show(document: dict[str, Any], files: dict[str, str]) -> None:
     print_line("")
     print_line(
-        f"{found['surface']}, version {found['version']}: {found['requests']:,} judged requests of "
-        f"{found['users']:,} users, {found['candidates']:,} candidates. Each value has the "
-        f"{found['confidence']:.0%} interval of its change against the order by score; "
+        f"{document['surface']}, version {document['version']}: {document['requests']:,} judged requests of "
+        f"{document['users']:,} users, {document['candidates']:,} candidates. Each value has the "
+        f"{document['confidence']:.0%} interval of its change against the order by score; "
         "● is Pareto-optimal over the measures with *.",
     )
-    measures = found["measures"]
-    for party in dict.fromkeys(each["party"] for each in measures.values()):
-        names = [name for name, each in measures.items() if each["party"] == party]
+    measures = document["measures"]
+    for party in dict.fromkeys(measure["party"] for measure in measures.values()):
+        names = [name for name, measure in measures.items() if measure["party"] == party]
         head = [
             "mechanism",
             "setting",
@@ -77,9 +77,9 @@ def _show(found: dict[str, Any], files: dict[str, str]) -> None:
         print_table(
             f"{party.capitalize()}. {title}",
             head,
-            [_row(point, names) for point in found["points"]],
+            [_row(point, names) for point in document["points"]],
         )
-    for name, why in found["left_out"].items():
+    for name, why in document["left_out"].items():
         click.echo(f"left out: {name}, {why}")
     click.echo(f"\n  picture  {files['picture']}\n  figures  {files['figures']}")
 

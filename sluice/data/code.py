@@ -41,7 +41,8 @@ def code_digest(*more: Path) -> str:
 
 def environment_digest() -> str:
     """SHA-256 over the names and versions of all installed distributions."""
-    found = {
-        (each.metadata["Name"] or "").lower(): each.version for each in distributions()
+    installed = {
+        (distribution.metadata["Name"] or "").lower(): distribution.version
+        for distribution in distributions()
     }
-    return json_digest(found)
+    return json_digest(installed)

@@ -110,8 +110,8 @@ class EventLog:
         at = at or datetime.now(UTC)
         with self._locked():
             while True:
-                known, position = self._known(batch)
-                fresh, faults = self._judge(batch, known, at)
+                stored, position = self._known(batch)
+                fresh, faults = self._judge(batch, stored, at)
                 if not quarantine:
                     refuse(faults.counts, f"event log {self.root}")
                 sifted = sift(fresh, faults)
@@ -290,18 +290,18 @@ class EventLog:
             return self._lookup.known(reader, batch), reader.position()
 
     def _judge(
-        self, batch: LogTables, known: Known, at: datetime
+        self, batch: LogTables, stored: Known, at: datetime
     ) -> tuple[LogTables, Faults]:
         """The rows that are not in the log yet, and what is wrong with them."""
         unique = LogTables(batch.exposures, without_repeats(batch.feedback), batch.items)
         fresh, conflicts = {}, {}
         for table in TABLES:
             frame = getattr(unique, table)
-            compared = compare_rows(table, frame, getattr(known.rows, table))
+            compared = compare_rows(table, frame, getattr(stored.rows, table))
             fresh[table] = frame.filter(~compared.same)
             conflicts[table] = compared.conflict.filter(~compared.same)
         tables = LogTables(**fresh)
-        shown = [known.rows.exposures, known.shown]
+        shown = [stored.rows.exposures, stored.shown]
         earlier = pl.concat([rows.select(REQUEST_COLUMNS) for rows in shown])
         faults = find_faults(tables, at, earlier=earlier)
         for table, conflict in conflicts.items():
@@ -340,10 +340,11 @@ class EventLog:
             yield True
 
 
-def _share_keys(one: LogTables, other: LogTables) -> bool:
+def _share_keys(log_tables: LogTables, other: LogTables) -> bool:
     return any(
         np.intersect1d(
-            key_hashes(table, getattr(one, table)), key_hashes(table, getattr(other, table))
+            key_hashes(table, getattr(log_tables, table)),
+            key_hashes(table, getattr(other, table)),
         ).size
         for table in TABLES
     )

@@ -121,11 +121,11 @@ def _refuse_context_names(names: list[str]) -> None:
 
 
 def _refuse_names(
-    table: str, found: set[str], allowed: set[str], required: set[str]
+    table: str, figures: set[str], allowed: set[str], required: set[str]
 ) -> None:
-    if missing := sorted(required - found):
+    if missing := sorted(required - figures):
         raise SchemaError(f"{table}: missing column {', '.join(missing)}")
-    if extra := sorted(found - allowed):
+    if extra := sorted(figures - allowed):
         raise SchemaError(
             f"{table}: extra column {', '.join(extra)}; declared are {', '.join(sorted(required))}"
             + (f" and {CONTEXT_PREFIX}* as Float32" if table == "exposures" else "")

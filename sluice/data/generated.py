@@ -163,15 +163,15 @@ def _feedback(
     delay = rng.exponential(config.receipt_delay.total_seconds() * 1e6, len(relevance))
     delay = np.where(rng.random(len(relevance)) < 0.02, 100 * delay, delay).astype(np.int64)
     spent = (seconds * 1e6).astype(np.int64)
-    one = np.ones(len(relevance))
+    certain = np.ones(len(relevance))
     return pl.concat(
         [
             _events(exposures, kind, mask, value, reached, reached + after)
             for kind, mask, value, after in (
-                (FeedbackKind.CLICK, clicked, one, delay),
+                (FeedbackKind.CLICK, clicked, certain, delay),
                 (FeedbackKind.DWELL, clicked, seconds, delay + spent),
-                (FeedbackKind.SHARE, shared, one, delay + spent),
-                (FeedbackKind.HIDE, hidden, one, delay),
+                (FeedbackKind.SHARE, shared, certain, delay + spent),
+                (FeedbackKind.HIDE, hidden, certain, delay),
             )
         ]
     )

@@ -89,8 +89,8 @@ def _policy_score(
     people: People, pool: Pool, ts: NDArray[np.int64], item: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """What the logging policy believes: quality and half of the buzz, nothing of the person."""
-    known = pool.quality[item] + people.provider_quality[pool.provider[item]]
-    return (0.6 * known + 0.5 * buzz(pool, ts, item)).astype(np.float32)
+    policy_score = pool.quality[item] + people.provider_quality[pool.provider[item]]
+    return (0.6 * policy_score + 0.5 * buzz(pool, ts, item)).astype(np.float32)
 
 
 def buzz(pool: Pool, ts: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -50,27 +50,27 @@ class Judged:
         return sum(getattr(self.fresh, table).height for table in TABLES)
 
 
-def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
+def judge(batch: LogTables, stored: Known, at: datetime) -> Judged:
     """Judge each row of a batch.
 
     Args:
         batch: conformed tables.
-        known: what the log knows of its rows.
+        stored: what the log knows of its rows.
         at: now.
     """
-    exposures = _judge_exposures(batch.exposures, known.rows.exposures, at)
+    exposures = _judge_exposures(batch.exposures, stored.rows.exposures, at)
     shown = pl.concat(
         [
-            known.shown,
-            known.rows.exposures[SHOWN],
+            stored.shown,
+            stored.rows.exposures[SHOWN],
             exposures.fresh()[SHOWN],
         ]
     )
-    feedback = _Verdicts("feedback", batch.feedback, known.rows.feedback)
+    feedback = _Verdicts("feedback", batch.feedback, stored.rows.feedback)
     if batch.feedback.height:
-        asked = with_request(batch.feedback, shown[list(REQUEST_COLUMNS)])
-        feedback.apply(at_time(asked, at), first_fault("feedback", ()))
-    items = _Verdicts("items", batch.items, known.rows.items)
+        answers = with_request(batch.feedback, shown[list(REQUEST_COLUMNS)])
+        feedback.apply(at_time(answers, at), first_fault("feedback", ()))
+    items = _Verdicts("items", batch.items, stored.rows.items)
     if batch.items.height:
         items.apply(at_time(batch.items, at), first_fault("items", ()))
     for verdicts in (feedback, items):
@@ -85,15 +85,17 @@ def judge(batch: LogTables, known: Known, at: datetime) -> Judged:
     )
 
 
-def _judge_exposures(frame: pl.DataFrame, known: pl.DataFrame, at: datetime) -> "_Verdicts":
-    verdicts = _Verdicts("exposures", frame, known)
+def _judge_exposures(
+    frame: pl.DataFrame, stored: pl.DataFrame, at: datetime
+) -> "_Verdicts":
+    verdicts = _Verdicts("exposures", frame, stored)
     if frame.is_empty():
         return verdicts
     context = tuple(context_columns(frame))
     verdicts.apply(at_time(frame, at), first_fault("exposures", context))
-    verdicts.refuse(_contradicts_request(frame, known, verdicts.open()))
+    verdicts.refuse(_contradicts_request(frame, stored, verdicts.open()))
     verdicts.refuse_doubles()
-    verdicts.refuse(_beyond_limit(frame, known, verdicts.open()))
+    verdicts.refuse(_beyond_limit(frame, stored, verdicts.open()))
     return verdicts
 
 
@@ -112,9 +114,9 @@ def first_fault(table: str, context: tuple[str, ...]) -> pl.Expr:
 class _Verdicts:
     """A table's rows: whether each is known, and by which rule it is refused."""
 
-    def __init__(self, table: str, frame: pl.DataFrame, known: pl.DataFrame) -> None:
+    def __init__(self, table: str, frame: pl.DataFrame, stored: pl.DataFrame) -> None:
         self._table, self._frame = table, frame
-        compared = compare_rows(table, frame, known, may_grow=True)
+        compared = compare_rows(table, frame, stored, may_grow=True)
         self._same = compared.same.to_numpy().copy()
         self._conflict = compared.conflict.to_numpy()
         self._codes = np.full(frame.height, _SOUND, object)
@@ -166,13 +168,13 @@ class _Verdicts:
 
 
 def _contradicts_request(
-    frame: pl.DataFrame, known: pl.DataFrame, is_open: NDArray[np.bool_]
+    frame: pl.DataFrame, stored: pl.DataFrame, is_open: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     """Rows that say otherwise of their request than the log, or its first row at hand."""
     facts = ["request_id", *REQUEST_FACTS]
-    if known.is_empty() and _says_one_thing(frame[facts]):
+    if stored.is_empty() and _says_one_thing(frame[facts]):
         return []
-    sources = [known[facts], frame.filter(pl.Series(is_open))[facts]]
+    sources = [stored[facts], frame.filter(pl.Series(is_open))[facts]]
     requests = pl.concat(sources).unique("request_id", keep="first", maintain_order=True)
     joined = frame.select(facts).join(
         requests, on="request_id", how="left", maintain_order="left", suffix="_request"
@@ -194,12 +196,12 @@ def _says_one_thing(facts: pl.DataFrame) -> bool:
 
 
 def _beyond_limit(
-    frame: pl.DataFrame, known: pl.DataFrame, is_open: NDArray[np.bool_]
+    frame: pl.DataFrame, stored: pl.DataFrame, is_open: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     """Rows that would make their request larger than a request may be."""
-    if known.height + frame.height <= MAX_CANDIDATES:
+    if stored.height + frame.height <= MAX_CANDIDATES:
         return []
-    held = known.group_by("request_id").agg(pl.len().alias("held"))
+    held = stored.group_by("request_id").agg(pl.len().alias("held"))
     counted = frame.select("request_id", is_open=pl.Series(is_open)).join(
         held, on="request_id", how="left", maintain_order="left"
     )

@@ -21,33 +21,33 @@ class Comparison:
 
 
 def compare_rows(
-    table: str, batch: pl.DataFrame, known: pl.DataFrame, *, may_grow: bool = False
+    table: str, batch: pl.DataFrame, stored: pl.DataFrame, *, may_grow: bool = False
 ) -> Comparison:
     """Compare by key: equal in every column is the same event again, else a conflict.
 
     A new candidate for a request that the log already holds is a conflict too, unless requests
     may grow: a bulk source knows its requests whole, a live one may hear of them bit by bit.
     """
-    if known.is_empty():
+    if stored.is_empty():
         none = pl.repeat(value=False, n=batch.height, dtype=pl.Boolean, eager=True)
         return Comparison(none, none)
     key = list(KEYS[table])
-    marked = known.with_columns(pl.lit(value=True).alias("known"))
+    marked = stored.with_columns(pl.lit(value=True).alias("known"))
     joined = batch.join(
         marked, on=key, how="left", nulls_equal=True, maintain_order="left", suffix="_known"
     )
-    found = joined["known"].fill_null(value=False)
-    same = found & joined.select(_equal(batch, known, key)).to_series()
-    conflict = found & ~same
+    filled = joined["known"].fill_null(value=False)
+    same = filled & joined.select(_equal(batch, stored, key)).to_series()
+    conflict = filled & ~same
     if table == "exposures" and not may_grow:
-        grown = batch["request_id"].is_in(known["request_id"].unique().implode())
-        conflict |= grown.fill_null(value=False) & ~found
+        grown = batch["request_id"].is_in(stored["request_id"].unique().implode())
+        conflict |= grown.fill_null(value=False) & ~filled
     return Comparison(same, conflict)
 
 
-def _equal(batch: pl.DataFrame, known: pl.DataFrame, key: list[str]) -> pl.Expr:
-    both = [name for name in batch.columns if name in known.columns and name not in key]
-    one_sided = (set(batch.columns) ^ set(known.columns)) - {"known"}
+def _equal(batch: pl.DataFrame, stored: pl.DataFrame, key: list[str]) -> pl.Expr:
+    both = [name for name in batch.columns if name in stored.columns and name not in key]
+    one_sided = (set(batch.columns) ^ set(stored.columns)) - {"known"}
     return pl.all_horizontal(
         *(pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in both),
         *(pl.col(name).is_null() for name in sorted(one_sided)),

@@ -58,10 +58,10 @@ def revisions(earlier: LogTables, now: LogTables, end: datetime) -> Mapping[str,
         if name.startswith(CONTEXT_PREFIX) and name in now.exposures.columns
     ]  # fmt: skip
     items = _joined(*facts, ("item_id",), FACTS, shown)
-    asked = _joined(earlier.exposures, now.exposures, _REQUEST, context, shown)
+    joined = _joined(earlier.exposures, now.exposures, _REQUEST, context, shown)
     return {
         **{f"item.{name}": _revision(items, name) for name in FACTS},
-        **{name: _revision(asked, name) for name in context},
+        **{name: _revision(joined, name) for name in context},
     }
 
 

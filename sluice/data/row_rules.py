@@ -142,10 +142,12 @@ def feedback_rules() -> tuple[RowRule, ...]:
     """Rules over feedback joined with the request it answers, see `with_request`."""
     value, kind = pl.col("value"), pl.col("kind")
     answers = pl.col("request_id").is_not_null()
-    known = pl.col("request_ts").is_not_null()
+    present = pl.col("request_ts").is_not_null()
     return (
         *_common_rules("feedback", ["ts", "received_ts"]),
-        RowRule("feedback.kind.unknown", ~kind.is_in([str(each) for each in FeedbackKind])),
+        RowRule(
+            "feedback.kind.unknown", ~kind.is_in([str(label) for label in FeedbackKind])
+        ),
         RowRule("feedback.value.not_finite", _not_finite(value)),
         # 1 / -0.0 is -inf: a negative zero equals zero and yet has other bytes.
         RowRule(
@@ -164,10 +166,10 @@ def feedback_rules() -> tuple[RowRule, ...]:
         ),
         RowRule("feedback.received_ts.before_ts", pl.col("received_ts") < pl.col("ts")),
         RowRule("feedback.ts.before_exposure", pl.col("ts") < pl.col("request_ts")),
-        RowRule("feedback.request.unknown", answers & ~known),
-        RowRule("feedback.item.not_shown", answers & known & ~pl.col("was_shown")),
+        RowRule("feedback.request.unknown", answers & ~present),
+        RowRule("feedback.item.not_shown", answers & present & ~pl.col("was_shown")),
         RowRule(
-            "feedback.user.differs", known & (pl.col("user_id") != pl.col("request_user"))
+            "feedback.user.differs", present & (pl.col("user_id") != pl.col("request_user"))
         ),
     )
 
@@ -243,8 +245,8 @@ def _once(table: str) -> RowRule:
 
 def shown_rows(exposures: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
     """REQUEST_COLUMNS of the exposures at hand and of those logged before."""
-    known = earlier if earlier is not None else empty_frame("exposures")
-    return pl.concat([exposures.select(REQUEST_COLUMNS), known.select(REQUEST_COLUMNS)])
+    frame = earlier if earlier is not None else empty_frame("exposures")
+    return pl.concat([exposures.select(REQUEST_COLUMNS), frame.select(REQUEST_COLUMNS)])
 
 
 def with_request(feedback: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:

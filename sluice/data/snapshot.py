@@ -163,20 +163,20 @@ def _read_manifest(path: Path, digest: str) -> dict[str, Any]:
 
 def _verify(snapshot: Snapshot) -> None:
     expected = {MANIFEST, *(_file(snapshot.folder, table).name for table in TABLES)}
-    found = {path.name for path in snapshot.folder.iterdir()}
-    if found != expected:
+    names = {path.name for path in snapshot.folder.iterdir()}
+    if names != expected:
         raise IntegrityError(
-            f"{snapshot.folder}: files {sorted(found)}, expected {sorted(expected)}"
+            f"{snapshot.folder}: files {sorted(names)}, expected {sorted(expected)}"
         )
     for table, digest in snapshot.files.items():
         path = _file(snapshot.folder, table)
         _compare(path, file_digest(path), digest)
 
 
-def _compare(path: Path, found: str, expected: str) -> None:
-    if found != expected:
+def _compare(path: Path, figures: str, expected: str) -> None:
+    if figures != expected:
         raise IntegrityError(
-            f"{path}: digest {found}, expected {expected}; it was changed. "
+            f"{path}: digest {figures}, expected {expected}; it was changed. "
             "Remove the snapshot's folder and take it again."
         )
 

@@ -75,10 +75,10 @@ class Arrangement(BaseModel):
         """
         if not self.declared:
             return slates.scores
-        found = np.empty(slates.rows)
+        out = np.empty(slates.rows)
         for slate, low in zip(slates, slates.offsets[:-1].tolist(), strict=True):
-            found[low + self.order(slate)] = -np.arange(slate.rows, dtype=np.float64)
-        return found
+            out[low + self.order(slate)] = -np.arange(slate.rows, dtype=np.float64)
+        return out
 
     def save(self, folder: Path) -> None:
         """Write `arrangement.json` into an existing folder."""

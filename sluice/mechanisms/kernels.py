@@ -17,20 +17,20 @@ def cosines(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     Not by BLAS, which wakes its threads for a matrix of this size and takes ten times as long.
     """
     rows, dimensions = vectors.shape
-    found = np.empty((rows, rows))
-    for one in range(rows):
-        for other in range(one + 1):
+    out = np.empty((rows, rows))
+    for index in range(rows):
+        for other in range(index + 1):
             product = 0.0
             for nth in range(dimensions):
-                product += np.float64(vectors[one, nth]) * np.float64(vectors[other, nth])
-            found[one, other] = product
-    for one in range(rows):
-        for other in range(one):
-            both = found[one, one] * found[other, other]
-            cosine = found[one, other] / np.sqrt(both) if both > 0.0 else 0.0
-            found[one, other] = cosine
-            found[other, one] = cosine
-    return found
+                product += np.float64(vectors[index, nth]) * np.float64(vectors[other, nth])
+            out[index, other] = product
+    for index in range(rows):
+        for other in range(index):
+            both = out[index, index] * out[other, other]
+            cosine = out[index, other] / np.sqrt(both) if both > 0.0 else 0.0
+            out[index, other] = cosine
+            out[other, index] = cosine
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -213,13 +213,13 @@ def exposures(
     offsets: NDArray[np.int64],
     groups: NDArray[np.int64],
     weights: NDArray[np.float64],
-    found: NDArray[np.float64],
+    figures: NDArray[np.float64],
 ) -> None:
     """Exposure of every group under an order, [groups], written into `found`."""
-    found[:] = 0.0
+    figures[:] = 0.0
     for request in range(len(offsets) - 1):
         low = offsets[request]
         for place in range(low, offsets[request + 1]):
             group = groups[order[place]]
             if group >= 0:
-                found[group] += weights[place - low]
+                figures[group] += weights[place - low]

@@ -43,19 +43,19 @@ def live_columns(
     Raises:
         ConfigError: the state does not keep what is wanted.
     """
-    found: dict[str, Any] = {}
+    by_column: dict[str, Any] = {}
     items = request.item_ids if codes is None else codes
     if "providers" in wanted:
-        found["providers"] = providers_of(state, items)
+        by_column["providers"] = providers_of(state, items)
     if "categories" in wanted:
-        found["categories"] = categories_of(state, items)
+        by_column["categories"] = categories_of(state, items)
     if "embeddings" in wanted:
-        found["embeddings"] = embeddings_of(state, items)
+        by_column["embeddings"] = embeddings_of(state, items)
     if "interest" in wanted:
-        found["interest"] = interest_of(state, request.user_id, request.ts)
+        by_column["interest"] = interest_of(state, request.user_id, request.ts)
     offered = [None] * len(request.item_ids) if revenue is None else revenue
     if "is_ad" in wanted:
-        found["is_ad"] = np.array([each is not None for each in offered], np.bool_)
+        by_column["is_ad"] = np.array([amount is not None for amount in offered], np.bool_)
     if "revenue" in wanted:
-        found["revenue"] = np.array([each or 0.0 for each in offered], np.float64)
-    return found
+        by_column["revenue"] = np.array([amount or 0.0 for amount in offered], np.float64)
+    return by_column

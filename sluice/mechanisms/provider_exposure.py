@@ -32,9 +32,11 @@ class Spread:
         self, order: int, reference: int, figure: int, confidence: float
     ) -> tuple[float, float]:
         """Percentile interval of the difference between two orders."""
-        found = self.resampled[:, order, figure] - self.resampled[:, reference, figure]
+        differences = (
+            self.resampled[:, order, figure] - self.resampled[:, reference, figure]
+        )
         tail = (1 - confidence) / 2
-        low, high = np.nanquantile(found, [tail, 1 - tail])
+        low, high = np.nanquantile(differences, [tail, 1 - tail])
         return float(low), float(high)
 
 
@@ -81,13 +83,13 @@ def _figures(
 ) -> NDArray[np.float64]:
     """Both figures, [resamples, orders, 2], with users counted so often, [resamples, users]."""
     due = floor * (chance.T @ counts.T).T
-    found = np.empty((len(counts), len(exposures), 2))
+    out = np.empty((len(counts), len(exposures), 2))
     for nth, exposure in enumerate(exposures):
         gained = (exposure.T @ counts.T).T
-        found[:, nth, 0] = gini(gained)
+        out[:, nth, 0] = gini(gained)
         # A hair of tolerance: sums of the same numbers in another order are not equal.
-        found[:, nth, 1] = (gained < due * (1 - 1e-9)).sum(axis=1)
-    return found
+        out[:, nth, 1] = (gained < due * (1 - 1e-9)).sum(axis=1)
+    return out
 
 
 def _by_user(
@@ -97,7 +99,7 @@ def _by_user(
     from scipy.sparse import csr_matrix
 
     codes, count = judged.providers
-    known = codes != UNKNOWN
-    places = (users[judged.request[known]], codes[known])
+    by_user = codes != UNKNOWN
+    places = (users[judged.request[by_user]], codes[by_user])
     shape = (int(users.max(initial=-1)) + 1, count)
-    return csr_matrix((exposure[known], places), shape=shape)
+    return csr_matrix((exposure[by_user], places), shape=shape)

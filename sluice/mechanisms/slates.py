@@ -93,7 +93,7 @@ class Slates:
         names = self.categories if of == "category" else self.providers
         if names is None:
             raise DataError(f"these requests have no {of} of their candidates")
-        known = sorted({name for name in names if name is not None})
-        codes: dict[str | None, int] = {name: code for code, name in enumerate(known)}
+        distinct = sorted({name for name in names if name is not None})
+        codes: dict[str | None, int] = {name: code for code, name in enumerate(distinct)}
         codes[None] = UNKNOWN
-        return np.array([codes[name] for name in names], np.int64), tuple(known)
+        return np.array([codes[name] for name in names], np.int64), tuple(distinct)

@@ -179,7 +179,7 @@ def check_declared(declared: Sequence[MechanismSpec]) -> None:
     Raises:
         ConfigError: a kind is declared twice, the floors are not the first or the ads not the last.
     """
-    kinds = [each.kind for each in declared]
+    kinds = [spec.kind for spec in declared]
     if twice := [kind for kind, count in Counter(kinds).items() if count > 1]:
         raise ConfigError(f"declares {', '.join(twice)} twice; once is enough")
     if "provider_floors" in kinds[1:]:
@@ -199,17 +199,17 @@ def check_told(declared: Sequence[MechanismSpec], plan: Plan) -> None:
     Raises:
         ConfigError: one does; the message names the feature that would keep it.
     """
-    for each in declared:
-        for column in sorted((each.columns & FEEDERS.keys()) - told_by(plan)):
+    for spec in declared:
+        for column in sorted((spec.columns & FEEDERS.keys()) - told_by(plan)):
             raise ConfigError(
-                f"{each.kind} reads {column}, which a state of these features does not keep; declare "
+                f"{spec.kind} reads {column}, which a state of these features does not keep; declare "
                 f"{FEEDERS[column]} too"
             )
 
 
 def needed(declared: Sequence[Mechanism]) -> frozenset[str]:
     """Columns that a slate must bring for these mechanisms."""
-    return frozenset[str]().union(*(each.columns for each in declared))
+    return frozenset[str]().union(*(spec.columns for spec in declared))
 
 
 def arrange(
@@ -221,7 +221,7 @@ def arrange(
         DataError: the slate lacks a column that is needed, or `prices` are needed and not given.
     """
     order = None
-    for each in declared:
+    for spec in declared:
         slate = slate if order is None else slate.after(order)
-        order = each.order(slate, prices)
+        order = spec.order(slate, prices)
     return slate.order if order is None else order

@@ -96,13 +96,13 @@ class Judged:
         [rows], UNKNOWN where the category is, and [pairs].
         """
         codes, names = self.slates.groups("category")
-        known = codes != UNKNOWN
+        grouped = codes != UNKNOWN
         keys, pairs = np.unique(
-            self.request[known] * len(names) + codes[known], return_inverse=True
+            self.request[grouped] * len(names) + codes[grouped], return_inverse=True
         )
-        found = np.full(self.slates.rows, UNKNOWN)
-        found[known] = pairs
-        return found, keys // max(len(names), 1)
+        out = np.full(self.slates.rows, UNKNOWN)
+        out[grouped] = pairs
+        return out, keys // max(len(names), 1)
 
     def ranks(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """Slot of each row, 1 the top, [rows], from the rows of all requests in their order."""
@@ -128,30 +128,30 @@ class Judged:
         """
         ranks = self.ranks(order)
         exposure = self.exposure(ranks)
-        found = {
+        figures = {
             "ndcg@10": evaluate(
                 -ranks.astype(np.float64), self.frame, (Ndcg(_TOP),)
             ).vector("ndcg@10"),
             "clicks": self._total(exposure * (self.frame.labels > 0)),
         }
         if self.slates.providers is not None:
-            found["small_providers"] = self._share(exposure, self.small)
+            figures["small_providers"] = self._share(exposure, self.small)
         if self.slates.is_ad is not None:
-            found["ad_exposure"] = self._share(exposure, self.slates.is_ad)
+            figures["ad_exposure"] = self._share(exposure, self.slates.is_ad)
         if self.slates.revenue is not None:
-            found["ad_revenue"] = self._total(exposure * self.slates.revenue)
+            figures["ad_revenue"] = self._total(exposure * self.slates.revenue)
         if self.slates.categories is not None:
             shares = self._category_shares(exposure)
-            found |= self._diversity(ranks, shares)
+            figures |= self._diversity(ranks, shares)
             if self.slates.interests is not None:
-                found["miscalibration"] = self._miscalibration(shares)
+                figures["miscalibration"] = self._miscalibration(shares)
         if self.slates.ages is not None:
-            known = np.isfinite(self.slates.ages)
-            hours = np.where(known, self.slates.ages, 0.0) / _HOUR
-            found["age_hours"] = _ratio(
-                self._total(exposure * hours), self._total(exposure * known)
+            finite = np.isfinite(self.slates.ages)
+            hours = np.where(finite, self.slates.ages, 0.0) / _HOUR
+            figures["age_hours"] = _ratio(
+                self._total(exposure * hours), self._total(exposure * finite)
             )
-        return found
+        return figures
 
     @cached_property
     def _interest(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -177,8 +177,8 @@ class Judged:
     def _category_shares(self, exposure: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of each pair's category in its request's exposure, [pairs]."""
         pairs, request = self.categories
-        known = pairs != UNKNOWN
-        mass = _summed(pairs[known], exposure[known], len(request))
+        category_shares = pairs != UNKNOWN
+        mass = _summed(pairs[category_shares], exposure[category_shares], len(request))
         total = _summed(request, mass, self.slates.requests)
         return _ratio(mass, total[request])
 

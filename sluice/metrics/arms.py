@@ -81,8 +81,8 @@ def compare_arms(
 def _mean_and_error(arm: Clusters) -> tuple[float, float]:
     if arm.sums.sum() > 0:
         return arm.ratio, arm.standard_error()
-    one = 1 / float(arm.sizes.sum())
-    return one, one
+    mean_and_error = 1 / float(arm.sizes.sum())
+    return mean_and_error, mean_and_error
 
 
 def _quantile(

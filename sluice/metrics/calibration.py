@@ -156,5 +156,5 @@ def log_likelihood(
 def _log_loss(predictions: Predictions) -> NDArray[np.float64]:
     """[rows]."""
     positive = predictions.outcomes > 0
-    given = np.where(positive, predictions.probabilities, 1 - predictions.probabilities)
-    return -np.log(np.maximum(given, _SMALLEST))
+    past = np.where(positive, predictions.probabilities, 1 - predictions.probabilities)
+    return -np.log(np.maximum(past, _SMALLEST))

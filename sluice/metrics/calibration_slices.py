@@ -74,20 +74,24 @@ def calibrations(
     """
     everyone = (ALL, np.ones(predictions.rows, np.bool_))
     chosen = [everyone, *members(labels, {}, predictions.rows)]
-    found = [_judge(name, predictions.where(rows), rule, rng) for name, rows in chosen]
-    tested = [at for at, one in enumerate(found) if one.decision.threshold is not None]
+    judged = [_judge(name, predictions.where(rows), rule, rng) for name, rows in chosen]
+    tested = [
+        at for at, result in enumerate(judged) if result.decision.threshold is not None
+    ]
     chances = {at: _chance(predictions.where(chosen[at][1]), rule) for at in tested}
-    among = [at for at in tested if found[at].name != ALL]
+    among = [at for at in tested if judged[at].name != ALL]
     corrected = holm(np.array([chances[at] for at in among])).tolist()
     adjusted = chances | dict(zip(among, corrected, strict=True))
-    return tuple(_settle(one, adjusted.get(at), rule) for at, one in enumerate(found))
+    return tuple(
+        _settle(result, adjusted.get(at), rule) for at, result in enumerate(judged)
+    )
 
 
 def _judge(
     name: str, predictions: Predictions, rule: CalibrationRule, rng: np.random.Generator
 ) -> SliceCalibration:
     try:
-        found = measure_calibration(
+        calibration = measure_calibration(
             predictions,
             bins=rule.bins,
             confidence=rule.confidence,
@@ -96,24 +100,24 @@ def _judge(
         )
     except TooLittleData as error:
         return SliceCalibration(name, None, None, Decision("inconclusive", str(error)))
-    return SliceCalibration(name, found, None, _decision(found, rule))
+    return SliceCalibration(name, calibration, None, _decision(calibration, rule))
 
 
-def _decision(found: Calibration, rule: CalibrationRule) -> Decision:
-    if found.positives < rule.positives or found.users < rule.users:
+def _decision(calibration: Calibration, rule: CalibrationRule) -> Decision:
+    if calibration.positives < rule.positives or calibration.users < rule.users:
         return Decision(
             "inconclusive",
-            f"{found.positives} positives of {found.users} users were judged, the rule asks "
+            f"{calibration.positives} positives of {calibration.users} users were judged, the rule asks "
             f"{rule.positives} of {rule.users}",
         )
-    outcome = place(found.low, found.high, rule.floor, rule.ceiling)
+    outcome = place(calibration.low, calibration.high, rule.floor, rule.ceiling)
     where = {"pass": "all within", "fail": "none within", "inconclusive": "which straddles"}
     reason = (
-        f"expected over observed is {found.ratio:.3f} ({found.confidence:.0%} interval "
-        f"{found.low:.3f} to {found.high:.3f}, {found.positives:,} positives of "
-        f"{found.users:,} users), {where[outcome]} {rule.floor:g} to {rule.ceiling:g}"
+        f"expected over observed is {calibration.ratio:.3f} ({calibration.confidence:.0%} interval "
+        f"{calibration.low:.3f} to {calibration.high:.3f}, {calibration.positives:,} positives of "
+        f"{calibration.users:,} users), {where[outcome]} {rule.floor:g} to {rule.ceiling:g}"
     )
-    nearest = rule.floor if found.ratio < 1 else rule.ceiling
+    nearest = rule.floor if calibration.ratio < 1 else rule.ceiling
     return Decision(outcome, reason, nearest)
 
 
@@ -126,9 +130,9 @@ def _chance(predictions: Predictions, rule: CalibrationRule) -> float:
 
 
 def _settle(
-    found: SliceCalibration, adjusted: float | None, rule: CalibrationRule
+    slice_calibration: SliceCalibration, adjusted: float | None, rule: CalibrationRule
 ) -> SliceCalibration:
     if adjusted is None:
-        return found
-    decision = adjusted_for_many(found.decision, adjusted, rule.level)
-    return replace(found, adjusted=adjusted, decision=decision)
+        return slice_calibration
+    decision = adjusted_for_many(slice_calibration.decision, adjusted, rule.level)
+    return replace(slice_calibration, adjusted=adjusted, decision=decision)

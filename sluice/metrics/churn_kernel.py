@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 @njit(cache=True, nogil=True)
 def tied(scores: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether another row of the request has the same score, [rows]."""
-    found = np.empty(len(scores), np.bool_)
+    out = np.empty(len(scores), np.bool_)
     for request in range(len(offsets) - 1):
         group = scores[offsets[request] : offsets[request + 1]]
         for row in range(len(group)):
             same = 0
             for other in range(len(group)):
                 same += group[other] == group[row]
-            found[offsets[request] + row] = same > 1
-    return found
+            out[offsets[request] + row] = same > 1
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -30,7 +30,7 @@ def places(
     offsets: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Rank of each row within its request, 0 the highest, equal scores by `tiebreak`, [rows]."""
-    found = np.empty(len(scores), np.int64)
+    out = np.empty(len(scores), np.int64)
     for request in range(len(offsets) - 1):
         low, high = offsets[request], offsets[request + 1]
         group, breaks = scores[low:high], tiebreak[low:high]
@@ -41,8 +41,8 @@ def places(
                 place += ahead | (
                     (group[other] == group[row]) & (breaks[other] < breaks[row])
                 )
-            found[low + row] = place
-    return found
+            out[low + row] = place
+    return out
 
 
 @njit(cache=True, nogil=True)

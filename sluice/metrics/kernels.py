@@ -27,10 +27,10 @@ def count_classes(
     # One plain loop over one array each: ten times as fast as all in one, which is not vectorised.
     for request in range(len(sizes)):
         marks = labels[offsets[request] : offsets[request + 1]]
-        found = 0
+        classes = 0
         for row in range(len(marks)):
-            found += marks[row] > 0.0
-        positives[request] = found
+            classes += marks[row] > 0.0
+        positives[request] = classes
     unscored, graded = 0, 0
     for row in range(len(scores)):
         unscored += scores[row] != scores[row]

@@ -34,8 +34,8 @@ def parse_metric(name: str) -> Metric:
     """
     if name in _PLAIN:
         return _PLAIN[name]
-    found = _CUT_NAME.fullmatch(name)
-    if found is None or found["stem"] not in _CUT:
-        known = ", ".join([*_PLAIN, *(f"{stem}@<k>" for stem in _CUT)])
-        raise ConfigError(f"no metric {name!r}; there are: {known}")
-    return _CUT[found["stem"]](int(found["k"]))
+    match = _CUT_NAME.fullmatch(name)
+    if match is None or match["stem"] not in _CUT:
+        text = ", ".join([*_PLAIN, *(f"{stem}@<k>" for stem in _CUT)])
+        raise ConfigError(f"no metric {name!r}; there are: {text}")
+    return _CUT[match["stem"]](int(match["k"]))

@@ -105,22 +105,22 @@ class ParityReport:
 
     @property
     def requests(self) -> int:
-        return sum(each.requests for each in self.releases)
+        return sum(release.requests for release in self.releases)
 
     @property
     def share(self) -> float | None:
         """Identical answers of all releases, 0 to 1; None where nothing was served."""
-        identical = sum(each.identical for each in self.releases)
+        identical = sum(release.identical for release in self.releases)
         return identical / self.requests if self.requests else None
 
     @property
     def slowest(self) -> EventDelay | None:
         """The kind of event with the longest delay; None where none came in live."""
-        return max(self.delays, key=lambda each: each.spread.p95_s, default=None)
+        return max(self.delays, key=lambda delay: delay.spread.p95_s, default=None)
 
     def of(self, release: str) -> ReleaseParity | None:
         """What one release answered; None where it answered nothing."""
-        return next((each for each in self.releases if each.release == release), None)
+        return next((build for build in self.releases if build.release == release), None)
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON, for a `Document`."""

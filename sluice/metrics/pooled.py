@@ -139,13 +139,13 @@ def _of_few(clusters: float, confidence: float) -> float:
 
 
 def _joined(windows: Sequence[Paired]) -> Paired:
-    names = {each.metric for each in windows}
+    names = {window.metric for window in windows}
     if len(names) != 1:
         raise DataError(
             f"cannot pool windows of {', '.join(sorted(names)) or 'no metric'}; pool those of one"
         )
     columns = {
-        name: np.concatenate([getattr(each, name) for each in windows])
+        name: np.concatenate([getattr(window, name) for window in windows])
         for name in ("candidate", "reference", "users", "weights")
     }
     return Paired(metric=names.pop(), **columns)

@@ -57,5 +57,7 @@ def predictions_of(
     Raises:
         DataError: a probability is not in 0..1, an outcome is neither 0 nor 1, or rows are missing.
     """
-    came = (frame.labels > 0).astype(np.float64) if outcomes is None else outcomes
-    return Predictions(probabilities, came, np.repeat(frame.users, np.diff(frame.offsets)))
+    predictions = (frame.labels > 0).astype(np.float64) if outcomes is None else outcomes
+    return Predictions(
+        probabilities, predictions, np.repeat(frame.users, np.diff(frame.offsets))
+    )

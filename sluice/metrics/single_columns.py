@@ -76,15 +76,15 @@ def _auc(scores: NDArray[np.float64], judged: RankingFrame) -> float:
 
 
 def _rates(
-    known: NDArray[np.float64], positive: NDArray[np.bool_], values: NDArray[np.float64]
+    stored: NDArray[np.float64], positive: NDArray[np.bool_], values: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Smoothed rate of positives in the bin of each value, [rows]; None where nothing was fitted."""
-    if not len(known):
+    if not len(stored):
         return None
-    finite = known[np.isfinite(known)]
+    finite = stored[np.isfinite(stored)]
     edges = _edges(finite) if len(finite) else np.zeros(0)
     bins = len(edges) + 2
-    at = _binned(known, edges)
+    at = _binned(stored, edges)
     seen = np.bincount(at, minlength=bins)
     won = np.bincount(at, weights=positive, minlength=bins)
     rates = (won + _PRIOR * positive.mean()) / (seen + _PRIOR)
@@ -101,5 +101,5 @@ def _edges(finite: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _binned(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
     """Bin of each value; the last bin holds what is missing."""
-    found = np.searchsorted(edges, values, side="right")
-    return np.where(np.isnan(values), len(edges) + 1, found)
+    bins = np.searchsorted(edges, values, side="right")
+    return np.where(np.isnan(values), len(edges) + 1, bins)

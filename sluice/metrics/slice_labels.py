@@ -30,12 +30,12 @@ def quantile_labels(values: NDArray[np.float64], parts: int = 4) -> NDArray[np.s
 
     Equal values share a label, so a part may be larger than the others, or empty.
     """
-    known = ~np.isnan(values)
+    present = ~np.isnan(values)
     labels = np.full(len(values), "unknown", dtype="U16")
-    if known.any():
-        edges = np.quantile(values[known], np.arange(1, parts) / parts)
-        part = np.searchsorted(edges, values[known], side="left")
-        labels[known] = np.array([f"{at}/{parts}" for at in range(1, parts + 1)])[part]
+    if present.any():
+        edges = np.quantile(values[present], np.arange(1, parts) / parts)
+        part = np.searchsorted(edges, values[present], side="left")
+        labels[present] = np.array([f"{at}/{parts}" for at in range(1, parts + 1)])[part]
     return labels
 
 

@@ -64,7 +64,7 @@ class SliceReport:
         The first by Holm's adjustment; the second needs none, as every slice has to pass by itself
         (intersection-union test, Berger 1982).
         """
-        outcomes = {found.decision.outcome for found in self.slices}
+        outcomes = {result.decision.outcome for result in self.slices}
         if "fail" in outcomes:
             return "fail"
         return "pass" if outcomes == {"pass"} else "inconclusive"
@@ -75,7 +75,7 @@ class SliceReport:
 
         Not the lowest difference, which is as a rule that of the smallest slice.
         """
-        tested = [found for found in self.slices if found.adjusted is not None]
+        tested = [result for result in self.slices if result.adjusted is not None]
         return min(tested, key=_clearly_worse, default=None)
 
 
@@ -91,12 +91,21 @@ def compare_slices(
         DataError: a dimension's labels are not one a request.
     """
     chosen = members(labels, rule.expected, paired.requests)
-    found = [_compare(name, paired.where(whom), rule, rng) for name, whom in chosen]
-    tested = [at for at, one in enumerate(found) if one.decision.threshold is not None]
-    chances = [_chance(paired.where(chosen[at][1]), found[at].decision) for at in tested]
+    slice_results = [_compare(name, paired.where(whom), rule, rng) for name, whom in chosen]
+    tested = [
+        at
+        for at, result in enumerate(slice_results)
+        if result.decision.threshold is not None
+    ]
+    chances = [
+        _chance(paired.where(chosen[at][1]), slice_results[at].decision) for at in tested
+    ]
     adjusted = dict(zip(tested, holm(np.array(chances)).tolist(), strict=True))
     return SliceReport(
-        tuple(_settle(one, adjusted.get(at), rule.level) for at, one in enumerate(found))
+        tuple(
+            _settle(result, adjusted.get(at), rule.level)
+            for at, result in enumerate(slice_results)
+        )
     )
 
 
@@ -108,19 +117,19 @@ def members(
     Raises:
         DataError: a dimension's labels are not one for each of `size`.
     """
-    found = []
+    slices = []
     for dimension in sorted({*labels, *expected}):
-        given = labels.get(dimension)
-        if given is not None and len(given) != size:
+        groups = labels.get(dimension)
+        if groups is not None and len(groups) != size:
             raise DataError(
-                f"{len(given)} labels of {dimension} for {size} rows or requests; "
+                f"{len(groups)} labels of {dimension} for {size} rows or requests; "
                 "one each is needed"
             )
-        present = set() if given is None else set(given.tolist())
+        present = set() if groups is None else set(groups.tolist())
         for label in sorted(present | {*expected.get(dimension, ())}):
-            chosen = np.zeros(size, np.bool_) if given is None else given == label
-            found.append((f"{dimension}={label}", chosen))
-    return found
+            chosen = np.zeros(size, np.bool_) if groups is None else groups == label
+            slices.append((f"{dimension}={label}", chosen))
+    return slices
 
 
 def _compare(
@@ -147,15 +156,17 @@ def _chance(paired: Paired, decision: Decision) -> float:
     )
 
 
-def _settle(found: SliceResult, adjusted: float | None, level: float) -> SliceResult:
+def _settle(slice_result: SliceResult, adjusted: float | None, level: float) -> SliceResult:
     if adjusted is None:
-        return found
-    decision = adjusted_for_many(found.decision, adjusted, level)
-    return replace(found, adjusted=adjusted, decision=decision)
+        return slice_result
+    decision = adjusted_for_many(slice_result.decision, adjusted, level)
+    return replace(slice_result, adjusted=adjusted, decision=decision)
 
 
-def _clearly_worse(found: SliceResult) -> tuple[float, float]:
-    comparison = found.comparison
-    if comparison is None or found.adjusted is None:
+def _clearly_worse(slice_result: SliceResult) -> tuple[float, float]:
+    comparison = slice_result.comparison
+    if comparison is None or slice_result.adjusted is None:
         return 1.0, 0.0
-    return found.adjusted, comparison.difference / (comparison.minimum_detectable or 1)
+    return slice_result.adjusted, comparison.difference / (
+        comparison.minimum_detectable or 1
+    )

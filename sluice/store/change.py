@@ -71,8 +71,8 @@ def of_registration(
     draft: Draft, read: Reader, *, actor: str, role: str, at: datetime
 ) -> Change:
     """Give the draft the next number of its surface."""
-    known = read.find(Version, surface=draft.surface)
-    version = _numbered(draft, known[-1].number + 1 if known else 1, at)
+    rows = read.find(Version, surface=draft.surface)
+    version = _numbered(draft, rows[-1].number + 1 if rows else 1, at)
     row = LedgerRow(
         sequence=0,
         surface=draft.surface,
@@ -131,8 +131,10 @@ def of_transition(transition: Transition, read: Reader) -> Change:
     positions = tuple(_moved(transition, read))
     if transition.canary:
         canary = stored_form(_canary(transition, transition.canary, read))
-        told = _told(row, canary)
-        return _vouched(Change(row, positions=positions, canary=canary, outbox=told), read)
+        payload = _told(row, canary)
+        return _vouched(
+            Change(row, positions=positions, canary=canary, outbox=payload), read
+        )
     if not transition.pointer:
         return _vouched(Change(row, positions=positions), read)
     move = transition.pointer
@@ -146,11 +148,13 @@ def of_transition(transition: Transition, read: Reader) -> Change:
 
 def request_digest(transition: Transition) -> str:
     """Digest of what is asked; a retry asks the same at another time."""
-    asked = asdict(transition)
-    del asked["at"], asked["signature"]
+    fields = asdict(transition)
+    del fields["at"], fields["signature"]
     if transition.canary is None:
-        del asked["canary"]  # as before there were canaries, so that a retry of then is one
-    return json_digest(asked)
+        del fields[
+            "canary"
+        ]  # as before there were canaries, so that a retry of then is one
+    return json_digest(fields)
 
 
 def _vouched(decided: Change, read: Reader) -> Change:

@@ -121,7 +121,7 @@ def ensure_findable(kind: type[Record], equals: Mapping[str, object]) -> None:
 
 def _holds_json(annotation: Any) -> bool:
     options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return any(get_origin(each) in {dict, tuple} for each in options)
+    return any(get_origin(option) in {dict, tuple} for option in options)
 
 
 def _stored(value: Any) -> Any:

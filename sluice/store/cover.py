@@ -72,11 +72,11 @@ def covers_of(read: Finder, row: LedgerRow, left: Iterable[Record]) -> dict[str,
     """
     version = read.get(Version, surface=row.surface, number=row.version)
     records = [*left, *_of_version(read, row.surface, row.version)]
-    versions = [version, *(each for each in left if isinstance(each, Version))]
-    for each in filter(None, versions):
-        records += [each, *_of_inputs(read, each)]
+    versions = [version, *(record for record in left if isinstance(record, Version))]
+    for record in filter(None, versions):
+        records += [record, *_of_inputs(read, record)]
     records += _documents(read, row.evidence)
-    return {cover_name(each): record_digest(each) for each in records}
+    return {cover_name(record): record_digest(record) for record in records}
 
 
 def _of_version(read: Finder, surface: str, number: int) -> Iterator[Record]:

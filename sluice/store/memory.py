@@ -57,20 +57,20 @@ class MemoryStore:
 
     def get(self, kind: type[R], **key: object) -> R | None:
         ensure_key(kind, key)
-        found = self.find(kind, **key)
-        return found[0] if found else None
+        rows = self.find(kind, **key)
+        return rows[0] if rows else None
 
     def find(self, kind: type[R], **equals: object) -> tuple[R, ...]:
         ensure_findable(kind, equals)
         with self._lock:
             records = list(self._records[kind].values())
         wanted = equals.items()
-        found = [
-            each
-            for each in records
-            if all(getattr(each, name) == value for name, value in wanted)
+        rows = [
+            record
+            for record in records
+            if all(getattr(record, name) == value for name, value in wanted)
         ]
-        return in_key_order(deepcopy(found))
+        return in_key_order(deepcopy(rows))
 
     def tail(self) -> LedgerRow | None:
         rows = self._records[LedgerRow]
@@ -81,9 +81,9 @@ class MemoryStore:
 
     def register(self, draft: Draft, *, actor: str, role: str, at: datetime) -> Version:
         with self._lock:
-            known = change.registered(draft, self, at)
-            if known:
-                return known
+            versions = change.registered(draft, self, at)
+            if versions:
+                return versions
             self._apply(change.of_registration(draft, self, actor=actor, role=role, at=at))
             return self.find(Version, surface=draft.surface, run=draft.run)[0]
 

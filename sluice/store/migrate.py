@@ -19,9 +19,9 @@ def migrate(engine: Engine) -> None:
         if revision(connection) == HEAD:
             return
     with engine.execution_options(**{WRITES: True}).begin() as connection:
-        found = revision(connection)
-        if found != HEAD:
-            _upgrade(connection, found)
+        current = revision(connection)
+        if current != HEAD:
+            _upgrade(connection, current)
 
 
 def revision(connection: Connection) -> str | None:
@@ -33,7 +33,7 @@ def revision(connection: Connection) -> str | None:
     )
 
 
-def _upgrade(connection: Connection, found: str | None) -> None:
+def _upgrade(connection: Connection, figures: str | None) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -42,12 +42,12 @@ def _upgrade(connection: Connection, found: str | None) -> None:
     folder = Path(__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {
+    revisions = {
         script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
     }
-    if found and found not in known:
+    if figures and figures not in revisions:
         raise UserError(
-            f"{shown(connection.engine.url)} has schema {found!r}, this release knows none newer than "
+            f"{shown(connection.engine.url)} has schema {figures!r}, this release knows none newer than "
             f"{HEAD!r}: it was written by a newer Sluice; open it with that one"
         )
     command.upgrade(config, "head")

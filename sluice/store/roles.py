@@ -77,14 +77,14 @@ def protect(url: str, prefix: str = "sluice") -> Mapping[str, Mapping[str, str]]
 
 
 def _told(prefix: str) -> dict[str, dict[str, str]]:
-    told = {
+    grants = {
         role_name(prefix, role): {
             table: ", ".join(verbs) for table, verbs in rights.items()
         }
         for role, rights in RIGHTS.items()
     }
     return {
-        **told,
+        **grants,
         role_name(prefix, Role.MIGRATOR): dict.fromkeys(TABLE_NAMES, "owner"),
     }
 
@@ -102,8 +102,8 @@ def _ensure_owner(connection: Connection) -> None:
 
 
 def _make(connection: Connection, role: str) -> None:
-    known = text("SELECT 1 FROM pg_roles WHERE rolname = :role")
-    if connection.scalar(known, {"role": role}) is None:
+    query = text("SELECT 1 FROM pg_roles WHERE rolname = :role")
+    if connection.scalar(query, {"role": role}) is None:
         connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
 
 
@@ -119,11 +119,11 @@ def _own(connection: Connection, migrator: str) -> None:
 def _revoke_others(connection: Connection, prefix: str) -> None:
     """Take back what older releases granted to one role for all, and what was granted by hand."""
     ours = [role_name(prefix, role) for role in Role]
-    asked = {"tables": list(TABLE_NAMES), "ours": ours}
+    parameters = {"tables": list(TABLE_NAMES), "ours": ours}
     grantees = {
         grantee
         for view in ("role_table_grants", "role_column_grants")
-        for grantee in connection.scalars(text(_OTHERS.format(view=view)), asked)
+        for grantee in connection.scalars(text(_OTHERS.format(view=view)), parameters)
     }
     for grantee in sorted(grantees | {"PUBLIC"}):
         name = "PUBLIC" if grantee == "PUBLIC" else f'"{grantee}"'
@@ -164,7 +164,7 @@ def _policies(prefix: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _action(actions: Actions) -> str:
-    names = ", ".join(f"'{each}'" for each in sorted(actions.names))
+    names = ", ".join(f"'{name}'" for name in sorted(actions.names))
     return f"action {'NOT ' if actions.excluded else ''}IN ({names})"
 
 
@@ -181,13 +181,13 @@ def _ensure_exact(
             f"{role} owns the ledger, is in the role that does, or is a superuser: take that from it"
         )
     for table, verbs in rights.items():
-        asked = {"role": role, "table": f'"{table}"'}
+        parameters = {"role": role, "table": f'"{table}"'}
         held = [
             verb
             for verb in _VERBS
             if verb not in verbs
             and connection.scalar(
-                text(f"SELECT has_table_privilege(:role, :table, '{verb}')"), asked
+                text(f"SELECT has_table_privilege(:role, :table, '{verb}')"), parameters
             )
         ]
         if held:

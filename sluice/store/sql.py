@@ -101,8 +101,8 @@ class SqlStore:
 
     def get(self, kind: type[R], **key: object) -> R | None:
         ensure_key(kind, key)
-        found = self.find(kind, **key)
-        return found[0] if found else None
+        rows = self.find(kind, **key)
+        return rows[0] if rows else None
 
     def find(self, kind: type[R], **equals: object) -> tuple[R, ...]:
         with self._transaction(self._engine) as rows:
@@ -114,9 +114,9 @@ class SqlStore:
 
     def register(self, draft: Draft, *, actor: str, role: str, at: datetime) -> Version:
         with self._transaction(self._writing_engine) as rows:
-            known = change.registered(draft, rows, at)
-            if known:
-                return known
+            versions = change.registered(draft, rows, at)
+            if versions:
+                return versions
             self._apply(
                 rows, change.of_registration(draft, rows, actor=actor, role=role, at=at)
             )
@@ -170,8 +170,8 @@ class Rows:
         self._connection = connection
 
     def get(self, kind: type[R], **key: object) -> R | None:
-        found = self.find(kind, **key)
-        return found[0] if found else None
+        rows = self.find(kind, **key)
+        return rows[0] if rows else None
 
     def find(self, kind: type[R], **equals: object) -> tuple[R, ...]:
         ensure_findable(kind, equals)

@@ -42,7 +42,7 @@ def _link(path: Path) -> str:
 def _section(path: Path, command: click.Command) -> str:
     words = " ".join(("sluice", *path))
     usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=words)))
-    options = [one for one in command.params if isinstance(one, click.Option)]
+    options = [option for option in command.params if isinstance(option, click.Option)]
     return page(
         f"## {words}",
         block(f"{words} {usage}"),

@@ -34,7 +34,9 @@ def errors_page() -> str:
         "## HTTP",
         'A refused request is answered with `{"error": {"code", "field", "message"}}`. No message '
         "repeats a value that was sent.",
-        table(("code", "meaning"), ((code(one.value), one.meaning) for one in Code)),
+        table(
+            ("code", "meaning"), ((code(member.value), member.meaning) for member in Code)
+        ),
         "## Python client",
         table(
             ("error of `sluice.serving.client`", "meaning"),

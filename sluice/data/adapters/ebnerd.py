@@ -70,7 +70,7 @@ def read(folder: Path, surface: str) -> LogTables:
     earlier = _history_clicks(history, clicks)
     feedback = pl.concat([_feedback(clicks), _feedback(earlier)])
     seen = first_seen(
-        pl.concat([each.select("item_id", "ts") for each in (exposures, feedback)])
+        pl.concat([frame.select("item_id", "ts") for frame in (exposures, feedback)])
     )
     return log_tables(exposures, feedback, _items(folder / "articles.parquet", seen))
 
@@ -88,7 +88,7 @@ def _read_history(path: Path) -> pl.DataFrame:
     history = _read(path, _HISTORY, list(_HISTORY))
     lengths = [pl.col(name).list.len() for name in _HISTORY if name != "user_id"]
     uneven = history.filter(
-        pl.any_horizontal(each != lengths[0] for each in lengths)
+        pl.any_horizontal(size != lengths[0] for size in lengths)
     ).height
     if uneven:
         raise DataError(
@@ -211,13 +211,13 @@ def _items(path: Path, seen: pl.DataFrame) -> pl.DataFrame:
         ),
         _utc("published_time").alias("published_at"),
     )
-    known = articles.with_columns(
+    rows = articles.with_columns(
         pl.max_horizontal("published_at", pl.lit(seen["valid_from"].min())).alias(
             "valid_from"
         )
     )
     others = seen.join(articles, on="item_id", how="anti")
-    return pl.concat([known, others], how="diagonal")
+    return pl.concat([rows, others], how="diagonal")
 
 
 def _kind(kind: FeedbackKind) -> pl.Expr:

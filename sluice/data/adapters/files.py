@@ -149,11 +149,11 @@ def require_types(
     for name, kinds in allowed.items():
         if name not in frame.columns:
             continue
-        found = frame.schema[name]
-        inner = found.inner if isinstance(found, pl.List) else found
-        if (pl.List in kinds) != isinstance(found, pl.List) or not isinstance(inner, kinds):
+        dtype = frame.schema[name]
+        inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+        if (pl.List in kinds) != isinstance(dtype, pl.List) or not isinstance(inner, kinds):
             wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise SchemaError(f"{path}: column {name} is {found}, expected {wanted}")
+            raise SchemaError(f"{path}: column {name} is {dtype}, expected {wanted}")
 
 
 def parsed(
@@ -192,5 +192,5 @@ def from_seconds(name: str) -> pl.Expr:
 
 def first_seen(times: pl.DataFrame) -> pl.DataFrame:
     """`item_id` and `valid_from` = its first `ts`, for items of which nothing else is known."""
-    known = times.drop_nulls("item_id")
-    return known.group_by("item_id").agg(pl.col("ts").min().alias("valid_from"))
+    dated = times.drop_nulls("item_id")
+    return dated.group_by("item_id").agg(pl.col("ts").min().alias("valid_from"))

@@ -51,10 +51,10 @@ def read(folder: Path, surface: str) -> LogTables:
 
 
 def _one_file(folder: Path, suffix: str) -> Path:
-    found = sorted(folder.glob(f"*.{suffix}"))
-    if len(found) != 1:
+    paths = sorted(folder.glob(f"*.{suffix}"))
+    if len(paths) != 1:
         raise DataError(f"{folder}: expected one *.{suffix} file; there {listing(folder)}")
-    return found[0]
+    return paths[0]
 
 
 def _read(path: Path, names: list[str]) -> pl.DataFrame:

@@ -240,7 +240,7 @@ def _updates(
     for event in kinds:
         for table, row in enumerate(rows):
             counts, since, sums = (
-                row.of(each, event) for each in (row.counts, row.since, row.decayed)
+                row.of(tallies, event) for tallies in (row.counts, row.since, row.decayed)
             )
             skipped = row.decayed.index(sums[0]) if sums else 0
             if counts or since or sums:

@@ -49,9 +49,9 @@ def _span(text: str) -> str:
 
 
 def _event(text: str) -> str:
-    known = (EXPOSURE, *(kind.value for kind in FeedbackKind))
-    if text not in known:
-        raise ValueError(f"no event {text!r}; there are: {', '.join(known)}")
+    events = (EXPOSURE, *(kind.value for kind in FeedbackKind))
+    if text not in events:
+        raise ValueError(f"no event {text!r}; there are: {', '.join(events)}")
     return text
 
 

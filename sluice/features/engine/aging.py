@@ -74,8 +74,8 @@ def weigh(
 def add_weights(sums, update, row, halves, weights) -> None:  # noqa: ANN001 - plain arrays
     """Add an event to the newest day's sums of a row."""
     today = row + update[UPDATE_DECAY] + 1
-    for each in range(update[UPDATE_DECAYS]):
-        sums[today + 2 * each] += weights[halves[update[UPDATE_HALF] + each]]
+    for index in range(update[UPDATE_DECAYS]):
+        sums[today + 2 * index] += weights[halves[update[UPDATE_HALF] + index]]
 
 
 @compiled
@@ -96,9 +96,9 @@ def grow_older(
 def carry(sums, program, table, row, elapsed) -> None:  # noqa: ANN001 - plain arrays
     """Begin a day that starts `elapsed` µs after the row's newest day started."""
     halves, half_lives = program.halves, program.half_lives
-    for each in range(table[DECAYS]):
-        carried = row + table[DECAY] + 2 * each
-        kept = decay(int(half_lives[halves[table[HALF] + each]]), elapsed)
+    for index in range(table[DECAYS]):
+        carried = row + table[DECAY] + 2 * index
+        kept = decay(int(half_lives[halves[table[HALF] + index]]), elapsed)
         sums[carried] = (sums[carried] + sums[carried + 1]) * kept
         sums[carried + 1] = 0.0
 
@@ -107,9 +107,9 @@ def carry(sums, program, table, row, elapsed) -> None:  # noqa: ANN001 - plain a
 def forget(memory, endless, table, row) -> None:  # noqa: ANN001 - plain arrays
     """Make a row that of a key never met, but for its windows and what is said of an item."""
     # Windowed counts stay: no window is longer than the horizon, and each event leaves on its own.
-    for each in range(table[ENDLESS], table[ENDLESS_END]):
-        memory.cells[2 * row + endless[each]] = 0
-    for each in range(2 * table[DECAYS]):
-        memory.sums[row + table[DECAY] + each] = 0.0
-    for each in range(table[SINCES]):
-        memory.words[row + table[SINCE] + each] = 0
+    for index in range(table[ENDLESS], table[ENDLESS_END]):
+        memory.cells[2 * row + endless[index]] = 0
+    for index in range(2 * table[DECAYS]):
+        memory.sums[row + table[DECAY] + index] = 0.0
+    for index in range(table[SINCES]):
+        memory.words[row + table[SINCE] + index] = 0

@@ -59,38 +59,38 @@ _SECOND = 1e6
 
 
 @inlined
-def emit(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+def emit(state: Known, program: Program, scratch: Scratch, query, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Features of one request, [candidates, features], as `answer` tells them, into `out`."""
-    answer(known, program, scratch, asked, items, out)
+    answer(state, program, scratch, query, items, out)
     for row in range(len(items)):
         for column in range(program.columns):
             out[row, column] = scratch.values[column, row]
 
 
 @inlined
-def answer(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+def answer(state: Known, program: Program, scratch: Scratch, query, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Leave one request's features in `scratch.values`, [features, candidates].
 
     Args:
-        known: everything before the request, its windows placed.
+        state: everything before the request, its windows placed.
         program: the compiled declaration.
         scratch: with room for the candidates.
-        asked: µs of the request, and the person's code.
+        query: µs of the request, and the person's code.
         items: [candidates] codes.
         out: [candidates, features]; holds the context columns, which are the caller's.
     """
-    ts, user = asked
-    people, tables = known.people, known.memory.tables
+    ts, user = query
+    people, tables = state.people, state.memory.tables
     clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
     last = people.ring[user, (clicked - 1) % RING] if clicked > 0 else UNKNOWN
-    _describe(known.memory.cells, tables, scratch.codes, scratch.rows, items, user, last)
+    _describe(state.memory.cells, tables, scratch.codes, scratch.rows, items, user, last)
     if program.item_horizon > 0:
         edge = ts - program.item_horizon
         facts = scratch.rows[len(tables)]
-        pass_forgotten(known.memory.words, tables, scratch.codes, facts, edge, len(items))
-    _find(known.memory.words, tables, scratch, program.horizon, ts, len(items))
-    _read(known, program, scratch, asked, items, out)
-    cells, values, derived = known.memory.cells, scratch.values, program.derived
+        pass_forgotten(state.memory.words, tables, scratch.codes, facts, edge, len(items))
+    _find(state.memory.words, tables, scratch, program.horizon, ts, len(items))
+    _read(state, program, scratch, query, items, out)
+    cells, values, derived = state.memory.cells, scratch.values, program.derived
     surface = tables[program.surface]
     for nth in range(len(derived)):
         prior = 0.0
@@ -151,8 +151,8 @@ def _find_pairs(words, table, firsts, seconds, rows, held, size) -> None:  # noq
         if firsts[row] == UNKNOWN or seconds[row] == UNKNOWN or held[row] == FREE:
             rows[row] = base
         elif held[row] != key:
-            found = natural(find(words, base, stride, room, key))
-            rows[row] = found if words[found] == key else base
+            place = natural(find(words, base, stride, room, key))
+            rows[row] = place if words[place] == key else base
 
 
 @inlined
@@ -161,8 +161,8 @@ def _pass_idle(words, table, rows, edge, size) -> None:  # noqa: ANN001 - plain 
     base, last = table[BASE], table[LAST]
     # One row of all is looked at once; a request may have no candidate.
     for row in range(size if table[SCALE] else min(size, 1)):
-        found = natural(rows[row])
-        rows[row] = base if words[natural(found + last)] < edge else found
+        place = natural(rows[row])
+        rows[row] = base if words[natural(place + last)] < edge else place
     for row in range(size if table[SCALE] else 1, size):
         rows[row] = rows[0]
 
@@ -193,15 +193,15 @@ def _surface_rate(cells, table, totals, kind) -> float:  # noqa: ANN001 - plain 
 
 
 @inlined
-def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+def _read(state: Known, program: Program, scratch: Scratch, query, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Columns that say what is known."""
-    memory, rows, values, reads = known.memory, scratch.rows, scratch.values, program.reads
-    ts, size = asked[0], len(items)
+    memory, rows, values, reads = state.memory, scratch.rows, scratch.values, program.reads
+    ts, size = query[0], len(items)
     for nth in range(len(reads)):
         read = reads[nth]
-        column, found = values[read[COLUMN]], rows[read[READ_TABLE]]
+        column, places = values[read[COLUMN]], rows[read[READ_TABLE]]
         if read[CODE] == COUNT:
-            _counts(memory.cells, found, values, read, size)
+            _counts(memory.cells, places, values, read, size)
         elif read[CODE] == DECAYED:
             last, half_life = (
                 memory.tables[read[READ_TABLE], LAST],
@@ -210,7 +210,7 @@ def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -
             _decayed(
                 memory.words,
                 memory.sums,
-                found,
+                places,
                 column,
                 last,
                 read[READ_OFFSET],
@@ -219,21 +219,21 @@ def _read(known: Known, program: Program, scratch: Scratch, asked, items, out) -
                 size,
             )
         elif read[CODE] == ELAPSED:
-            _elapsed(memory.words, found, column, read[READ_OFFSET], ts, size)
+            _elapsed(memory.words, places, column, read[READ_OFFSET], ts, size)
         elif read[CODE] == AGE:
             _age(memory.words, rows[len(memory.tables)], column, ts, size)
         else:
-            _read_request(known, program, scratch, read, asked, items, out)
+            _read_request(state, program, scratch, read, query, items, out)
 
 
 @inlined
-def _read_request(known, program, scratch, read, asked, items, out) -> None:  # noqa: ANN001, PLR0913, PLR0917 - Numba infers them
+def _read_request(state, program, scratch, read, query, items, out) -> None:  # noqa: ANN001, PLR0913, PLR0917 - Numba infers them
     """Columns that are one for the request, or look at the person's last clicks."""
     values, column = scratch.values, scratch.values[read[COLUMN]]
     if read[CODE] == TRANSITION:
-        transitions(known, program, column, values[read[MEAN]], asked, items)
+        transitions(state, program, column, values[read[MEAN]], query, items)
     elif read[CODE] == SIMILARITY:
-        similarity(known, program, scratch.mean, column, asked, items)
+        similarity(state, program, scratch.mean, column, query, items)
     elif read[CODE] == CONTEXT:
         for row in range(len(items)):
             column[row] = out[row, read[COLUMN]]

@@ -62,31 +62,31 @@ def _next(at: Integers, applied: Integers, end: Integers, fact: int, ts: int):  
     """What becomes known next before `ts`, and the moment up to which nothing else does."""
     nearest = bound = min(fact, ts)
     kind = _FACT if fact < ts else _NOTHING
-    for each in range(len(applied)):
-        if applied[each] == end[each]:
+    for index in range(len(applied)):
+        if applied[index] == end[index]:
             continue
-        head = at[natural(applied[each])]
+        head = at[natural(applied[index])]
         if head < nearest:
             # What was nearest comes after; at one moment it goes first, for it is of a lower kind.
-            bound, nearest, kind = nearest, head, each
+            bound, nearest, kind = nearest, head, index
         elif kind >= 0:
             bound = min(bound, head + 1)
     return kind, bound
 
 
 @inlined
-def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> None:
+def apply_until(state: Known, program: Program, scratch: Scratch, ts: int) -> None:
     """Count every event, and believe every fact, known strictly before `ts`."""
-    queue, facts = known.queue, known.facts
+    queue, facts = state.queue, state.facts
     at, applied, end = queue.at, queue.applied, queue.end
-    told, believed = facts.at, facts.applied
+    times, believed = facts.at, facts.applied
     while True:
-        fact = int(told[believed[0]]) if believed[0] < len(told) else ts
+        fact = int(times[believed[0]]) if believed[0] < len(times) else ts
         kind, bound = _next(at, applied, end, fact, ts)
         if kind == _NOTHING:
             return
         if kind == _FACT:
-            apply_fact(known, program.item_horizon)
+            apply_fact(state, program.item_horizon)
             continue
         low = applied[kind]
         if program.item_horizon > 0:
@@ -95,19 +95,19 @@ def apply_until(known: Known, program: Program, scratch: Scratch, ts: int) -> No
         high = low + 1
         while high < end[kind] and at[natural(high)] < bound:
             high += 1
-        _count_run(known, program, scratch, kind, low, high)
+        _count_run(state, program, scratch, kind, low, high)
         applied[kind] = high
 
 
 @inlined
 def _count_run(
-    known: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
+    state: Known, program: Program, scratch: Scratch, kind: int, low: int, high: int
 ) -> None:
     """Count events of one kind that become known before anything else does."""
-    memory, queue, places = known.memory, known.queue, scratch.places
+    memory, queue, places = state.memory, state.queue, scratch.places
     words, tables, codes, answers = memory.words, memory.tables, queue.codes, queue.answers
     updates = program.updates
-    _mark(known, program, kind, low, high)
+    _mark(state, program, kind, low, high)
     for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
         update = updates[change]
         table = tables[update[TABLE]]
@@ -116,20 +116,20 @@ def _count_run(
             end = min(begin + RUN, high)
             _take_places(words, table, update[STRICT], codes, answers, begin, end, places)
             if timed:
-                _count_timed(known, program, scratch, update, begin, end)
+                _count_timed(state, program, scratch, update, begin, end)
             else:
                 _count(memory.cells, table, update, places, end - begin)
 
 
 @inlined
-def _mark(known: Known, program: Program, kind: int, low: int, high: int) -> None:
+def _mark(state: Known, program: Program, kind: int, low: int, high: int) -> None:
     """Give events the codes that their tables ask for, and remember items and clicks."""
-    memory, queue, people = known.memory, known.queue, known.people
+    memory, queue, people = state.memory, state.queue, state.people
     words, tables, at, codes = memory.words, memory.tables, queue.at, queue.codes
     marked = program.marked[kind]
     if program.item_horizon > 0:
         touch_items(
-            words, tables, known.vectors.of_item, codes[ITEM], at, low, high, program.item_horizon
+            words, tables, state.vectors.of_item, codes[ITEM], at, low, high, program.item_horizon
         )  # fmt: skip
     if marked[PROVIDER] or marked[CATEGORY]:
         _mark_groups(memory.cells, tables, codes, low, high)
@@ -230,15 +230,15 @@ def _count(cells, table, update, places, events) -> None:  # noqa: ANN001 - plai
     cell, count, base = update[CELL], update[CELLS], table[BASE]
     for nth in range(events):
         if places[nth] != base:
-            for each in range(2 * places[nth] + cell, 2 * places[nth] + cell + count):
-                cells[natural(each)] += 1
+            for index in range(2 * places[nth] + cell, 2 * places[nth] + cell + count):
+                cells[natural(index)] += 1
 
 
 @inlined
-def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
+def _count_timed(state, program, scratch, update, low, high) -> None:  # noqa: ANN001 - Numba infers them
     """As `_count`, with what depends on when the event became known, one event after the other."""
-    table, cell, count = known.memory.tables[update[TABLE]], update[CELL], update[CELLS]
-    words, cells, at = known.memory.words, known.memory.cells, known.queue.at
+    table, cell, count = state.memory.tables[update[TABLE]], update[CELL], update[CELLS]
+    words, cells, at = state.memory.words, state.memory.cells, state.queue.at
     # Taken out of the table once: what is written could be the table, for all that LLVM knows.
     base, aged = table[BASE], (table[LAST], table[BEGAN], table[DECAYS] > 0)
     since, decays = update[UPDATE_SINCE], update[UPDATE_DECAYS]
@@ -247,14 +247,14 @@ def _count_timed(known, program, scratch, update, low, high) -> None:  # noqa: A
         if row == base:
             continue
         if table[LAST] != ABSENT:
-            _touch(known.memory, program, table, aged, row, now)
-        for each in range(2 * row + cell, 2 * row + cell + count):
-            cells[natural(each)] += 1
+            _touch(state.memory, program, table, aged, row, now)
+        for index in range(2 * row + cell, 2 * row + cell + count):
+            cells[natural(index)] += 1
         if since != ABSENT:
             words[natural(row + since)] = now
         if decays > 0:
             weigh(program.half_lives, scratch.weights, scratch.weighed, now)
-            add_weights(known.memory.sums, update, row, program.halves, scratch.weights)
+            add_weights(state.memory.sums, update, row, program.halves, scratch.weights)
 
 
 @inlined

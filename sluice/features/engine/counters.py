@@ -187,7 +187,7 @@ def merged_facts(old: Facts, new: Facts) -> Facts:
     waiting = int(old.applied[0])
     left: list[Any] = [column[waiting:] for column in old[:-1]]
     if len(new.at):
-        pairs = [np.concatenate(each) for each in zip(left, new[:-1], strict=True)]
+        pairs = [np.concatenate(columns) for columns in zip(left, new[:-1], strict=True)]
         order = np.argsort(pairs[0], kind="stable")
         left = [column[order] for column in pairs]
     return Facts(*left, applied=np.zeros(1, np.int64))

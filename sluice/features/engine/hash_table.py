@@ -192,7 +192,9 @@ def copied(memory: Memory) -> Memory:
 
 def table_rows(memory: Memory, table: int) -> NDArray[np.int64]:
     """[rows, words] of one table without its row 0, as a view."""
-    base, room, stride = (int(memory.tables[table, each]) for each in (BASE, ROOM, STRIDE))
+    base, room, stride = (
+        int(memory.tables[table, column]) for column in (BASE, ROOM, STRIDE)
+    )
     return memory.words[base + stride : base + (room + 1) * stride].reshape(room, stride)
 
 
@@ -220,7 +222,7 @@ def with_room(
     if (wanted <= room).all():
         return memory
     new = _laid_out(rows, _ahead(memory, pairs, wanted))
-    for table, old in enumerate(table_rows(memory, each) for each in range(len(pairs))):
+    for table, old in enumerate(table_rows(memory, index) for index in range(len(pairs))):
         if len(old) == new.tables[table, ROOM]:
             table_rows(new, table)[:] = old
             new.tables[table, USED] = used[table]
@@ -266,14 +268,14 @@ def sweep(memory: Memory, table: int, edge: int) -> None:
 
 def taken(memory: Memory, table: int) -> NDArray[np.int64]:
     """[keys, words] rows of a table of pairs that hold a key."""
-    found = table_rows(memory, table)
-    return found[found[:, 0] != FREE]
+    stored = table_rows(memory, table)
+    return stored[stored[:, 0] != FREE]
 
 
 def packed(rows: Rows, kept: list[NDArray[np.int64]]) -> Memory:
     """Memory with just the room for these rows of each table, of which those of pairs hold a key."""
-    lengths = np.array([len(found) for found in kept], np.int64)
+    lengths = np.array([len(stored) for stored in kept], np.int64)
     memory = with_room(empty_memory(rows), rows, lengths)
-    for table, found in enumerate(kept):
-        put_rows(memory, rows, table, found)
+    for table, stored in enumerate(kept):
+        put_rows(memory, rows, table, stored)
     return memory

@@ -16,10 +16,10 @@ def clicks_by_category(  # noqa: PLR0913, PLR0917 - plain arrays and numbers
     cell: int,
     user: int,
     edge: int,
-    found: NDArray[np.int32],
+    figures: NDArray[np.int32],
 ) -> None:
     """Fill [categories] counts; a pair whose last event lies before `edge` (µs, 0 none) is forgotten."""
-    for category in range(len(found)):
+    for category in range(len(figures)):
         row = place(words, table, user, category)
         idle = edge > 0 and words[row + table[LAST]] < edge
-        found[category] = 0 if idle else cells[2 * row + cell]
+        figures[category] = 0 if idle else cells[2 * row + cell]

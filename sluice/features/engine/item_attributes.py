@@ -17,19 +17,19 @@ from sluice.features.engine.counters import BORN, GROUPS, VECTOR, Known
 
 
 @inlined
-def apply_fact(known: Known, item_horizon: int) -> None:
+def apply_fact(state: Known, item_horizon: int) -> None:
     """Take the next fact in the order in which facts begin to hold."""
-    facts, memory = known.facts, known.memory
+    facts, memory = state.facts, state.memory
     nth = facts.applied[0]
     item = facts.item[nth]
     row = memory.tables[ITEMS, BASE] + (item + 1) * memory.tables[ITEMS, STRIDE]
     if item_horizon > 0:
         touch_items(
-            memory.words, memory.tables, known.vectors.of_item, facts.item, facts.at, nth, nth + 1,
+            memory.words, memory.tables, state.vectors.of_item, facts.item, facts.at, nth, nth + 1,
             item_horizon,
         )  # fmt: skip
     # A fact that comes late says nothing of what a newer one has said already.
-    at, believed_at = facts.at[nth], known.believed_at
+    at, believed_at = facts.at[nth], state.believed_at
     if facts.born[nth] != NEVER and at >= believed_at[item, BORN]:
         memory.words[row] = facts.born[nth] ^ NEVER
         believed_at[item, BORN] = at
@@ -38,7 +38,7 @@ def apply_fact(known: Known, item_horizon: int) -> None:
         memory.cells[2 * row + CATEGORY_CELL] = facts.category[nth] + 1
         believed_at[item, GROUPS] = at
     if facts.vector[nth] != UNKNOWN and at >= believed_at[item, VECTOR]:
-        known.vectors.of_item[item] = facts.vector[nth]
+        state.vectors.of_item[item] = facts.vector[nth]
         believed_at[item, VECTOR] = at
     facts.applied[0] = nth + 1
 
@@ -64,9 +64,9 @@ def pass_forgotten(words, tables, codes, facts, edge, size) -> None:  # noqa: AN
 
 
 @inlined
-def vector_of(known, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
+def vector_of(state, item_horizon, item, ts) -> int:  # noqa: ANN001 - Numba infers them
     """Row of an item's vector as believed at `ts` (µs), or UNKNOWN."""
-    tables = known.memory.tables
+    tables = state.memory.tables
     row = tables[ITEMS, BASE] + (item + 1) * tables[ITEMS, STRIDE]
-    forgotten = item_horizon > 0 and known.memory.words[row + NOTED] + item_horizon < ts
-    return UNKNOWN if item == UNKNOWN or forgotten else known.vectors.of_item[item]
+    forgotten = item_horizon > 0 and state.memory.words[row + NOTED] + item_horizon < ts
+    return UNKNOWN if item == UNKNOWN or forgotten else state.vectors.of_item[item]

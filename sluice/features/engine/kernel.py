@@ -20,16 +20,16 @@ __all__ = ["apply_until", "ask", "fold", "place_windows"]
 
 
 @compiled
-def ask(known: Known, program: Program, scratch: Scratch, asked, items, out) -> None:  # noqa: ANN001 - Numba infers them
+def ask(state: Known, program: Program, scratch: Scratch, query, items, out) -> None:  # noqa: ANN001 - Numba infers them
     """Features of one request, [candidates, features], once all that was known before it is counted."""
-    apply_until(known, program, scratch, asked[0])
-    place_windows(known, program, asked[0])
-    emit(known, program, scratch, asked, items, out)
+    apply_until(state, program, scratch, query[0])
+    place_windows(state, program, query[0])
+    emit(state, program, scratch, query, items, out)
 
 
 @compiled
 def fold(
-    known: Known,
+    state: Known,
     program: Program,
     scratch: Scratch,
     requests: Requests,
@@ -37,16 +37,16 @@ def fold(
 ) -> None:
     """Features of every request in time order: at each, read what is known, never what follows."""
     times, offsets, users = requests.ts, requests.offsets, requests.users
-    words, cells, tables = known.memory.words, known.memory.cells, known.memory.tables
+    words, cells, tables = state.memory.words, state.memory.cells, state.memory.tables
     for nth in range(len(times)):
         low, high = offsets[nth], offsets[nth + 1]
         _expect(words, cells, tables, offsets, requests.items, users, nth)
-        expect_person(known.people, users[min(nth + 2, len(users) - 1)])
-        apply_until(known, program, scratch, times[nth])
-        place_windows(known, program, times[nth])
-        asked = (times[nth], int(users[nth]))
+        expect_person(state.people, users[min(nth + 2, len(users) - 1)])
+        apply_until(state, program, scratch, times[nth])
+        place_windows(state, program, times[nth])
+        query = (times[nth], int(users[nth]))
         items, rows = requests.items[low:high], out[low:high]
-        answer(known, program, scratch, asked, items, rows)
+        answer(state, program, scratch, query, items, rows)
         stream_rows(scratch.values, program.columns, high - low, rows)
 
 

@@ -56,14 +56,14 @@ def _add_row(memory, later, program, table, row, source) -> None:  # noqa: ANN00
     if last != ABSENT and later.words[source + last] != 0:
         _age_row(memory, later, program, table, row, source)
         words[row + last] = later.words[source + last]
-        for each in range(2 * table[DECAYS]):
-            place = table[DECAY] + each
+        for index in range(2 * table[DECAYS]):
+            place = table[DECAY] + index
             memory.sums[row + place] += later.sums[source + place]
-    for each in range(table[SINCE], table[SINCE] + table[SINCES]):
-        if later.words[source + each] != 0:
-            words[row + each] = later.words[source + each]
-    for each in range(table[COUNT], table[COUNT] + table[COUNTS]):
-        memory.cells[2 * row + each] += later.cells[2 * source + each]
+    for index in range(table[SINCE], table[SINCE] + table[SINCES]):
+        if later.words[source + index] != 0:
+            words[row + index] = later.words[source + index]
+    for index in range(table[COUNT], table[COUNT] + table[COUNTS]):
+        memory.cells[2 * row + index] += later.cells[2 * source + index]
 
 
 @inlined

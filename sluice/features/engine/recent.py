@@ -13,25 +13,25 @@ from sluice.features.engine.item_attributes import vector_of
 
 
 @inlined
-def transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+def transitions(state, program, last, mean, query, items) -> None:  # noqa: ANN001 - Numba infers them
     """P(next = candidate | clicked), smoothed by one unseen follower so that 1 of 1 is no certainty.
 
     Args:
-        known: everything before the request.
+        state: everything before the request.
         program: says how many of the person's last clicks are looked at.
         last: [candidates], filled for the last click.
         mean: [candidates], filled with the mean over those looked at.
-        asked: µs of the request, and the person's code.
+        query: µs of the request, and the person's code.
         items: [candidates] codes.
     """
-    people, horizon = known.people, program.horizon
-    ts, user = asked
+    people, horizon = state.people, program.horizon
+    ts, user = query
     clicked = clicks_known(people.clicked, people.clicked_at, horizon, user, ts)
     looked = min(clicked, program.transitions)
     last[: len(items)] = 0.0
     mean[: len(items)] = 0.0
-    words, cells = known.memory.words, known.memory.cells
-    table = known.memory.tables[program.previous_item]
+    words, cells = state.memory.words, state.memory.cells
+    table = state.memory.tables[program.previous_item]
     for back in range(looked):
         before = people.ring[user, (clicked - 1 - back) % RING]
         followed = people.followed[before] + 1.0
@@ -46,24 +46,24 @@ def transitions(known, program, last, mean, asked, items) -> None:  # noqa: ANN0
 
 
 @inlined
-def similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN001 - Numba infers them
+def similarity(state, program, mean, values, query, items) -> None:  # noqa: ANN001 - Numba infers them
     """Cosine of each candidate's vector and the mean of those last clicked; NaN without either.
 
     Args:
-        known: everything before the request.
+        state: everything before the request.
         program: says how many of the person's last clicks are looked at.
         mean: [dimensions], overwritten.
         values: [candidates], filled.
-        asked: µs of the request, and the person's code.
+        query: µs of the request, and the person's code.
         items: [candidates] codes.
     """
-    vectors = known.vectors.values
-    people, (ts, user) = known.people, asked
+    vectors = state.vectors.values
+    people, (ts, user) = state.people, query
     clicked = clicks_known(people.clicked, people.clicked_at, program.horizon, user, ts)
     mean[:] = 0.0
     for back in range(min(clicked, program.similarity)):
         item = people.ring[user, (clicked - 1 - back) % RING]
-        vector = vector_of(known, program.item_horizon, item, ts)
+        vector = vector_of(state, program.item_horizon, item, ts)
         if vector != UNKNOWN:
             for axis in range(len(mean)):
                 mean[axis] += vectors[vector, axis]
@@ -71,7 +71,7 @@ def similarity(known, program, mean, values, asked, items) -> None:  # noqa: ANN
     for axis in range(len(mean)):
         length += mean[axis] * mean[axis]
     for row in range(len(items)):
-        vector = vector_of(known, program.item_horizon, items[row], ts)
+        vector = vector_of(state, program.item_horizon, items[row], ts)
         dot = own = 0.0
         for axis in range(len(mean) if vector != UNKNOWN else 0):
             dot += vectors[vector, axis] * mean[axis]

@@ -20,10 +20,10 @@ _LEAVING = 64
 
 
 @inlined
-def place_windows(known: Known, program: Program, ts: int) -> None:
+def place_windows(state: Known, program: Program, ts: int) -> None:
     """Make every windowed count hold exactly the counted events with `ts - w <= at`."""
     # Both ways: an online request may ask about an earlier moment than the one before it did.
-    memory, queue, windows = known.memory, known.queue, program.windows
+    memory, queue, windows = state.memory, state.queue, program.windows
     words, cells, tables = memory.words, memory.cells, memory.tables
     at, applied, expired, begin = queue.at, queue.applied, queue.expired, queue.first
     codes, answers = queue.codes, queue.answers
@@ -41,8 +41,8 @@ def place_windows(known: Known, program: Program, ts: int) -> None:
                 new -= 1
             if new == old:
                 continue
-            for each in range(first[entry], first[entry + 1]):
-                _shift(words, cells, tables, expiries[each], codes, answers, old, new)
+            for index in range(first[entry], first[entry + 1]):
+                _shift(words, cells, tables, expiries[index], codes, answers, old, new)
             expired[kind, window] = new
 
 

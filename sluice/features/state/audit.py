@@ -60,10 +60,10 @@ def mutation_audit(
     rows, worst = 0, 0.0
     moved: set[str] = set()
     for ts in probes:
-        known, _ = frame.split_at(ts + 1)
+        scored, _ = frame.split_at(ts + 1)
         again, _ = build(changed_from(tables, ts)).split_at(ts + 1)
-        rows += known.rows
-        changes = _changes(known.features, again.features)
+        rows += scored.rows
+        changes = _changes(scored.features, again.features)
         moved.update(
             name for name, change in zip(frame.names, changes, strict=True) if change > 0
         )

@@ -19,12 +19,12 @@ from sluice.features.state.intake import Names, microseconds_of
 
 
 def with_facts(
-    known: tuple[Facts, Vectors], items: pl.DataFrame, plan: Plan, names: Names
+    arrays: tuple[Facts, Vectors], items: pl.DataFrame, plan: Plan, names: Names
 ) -> tuple[Facts, Vectors]:
     """What is not yet believed, with what is newly said, and the vectors it speaks of.
 
     Args:
-        known: facts, of which some are not yet believed, and vectors of the items so far.
+        arrays: facts, of which some are not yet believed, and vectors of the items so far.
         items: what is newly said.
         plan: of the state; vectors are large, and kept only where something reads them.
         names: of everything; what is new is numbered.
@@ -32,18 +32,18 @@ def with_facts(
     Raises:
         DataError: embeddings of different lengths.
     """
-    facts, vectors = known
+    facts, vectors = arrays
     if items.is_empty():
         return merged_facts(facts, empty_facts()), _with_items(vectors, names)
     ordered = items.sort("valid_from", "item_id")
-    told = names.items.learn(ordered["item_id"])
+    codes = names.items.learn(ordered["item_id"])
     rows = np.full(len(ordered), UNKNOWN, np.int32)
     vectors = _with_items(vectors, names)
     if plan.program.similarity and ordered["embedding"].null_count() < len(ordered):
         facts, vectors = _with_vectors(facts, vectors, ordered["embedding"], rows)
     new = Facts(
         at=microseconds_of(ordered["valid_from"]) + plan.program.embargo,
-        item=told,
+        item=codes,
         provider=names.providers.learn(ordered["provider_id"]),
         category=names.categories.learn(ordered["category"]),
         born=microseconds_of(ordered["published_at"]),

@@ -115,14 +115,14 @@ class Cutter:
 
 def _pass_by(state: FeatureState, until: int) -> None:
     """Bring a state to `until` without counting what becomes known before."""
-    plan, known = state.plan, state.known
+    plan, arrays = state.plan, state.known
     uncounted = plan.program._replace(
         updates_first=np.zeros_like(plan.program.updates_first)
     )
     scratch = scratch_for(len(plan.rows.keys), plan.steps, len(plan.rows.half_lives), 0, 0)
-    kernel.apply_until(known, uncounted, scratch, until)
-    queue = packed_queue(known.queue, known.queue.applied.tolist())
-    state.known = known._replace(queue=queue)
+    kernel.apply_until(arrays, uncounted, scratch, until)
+    queue = packed_queue(arrays.queue, arrays.queue.applied.tolist())
+    state.known = arrays._replace(queue=queue)
 
 
 def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
@@ -134,8 +134,8 @@ def _added(earlier: FeatureState, later: FeatureState) -> FeatureState:
     for number in range(len(rows.keys)):
         add_rows(memory, later.known.memory, program, number)
     facts = NOTED + (program.item_horizon > 0)
-    told = table_rows(later.known.memory, ITEMS)[:, :facts]
-    table_rows(memory, ITEMS)[: len(told), :facts] = told
+    stored = table_rows(later.known.memory, ITEMS)[:, :facts]
+    table_rows(memory, ITEMS)[: len(stored), :facts] = stored
     queue = earlier.known.queue
     oldest = oldest_needed(queue, earlier.plan, max(earlier.clock, clock))
     joined = _one_after_the_other(queue, oldest, later.known.queue)

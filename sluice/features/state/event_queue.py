@@ -83,7 +83,7 @@ def joined_queue(queue: Queue, arrivals: list[Arrivals], plan: Plan, names: Name
         plan: says which events are still needed, where all is laid out anew.
         names: to put clicks of one moment into an order that does not depend on the batches.
     """
-    more = np.array([len(each.at) for each in arrivals])
+    more = np.array([len(arrival.at) for arrival in arrivals])
     if (queue.end + more > queue.bounds[1:]).any():
         queue = _laid_out(queue, oldest_needed(queue, plan, clock_of(queue)), more, _SHARE)
     for kind, name in enumerate(plan.rows.kinds):

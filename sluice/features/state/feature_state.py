@@ -128,22 +128,24 @@ class FeatureState:
         self._expire(clock)
         if grown(self.ids, program):
             let_go(self.ids, self.known, program, clock)
-        arrivals = [coded(each, self.ids) for each in events]
-        known = self.known
-        told = (known.facts, known.vectors)
-        facts, vectors = with_facts(told, tables.items, self.plan, self.ids)
-        people = with_people(known.people, len(self.ids.items), len(self.ids.users))
-        for each in arrivals if program.horizon else ():
-            note_seen(people.seen_at, each.user, np.require(each.at, requirements="W"))
-        queue = joined_queue(known.queue, arrivals, self.plan, self.ids)
+        arrivals = [coded(batch, self.ids) for batch in events]
+        arrays = self.known
+        stored = (arrays.facts, arrays.vectors)
+        facts, vectors = with_facts(stored, tables.items, self.plan, self.ids)
+        people = with_people(arrays.people, len(self.ids.items), len(self.ids.users))
+        for arrived in arrivals if program.horizon else ():
+            note_seen(
+                people.seen_at, arrived.user, np.require(arrived.at, requirements="W")
+            )
+        queue = joined_queue(arrays.queue, arrivals, self.plan, self.ids)
         coming = keys_coming(rows, queue, self.ids)
         self.known = Known(
-            memory=with_room(known.memory, rows, coming, self.idle_before),
+            memory=with_room(arrays.memory, rows, coming, self.idle_before),
             people=people,
             queue=queue,
             facts=facts,
             vectors=vectors,
-            believed_at=longer(known.believed_at, len(self.ids.items), NEVER),
+            believed_at=longer(arrays.believed_at, len(self.ids.items), NEVER),
         )
         # What is said of items waits in order, so the late ones stand first.
         late_facts = int(np.searchsorted(facts.at, clock, "right")) if clock != NEVER else 0
@@ -179,8 +181,8 @@ class FeatureState:
     def unknown(self, request: Request) -> Unknown:
         """How much of a request is unknown, by what is counted so far; `answer` says it beside features."""
         items = self.ids.items.encode_all(request.item_ids)
-        asked = (request.ts, self.ids.users.code(request.user_id))
-        return unknown_in(self.known, self.plan.program, asked, items)
+        query = (request.ts, self.ids.users.code(request.user_id))
+        return unknown_in(self.known, self.plan.program, query, items)
 
     def _asked(
         self, request: Request
@@ -228,7 +230,7 @@ class FeatureState:
         files = Files.of(source, state_file.FILES)
         meta, arrays, ids = state_file.read(files)
         state = cls(FeatureSpec.model_validate(meta["spec"]), tuple(meta["context"]))
-        state.ids = Names(**{name: Codes(each) for name, each in ids.items()})
+        state.ids = Names(**{name: Codes(names) for name, names in ids.items()})
         state_file.restore(state, arrays)
         return state
 
@@ -236,14 +238,14 @@ class FeatureState:
         """A state of its own that goes on from here."""
         twin = type(self)(self.spec, self._context)
         twin.ids = self.ids.copy()
-        known = self.known
+        state = self.known
         twin.known = Known(
-            memory=copied(known.memory),
-            people=copied_part(known.people),
-            queue=copied_part(known.queue),
-            facts=copied_part(known.facts),
-            vectors=copied_part(known.vectors),
-            believed_at=known.believed_at.copy(),
+            memory=copied(state.memory),
+            people=copied_part(state.people),
+            queue=copied_part(state.queue),
+            facts=copied_part(state.facts),
+            vectors=copied_part(state.vectors),
+            believed_at=state.believed_at.copy(),
         )
         return twin
 
@@ -252,14 +254,14 @@ class FeatureState:
 
         Which requests were asked since, and how far back the queues reach, is no part of a state.
         """
-        clock, known = self.clock, self.known
+        clock, arrays = self.clock, self.known
         if clock == NEVER:
             return
         self._expire(clock)
-        queue = packed_queue(known.queue, oldest_needed(known.queue, self.plan, clock))
+        queue = packed_queue(arrays.queue, oldest_needed(arrays.queue, self.plan, clock))
         for table in np.flatnonzero(self.plan.rows.pairs).tolist():
-            sweep(known.memory, table, self.idle_before)
-        self.known = known._replace(queue=queue)
+            sweep(arrays.memory, table, self.idle_before)
+        self.known = arrays._replace(queue=queue)
         let_go(self.ids, self.known, self.plan.program, clock)
 
     def _expire(self, clock: int) -> None:

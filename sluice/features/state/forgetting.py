@@ -52,32 +52,32 @@ def grown(names: Names, program: Program) -> bool:
     return items or (program.horizon > 0 and names.users.doubled)
 
 
-def let_go(names: Names, known: Known, program: Program, now: int) -> None:
+def let_go(names: Names, arrays: Known, program: Program, now: int) -> None:
     """Let the codes of people and items that are forgotten go to new ones.
 
     Args:
         names: lose ids.
-        known: loses what was said of these items.
+        arrays: loses what was said of these items.
         program: of the state.
         now: µs; whatever is asked or counted from here on lies at or after it.
     """
     if now == NEVER or not program.horizon:
         return
     # No window outlives the horizon, so no event of theirs has still to leave one.
-    seen_at = known.people.seen_at[: len(names.users)]
+    seen_at = arrays.people.seen_at[: len(names.users)]
     names.users.forget(seen_at < now - program.horizon)
     if program.item_horizon:
-        idle = _idle_items(known, program, now, len(names.items))
-        _clear_items(known, idle)
+        idle = _idle_items(arrays, program, now, len(names.items))
+        _clear_items(arrays, idle)
         names.items.forget(idle)
 
 
-def _idle_items(known: Known, program: Program, now: int, codes: int) -> NDArray[np.bool_]:
+def _idle_items(state: Known, program: Program, now: int, codes: int) -> NDArray[np.bool_]:
     """[codes] whether an item is forgotten at `now` (µs), and nothing else speaks of it."""
     # A click on another counts with the one before it, and so may a horizon after that one.
     edge = now - max(program.item_horizon, 2 * program.horizon)
-    idle = table_rows(known.memory, ITEMS)[:codes, NOTED] < edge
-    people, queue, facts = known.people, known.queue, known.facts
+    idle = table_rows(state.memory, ITEMS)[:codes, NOTED] < edge
+    people, queue, facts = state.people, state.queue, state.facts
     remembered = people.ring[people.clicked_at >= now - program.horizon].ravel()
     waiting = [
         queue.codes[ITEM, applied:end]
@@ -88,9 +88,9 @@ def _idle_items(known: Known, program: Program, now: int, codes: int) -> NDArray
     return idle
 
 
-def _clear_items(known: Known, idle: NDArray[np.bool_]) -> None:
+def _clear_items(state: Known, idle: NDArray[np.bool_]) -> None:
     """Forget what was said of items; what was counted is as old, and answered as nothing."""
     gone = np.flatnonzero(idle)
-    table_rows(known.memory, ITEMS)[gone, : NOTED + 1] = 0
-    known.vectors.of_item[gone] = UNKNOWN
-    known.believed_at[gone] = NEVER
+    table_rows(state.memory, ITEMS)[gone, : NOTED + 1] = 0
+    state.vectors.of_item[gone] = UNKNOWN
+    state.believed_at[gone] = NEVER

@@ -39,7 +39,7 @@ def in_time(events: list[Events], clock: int, late: Late) -> tuple[list[Events],
     Raises:
         DataError: there are some, and they are to be refused.
     """
-    many = int(sum(np.count_nonzero(each.at <= clock) for each in events))
+    many = int(sum(np.count_nonzero(event.at <= clock) for event in events))
     if not many or clock == NEVER:
         return events, 0
     if late is Late.REFUSE:
@@ -47,7 +47,7 @@ def in_time(events: list[Events], clock: int, late: Late) -> tuple[list[Events],
             f"{many} events were known by {moment(clock)}, which the state has passed; "
             "push events in the order in which they are received"
         )
-    return [replace(each, at=np.maximum(each.at, clock + 1)) for each in events], many
+    return [replace(event, at=np.maximum(event.at, clock + 1)) for event in events], many
 
 
 def moment(ts: int) -> str:

@@ -49,12 +49,12 @@ class Shown:
         received = feedback["value"].to_numpy()
         outcomes = {}
         for kind in wanted:
-            told = (feedback["kind"] == kind).to_numpy()
+            of_kind = (feedback["kind"] == kind).to_numpy()
             items = np.full(len(feedback), UNKNOWN, np.int32)
-            items[told] = (
+            items[of_kind] = (
                 coded[kind]
                 if kind in coded
-                else self.codes.encode(feedback["item_id"].filter(told))
+                else self.codes.encode(feedback["item_id"].filter(of_kind))
             )
             outcomes[kind] = np.zeros(int(self.offsets[-1]))
             _mark(

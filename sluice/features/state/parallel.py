@@ -82,5 +82,5 @@ def first_known(day: LogTables, spec: FeatureSpec) -> int:
     kinds = compile_plan(spec).rows.kinds
     events = known_events(day, kinds, microseconds(spec.embargo))
     requests = day.exposures["ts"].dt.timestamp("us")
-    moments = [requests.to_numpy(), *(each.at for each in events)]
-    return min((int(each.min()) for each in moments if len(each)), default=NEVER)
+    moments = [requests.to_numpy(), *(event.at for event in events)]
+    return min((int(moment.min()) for moment in moments if len(moment)), default=NEVER)

@@ -43,12 +43,12 @@ FEEDERS = {
 
 def told_by(plan: Plan) -> frozenset[str]:
     """Columns of a `Slate` that a state of this plan tells."""
-    found = set(ALWAYS)
+    columns = set(ALWAYS)
     if plan.program.similarity:
-        found.add("embeddings")
+        columns.add("embeddings")
     if INTEREST in plan.rows.offsets:
-        found.add("interest")
-    return frozenset(found)
+        columns.add("interest")
+    return frozenset(columns)
 
 
 def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
@@ -59,13 +59,13 @@ def telling(wanted: Collection[str], spec: FeatureSpec) -> FeatureSpec:
     interest = "interest" in wanted
     # Any event that the whole one counts keeps an item from being forgotten.
     counters = tuple(
-        each
-        for each in spec.counters
-        if spec.item_horizon or (interest and each.key == INTEREST.key)
+        counter
+        for counter in spec.counters
+        if spec.item_horizon or (interest and counter.key == INTEREST.key)
     )
     counted = any(
-        each.key == INTEREST.key and each.event == CLICK and ALL in each.windows
-        for each in counters
+        counter.key == INTEREST.key and counter.event == CLICK and ALL in counter.windows
+        for counter in counters
     )
     return FeatureSpec(
         embargo=spec.embargo, horizon=spec.horizon, item_horizon=spec.item_horizon, windows=(),
@@ -127,13 +127,13 @@ def embeddings_of(state: "FeatureState", items: Items) -> NDArray[np.float32]:
     """
     _need(state, "embeddings")
     vectors, codes = state.known.vectors, _believed(state, items)
-    found = np.zeros((len(codes), vectors.values.shape[1]), np.float32)
+    newest = np.zeros((len(codes), vectors.values.shape[1]), np.float32)
     rows = np.full(len(codes), UNKNOWN, np.int32)
     met = codes != UNKNOWN
     rows[met] = vectors.of_item[codes[met]]
     has = rows != UNKNOWN
-    found[has] = vectors.values[rows[has]]
-    return found
+    newest[has] = vectors.values[rows[has]]
+    return newest
 
 
 def interest_of(state: "FeatureState", user_id: str, ts: int) -> dict[str, float]:

@@ -63,17 +63,17 @@ def save(state: "FeatureState", folder: Path) -> None:
 
 
 def _arrays(state: "FeatureState") -> dict[str, NDArray]:
-    known, rows = state.known, state.plan.rows
+    counted, rows = state.known, state.plan.rows
     arrays: dict[str, NDArray] = {}
     for table, key in enumerate(rows.keys):
         name = f"table.{key}"
         if not rows.pairs[table]:
-            arrays[name] = table_rows(known.memory, table)[: _codes(state, key)]
+            arrays[name] = table_rows(counted.memory, table)[: _codes(state, key)]
         else:
             # Sorted and without the free rows: the table's layout depends on how it grew.
-            found = taken(known.memory, table)
-            arrays[name] = found[np.argsort(found[:, 0], kind="stable")]
-    packed_parts = _without_room(known)
+            held = taken(counted.memory, table)
+            arrays[name] = held[np.argsort(held[:, 0], kind="stable")]
+    packed_parts = _without_room(counted)
     for title, names in _PARTS.items():
         for name in names:
             column = packed_parts[title][name]
@@ -83,13 +83,13 @@ def _arrays(state: "FeatureState") -> dict[str, NDArray]:
     return arrays
 
 
-def _without_room(known: Known) -> dict[str, dict[str, NDArray]]:
+def _without_room(state: Known) -> dict[str, dict[str, NDArray]]:
     """The columns of each part; a queue's `first` says where the last kind's events end too."""
-    queue, vectors = packed_queue(known.queue, known.queue.first.tolist()), known.vectors
+    queue, vectors = packed_queue(state.queue, state.queue.first.tolist()), state.vectors
     return {
-        "people": known.people._asdict(),
+        "people": state.people._asdict(),
         "queue": queue._asdict() | {"first": queue.bounds},
-        "facts": known.facts._asdict(),
+        "facts": state.facts._asdict(),
         "vectors": {
             "values": vectors.values[: int(vectors.used[0])], "of_item": vectors.of_item,
         },
@@ -136,10 +136,10 @@ def _meta(files: Files) -> dict[str, Any]:
             "fit again, or read it with the version that wrote it"
         )
     for name, expected in meta["digests"].items():
-        found = bytes_digest(files.read(name))
-        if found != expected:
+        actual = bytes_digest(files.read(name))
+        if actual != expected:
             raise IntegrityError(
-                f"feature state {files.source}: {name} is damaged: digest {found}, expected {expected}"
+                f"feature state {files.source}: {name} is damaged: digest {actual}, expected {expected}"
             )
     return meta
 
@@ -161,7 +161,7 @@ def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
     bounds = parts["queue"].pop("first")
     ends = {"bounds": bounds, "first": bounds[:-1].copy(), "end": bounds[1:].copy()}
     kept = [arrays[f"table.{key}"] for key in rows.keys]
-    known = Known(
+    arrays_of_state = Known(
         memory=packed(rows, kept),
         people=People(**parts["people"]),
         queue=Queue(**parts["queue"], **ends),
@@ -171,18 +171,18 @@ def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
         ),
         believed_at=nothing_believed(len(parts["vectors"]["of_item"])),
     )
-    _date_beliefs(known)
-    state.known = known
+    _date_beliefs(arrays_of_state)
+    state.known = arrays_of_state
 
 
-def _date_beliefs(known: Known) -> None:
+def _date_beliefs(state: Known) -> None:
     """Hold what a saved state believes of items to be as new as its clock, for it does not say."""
-    items, clock = len(known.believed_at), clock_of(known.queue)
-    table = table_rows(known.memory, ITEMS)[:items]
+    items, clock = len(state.believed_at), clock_of(state.queue)
+    table = table_rows(state.memory, ITEMS)[:items]
     cells = table.view(np.int32)
     groups = (cells[:, PROVIDER_CELL] > 0) | (cells[:, CATEGORY_CELL] > 0)
-    vector = known.vectors.of_item != UNKNOWN
+    vector = state.vectors.of_item != UNKNOWN
     # Without either, the time of publication is that of the first exposure.
     born = (table[:, 0] != 0) & (groups | vector)
     for belief, held in ((GROUPS, groups), (BORN, born), (VECTOR, vector)):
-        known.believed_at[held, belief] = clock
+        state.believed_at[held, belief] = clock

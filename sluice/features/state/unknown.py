@@ -35,24 +35,24 @@ class Unknown:
 
 
 def unknown_in(
-    known: Known, program: Program, asked: tuple[int, int], items: NDArray[np.int32]
+    arrays: Known, program: Program, query: tuple[int, int], items: NDArray[np.int32]
 ) -> Unknown:
     """What is unknown of a request, of which all that was known before it is counted.
 
     Args:
-        known: by the state.
+        arrays: by the state.
         program: of the state.
-        asked: µs of the request, and the person's code.
+        query: µs of the request, and the person's code.
         items: [candidates] codes.
     """
-    ts, user = asked
-    memory, horizon = known.memory, program.horizon
+    ts, user = query
+    memory, horizon = arrays.memory, program.horizon
     heard_of, described = _count_items(
-        memory.words, memory.cells, memory.tables, known.believed_at, known.vectors.of_item, items,
+        memory.words, memory.cells, memory.tables, arrays.believed_at, arrays.vectors.of_item, items,
         ts - program.item_horizon if program.item_horizon else NEVER,
     )  # fmt: skip
     stranger = user == UNKNOWN or (
-        horizon > 0 and int(known.people.seen_at[user]) + horizon < ts
+        horizon > 0 and int(arrays.people.seen_at[user]) + horizon < ts
     )
     return Unknown(len(items) - heard_of, len(items) - described, stranger)
 

@@ -36,9 +36,9 @@ class Codes:
 
     def __init__(self, ids: Iterable[str | None] = ()) -> None:
         """Ids, all different, whose codes are their places; no id has the code of None."""
-        given = pa.array(ids, pa.large_string())
-        codes = np.flatnonzero(given.is_valid().to_numpy(zero_copy_only=False))
-        self._hold(given.drop_null(), codes.astype(np.int32), len(given))
+        strings = pa.array(ids, pa.large_string())
+        codes = np.flatnonzero(strings.is_valid().to_numpy(zero_copy_only=False))
+        self._hold(strings.drop_null(), codes.astype(np.int32), len(strings))
 
     def __len__(self) -> int:
         """How many codes there are, whether or not an id has each of them."""
@@ -175,8 +175,8 @@ class Codes:
         again, self._free = self._free[:new], self._free[new:]
         end = self._length + new - len(again)
         self._codes = longer(self._codes, self._count + 1)
-        given = self._codes[before + 1 : self._count + 1]
-        given[: len(again)], given[len(again) :] = again, np.arange(self._length, end)
+        codes = self._codes[before + 1 : self._count + 1]
+        codes[: len(again)], codes[len(again) :] = again, np.arange(self._length, end)
         self._length = end
         return self._codes[numbers]
 

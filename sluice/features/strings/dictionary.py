@@ -57,13 +57,13 @@ def _told_apart(
     """Rows of the chunk with a view that none before it in its block has; fills in the places."""
     views, valid = views_of(chunk)
     firsts = np.empty(len(chunk), np.int64)
-    found = _number(views, valid, seen, places, firsts, np.empty(_SLOTS, np.int32))
-    return firsts[:found]
+    count = _number(views, valid, seen, places, firsts, np.empty(_SLOTS, np.int32))
+    return firsts[:count]
 
 
 @compiled
 def _number(views, valid, seen, places, firsts, slots):  # noqa: ANN001, ANN202 - plain arrays
-    found = 0
+    number = 0
     for begin in range(0, len(views), _BLOCK):
         slots[:] = -1
         for row in range(begin, min(begin + _BLOCK, len(views))):
@@ -76,13 +76,13 @@ def _number(views, valid, seen, places, firsts, slots):  # noqa: ANN001, ANN202 
             while True:
                 there = slots[at]
                 if there < 0:
-                    slots[at] = there = found
-                    firsts[found] = row
-                    found += 1
+                    slots[at] = there = number
+                    firsts[number] = row
+                    number += 1
                     break
                 first = firsts[there]
                 if views[first, 0] == high and views[first, 1] == low:
                     break
                 at = (at + np.uint64(1)) & np.uint64(_SLOTS - 1)
             places[row] = seen + there
-    return found
+    return number

@@ -15,10 +15,10 @@ def runs(column: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
     """
     begin, heads, begins = 0, [column[:0]], [np.zeros(0, np.int64)]
     for chunk in column.get_chunks():
-        found = np.empty(len(chunk), np.int64)
-        found = found[: _changes(*views_of(chunk), found)]
-        heads.append(chunk.gather(found))
-        begins.append(begin + found)
+        out = np.empty(len(chunk), np.int64)
+        out = out[: _changes(*views_of(chunk), out)]
+        heads.append(chunk.gather(out))
+        begins.append(begin + out)
         begin += len(chunk)
     # Neighbours of the same name may differ in their views: only now are strings compared.
     named = pl.concat(heads).rle().struct.unnest()
@@ -27,7 +27,7 @@ def runs(column: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
 
 
 @compiled
-def _changes(views, valid, found):  # noqa: ANN001, ANN202 - plain arrays
+def _changes(views, valid, figures):  # noqa: ANN001, ANN202 - plain arrays
     """Rows whose view is not that of the row before, into `found`; returns how many there are."""
     count = 0
     for row in range(len(views)):
@@ -35,6 +35,6 @@ def _changes(views, valid, found):  # noqa: ANN001, ANN202 - plain arrays
             same = views[row, 0] == views[row - 1, 0] and views[row, 1] == views[row - 1, 1]
             if same or (len(valid) and not valid[row]):
                 continue
-        found[count] = row
+        figures[count] = row
         count += 1
     return count

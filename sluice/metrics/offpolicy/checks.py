@@ -33,8 +33,8 @@ def check_rows(
 def check_lengths(columns: Mapping[str, NDArray[np.generic]]) -> None:
     """Refuse columns of different lengths; names each."""
     if len({column.shape for column in columns.values()}) > 1:
-        told = ", ".join(f"{len(column)} {name}" for name, column in columns.items())
-        raise DataError(f"a log of decisions needs one of each a row; found {told}")
+        text = ", ".join(f"{len(column)} {name}" for name, column in columns.items())
+        raise DataError(f"a log of decisions needs one of each a row; found {text}")
 
 
 def check_users(users: NDArray[np.int64]) -> None:

@@ -8,7 +8,7 @@ from sluice.metrics.offpolicy.contributions import Contributions
 
 
 def interval(
-    found: Contributions, users: NDArray[np.int64], confidence: float
+    values: Contributions, users: NDArray[np.int64], confidence: float
 ) -> tuple[float, float]:
     """Bounds of the mean of the contributions, clustered by `users` [decisions].
 
@@ -19,10 +19,10 @@ def interval(
     Fay & Feuer (1997, Statistics in Medicine) add for weighted sums of rare events. It costs
     width where one decision matters, and nothing where none does.
     """
-    clusters = by_cluster(found.values, np.ones(len(found.values)), users)
-    low = _bound(clusters, found.lowest, (1 - confidence) / 2)
-    high = _bound(clusters, found.highest, (1 + confidence) / 2)
-    return low - found.bias, high + found.bias
+    clusters = by_cluster(values.values, np.ones(len(values.values)), users)
+    low = _bound(clusters, values.lowest, (1 - confidence) / 2)
+    high = _bound(clusters, values.highest, (1 + confidence) / 2)
+    return low - values.bias, high + values.bias
 
 
 def _bound(clusters: Clusters, extreme: float, level: float) -> float:

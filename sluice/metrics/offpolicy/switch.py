@@ -62,6 +62,6 @@ class SwitchDoublyRobust:
         return error * min(float(left_out.mean()), 1.0)
 
 
-def _squared_error(found: Contributions) -> float:
+def _squared_error(values: Contributions) -> float:
     """Bound on the mean squared error: variance of the mean, plus the bias bound squared."""
-    return float(found.values.var(ddof=1)) / len(found.values) + found.bias**2
+    return float(values.values.var(ddof=1)) / len(values.values) + values.bias**2
