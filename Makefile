@@ -40,6 +40,7 @@ check: $(STAMP)
 	$(PY) -m ruff format --check .
 	$(PY) -m basedpyright
 	.venv/bin/lint-imports
+	$(PY) -m tools.filler_names
 	$(PY) -m tools.reference --check
 
 format: $(STAMP)

@@ -16,12 +16,12 @@ from benchmarks.ecosystem_rows import ROWS, Row, rows
 from benchmarks.ecosystem_signs import Sign, page, signs
 
 
-def show(found: list[Row]) -> str:
-    width = max(len(row.name) for row in found)
+def show(figures: list[Row]) -> str:
+    width = max(len(row.name) for row in figures)
     return "\n".join(
         f"{row.name:<{width}}  {row.value}   threshold {row.threshold}   "
         f"{'holds' if row.holds else 'FAILS'}"
-        for row in found
+        for row in figures
     )
 
 
@@ -33,19 +33,19 @@ def main() -> int:
     parser.add_argument("--map", action="store_true", help="signs over parameters")
     parser.add_argument("--page", type=Path, help="write the figures as Markdown")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     # Fork would copy Numba's threads; a worker imports for itself.
-    with get_context("spawn").Pool(asked.workers) as pool:
-        found = rows(asked.rows, asked.seeds, pool.map)
-        mapped: list[Sign] = signs(asked.seeds, pool.map) if asked.map else []
-    if asked.page:
-        asked.page.write_text(page(found, mapped))
-    if asked.json:
-        print(json.dumps({"rows": [row.__dict__ for row in found],
+    with get_context("spawn").Pool(arguments.workers) as pool:
+        figures = rows(arguments.rows, arguments.seeds, pool.map)
+        mapped: list[Sign] = signs(arguments.seeds, pool.map) if arguments.map else []
+    if arguments.page:
+        arguments.page.write_text(page(figures, mapped))
+    if arguments.json:
+        print(json.dumps({"rows": [row.__dict__ for row in figures],
                           "signs": [sign.__dict__ for sign in mapped]}, indent=2))  # fmt: skip
     else:
-        print(show(found))
-    return 0 if all(row.holds for row in found) else 1
+        print(show(figures))
+    return 0 if all(row.holds for row in figures) else 1
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def of(arms: list[Arms], measure: str, first: int, last: int) -> Effect:
     return effect(arms, "changed", "kept", measure, slice(first, last))
 
 
-def percent(found: Effect) -> str:
-    return f"{found.mean:+.1%} ± {found.error:.1%}"
+def percent(measured: Effect) -> str:
+    return f"{measured.mean:+.1%} ± {measured.error:.1%}"
 
 
 def pattern(seeds: int | None, run: Map) -> list[Row]:
@@ -168,16 +168,19 @@ def trace(people: int, days: int) -> str:
 def interference(seeds: int | None, run: Map) -> list[Row]:
     """W7 and W8: an experiment among providers, against the twins."""
     count = seeds or 6
-    found: list[Creators] = list(run(creators_of, range(count)))  # pyright: ignore[reportAssignmentType] - as above
+    runs: list[Creators] = list(run(creators_of, range(count)))  # pyright: ignore[reportAssignmentType] - as above
     naive, treated = (
-        mean(getattr(one, name) for one in found) for name in ("naive", "treated")
+        mean(getattr(creators, name) for creators in runs) for name in ("naive", "treated")
     )
-    gap = [one.co_diverted - one.everybody for one in found]
+    gap = [creators.co_diverted - creators.everybody for creators in runs]
     error = float(np.std(gap, ddof=1)) / len(gap) ** 0.5
-    off = mean(one.elasticity - one.elasticity_twin for one in found)
-    off_naive = mean(one.elasticity_naive - one.elasticity_twin for one in found)
+    off = mean(creators.elasticity - creators.elasticity_twin for creators in runs)
+    off_naive = mean(
+        creators.elasticity_naive - creators.elasticity_twin for creators in runs
+    )
     controls, everybody = (
-        mean(getattr(one, name) for one in found) for name in ("controls", "everybody")
+        mean(getattr(creators, name) for creators in runs)
+        for name in ("controls", "everybody")
     )
     return [
         Row("W7", f"naive {naive:+.1%}, twins: treated {treated:+.1%}, controls {controls:+.1%}, all "
@@ -201,9 +204,9 @@ ROWS: dict[str, Callable[[int | None, Map], list[Row]]] = {
 
 def rows(names: Sequence[str], seeds: int | None, run: Map) -> list[Row]:
     """The rows asked for, each comparison run once."""
-    found: dict[str, Row] = {}
+    figures: dict[str, Row] = {}
     for part in dict.fromkeys(ROWS[name] for name in names):
         for row in part(seeds, run):
-            found[row.name] = row
+            figures[row.name] = row
             print(f"{row.name}: {row.value}", file=sys.stderr, flush=True)
-    return [found[name] for name in dict.fromkeys(names)]
+    return [figures[name] for name in dict.fromkeys(names)]

@@ -59,25 +59,25 @@ def cells() -> Iterator[Cell]:
 def signs(seeds: int | None, run: Map) -> list[Sign]:
     """Both maps, `seeds` worlds a cell (four where not given)."""
     count = seeds or 4
-    found = []
+    signs = []
     for cell in cells():
         arms = over(cell.spec, cell.changed, cell.days, count, run)
         last = of(arms, "clicks", cell.days - 7, cell.days)
         text = written(last)
         if cell.map == TIRING:
             text = f"{written(of(arms, 'clicks', 0, 1))}, then {text}"
-        found.append(Sign(cell.map, cell.row, cell.column, text, sign_of(last)))
-    return found
+        signs.append(Sign(cell.map, cell.row, cell.column, text, sign_of(last)))
+    return signs
 
 
-def written(found: Effect) -> str:
-    return f"{100 * found.mean:+.1f} ± {100 * found.error:.1f}"
+def written(measured: Effect) -> str:
+    return f"{100 * measured.mean:+.1f} ± {100 * measured.error:.1f}"
 
 
-def sign_of(found: Effect) -> str:
-    if abs(found.mean) <= 2 * found.error:
+def sign_of(measured: Effect) -> str:
+    if abs(measured.mean) <= 2 * measured.error:
         return "0"
-    return "+" if found.mean > 0 else "-"
+    return "+" if measured.mean > 0 else "-"
 
 
 def page(rows: list[Row], mapped: list[Sign]) -> str:

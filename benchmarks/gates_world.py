@@ -89,24 +89,24 @@ def world(trees: int) -> tuple[Surface, World]:
     )
 
 
-def fits(surface: Surface, found: World, runs: int) -> list[Fit]:
+def fits(surface: Surface, world: World, runs: int) -> list[Fit]:
     """The configuration, `runs` times."""
     made = []
     for seed in range(runs):
-        ranker = refit("multitask", surface.ranker.parameters, found.fitted, seed)
-        scores = ranker.score(found.judged.features, found.judged.offsets)
-        made.append(Fit(scores, evaluate(scores, found.judged)))
+        ranker = refit("multitask", surface.ranker.parameters, world.fitted, seed)
+        scores = ranker.score(world.judged.features, world.judged.offsets)
+        made.append(Fit(scores, evaluate(scores, world.judged)))
         progress(f"fit {seed + 1} of {runs}")
     return made
 
 
 def ranking_gates(
-    found: World, candidate: Fit, champion: Fit, noise: list[Fit]
+    world: World, candidate: Fit, champion: Fit, noise: list[Fit]
 ) -> Iterator[Judgement]:
     """What the gates say that look at the order alone: quality, slices and churn."""
-    judged = found.judged
+    judged = world.judged
     yield of_quality(
-        compared(found, candidate.result, champion.result), GATES.of(QualityGate).margin
+        compared(world, candidate.result, champion.result), GATES.of(QualityGate).margin
     )
     yield GATES.of(SliceGate).decide(
         slices(candidate.result, champion.result, judged, GATES)
@@ -114,24 +114,24 @@ def ranking_gates(
     steady = stability(
         candidate.scores,
         champion.scores,
-        [each.scores for each in noise],
+        [fit.scores for fit in noise],
         judged,
         GATES.of(ChurnGate),
     )
     yield GATES.of(ChurnGate).decide(_row(steady), champion=True, pairs=steady["pairs"], requests=steady["requests"])  # fmt: skip
 
 
-def other_gates(found: World, candidate: Fit, champion: Fit) -> Iterator[Judgement]:
+def other_gates(world: World, candidate: Fit, champion: Fit) -> Iterator[Judgement]:
     """What calibration, ecosystem and coverage say."""
-    judged = found.judged
-    yield of_calibration(found, candidate.scores)
+    judged = world.judged
+    yield of_calibration(world, candidate.scores)
     seen = ecosystem(
-        found.slates, judged, candidate.scores, champion.scores, GATES.of(EcosystemGate)
+        world.slates, judged, candidate.scores, champion.scores, GATES.of(EcosystemGate)
     )
     yield GATES.of(EcosystemGate).decide(
         _row(seen), reference_kind="champion", gini=seen["gini"]
     )
-    yield GATES.of(CoverageGate).decide(coverage(found.fitted, judged))
+    yield GATES.of(CoverageGate).decide(coverage(world.fitted, judged))
 
 
 def of_quality(row: PairedComparison, margin: float) -> Judgement:
@@ -139,22 +139,22 @@ def of_quality(row: PairedComparison, margin: float) -> Judgement:
     return QualityGate(margin=margin).decide(row, reference_kind="champion")
 
 
-def of_calibration(found: World, scores: Scores) -> Judgement:
+def of_calibration(world: World, scores: Scores) -> Judgement:
     """Of clicks, which these scores are probabilities of."""
-    promised = predictions_of(np.clip(scores, 0, 1), found.judged)
+    promised = predictions_of(np.clip(scores, 0, 1), world.judged)
     rule = calibration_rule(GATES.of(CalibrationGate))
     rows = calibrations(promised, {}, rule, rng=np.random.default_rng(0))
     return GATES.of(CalibrationGate).decide(
-        {"click": [asdict(each) for each in rows]}, family="multitask"
+        {"click": [asdict(bin_) for bin_ in rows]}, family="multitask"
     )
 
 
-def compared(found: World, ours: Evaluation, theirs: Evaluation) -> PairedComparison:
-    return compare(ours, theirs, found.judged.users, METRIC, rng=np.random.default_rng(0))
+def compared(world: World, ours: Evaluation, theirs: Evaluation) -> PairedComparison:
+    return compare(ours, theirs, world.judged.users, METRIC, rng=np.random.default_rng(0))
 
 
-def _row(found: Mapping[str, Any]) -> PairedComparison | None:
-    return PairedComparison(**found["comparison"]) if found["comparison"] else None
+def _row(figures: Mapping[str, Any]) -> PairedComparison | None:
+    return PairedComparison(**figures["comparison"]) if figures["comparison"] else None
 
 
 def progress(text: str) -> None:

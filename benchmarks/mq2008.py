@@ -78,8 +78,8 @@ def judged(
     """Mean nDCG@10, and over how many queries."""
     ranker = make_ranker("lambdamart", {"num_threads": 1, **parameters})
     ranker = ranker.fit(joined(fitted), np.random.default_rng(7))
-    found = evaluate(ranker.score(later.features, later.offsets), later)
-    return found.mean(METRIC), found.requests - found.dropped
+    evaluation = evaluate(ranker.score(later.features, later.offsets), later)
+    return evaluation.mean(METRIC), evaluation.requests - evaluation.dropped
 
 
 def run(folder: Path) -> dict[str, Any]:

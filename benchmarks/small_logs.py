@@ -56,7 +56,9 @@ def cuts(surface: Surface) -> Iterator[Cut]:
         yield from _before(end, frame, "ebnerd")
         yield from _before(end // 2, frame, "ebnerd, earlier")
     if (data_folder() / "mq2008").is_dir():
-        parts = [mq2008.read_part(data_folder() / "mq2008", each) for each in range(1, 6)]
+        parts = [
+            mq2008.read_part(data_folder() / "mq2008", number) for number in range(1, 6)
+        ]
         for number, part in enumerate(parts[:-1], 1):
             yield Cut(f"mq2008 part {number}", part, parts[-1])
 
@@ -92,8 +94,8 @@ def figures(surface: Surface, cut: Cut) -> dict[str, Any]:
 
 def _later(cut: Cut, family: str, parameters: Mapping[str, Any]) -> dict[str, float]:
     fitted = make_ranker(family, parameters).fit(cut.fitted, np.random.default_rng(7))
-    found = evaluate(fitted.score(cut.later.features, cut.later.offsets), cut.later)
-    return {name: found.mean(name) for name in ("auc", "ndcg@10")}
+    evaluation = evaluate(fitted.score(cut.later.features, cut.later.offsets), cut.later)
+    return {name: evaluation.mean(name) for name in ("auc", "ndcg@10")}
 
 
 def _short(family: str, parameters: Mapping[str, Any]) -> str:

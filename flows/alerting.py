@@ -115,9 +115,9 @@ def silences(workplace: Workplace, at: datetime) -> tuple[Silence, ...]:
     return tuple(silenced for silenced in read if silenced.until > at)
 
 
-def _newest(told: Sequence[Alert]) -> list[Alert]:
+def _newest(alerts: Sequence[Alert]) -> list[Alert]:
     """The last of each kind: what is long over is nobody's concern."""
-    return list({alert.kind: alert for alert in told}.values())
+    return list({alert.kind: alert for alert in alerts}.values())
 
 
 def _deliver(workplace: Workplace, alert: Alert) -> list[str]:

@@ -144,8 +144,10 @@ def _means(result: Evaluation) -> dict[str, float]:
 def _labels(surface: Surface, trial: Trial, result: Evaluation) -> dict[str, Any]:
     """How many judged requests can be judged at all, and when the last label came."""
     kind = surface.data.label.value
-    given = trial.tables.feedback.filter((pl.col("kind") == kind) & (pl.col("value") > 0))
-    last = given.select(pl.col("received_ts").dt.timestamp("us").max()).item()
+    positive = trial.tables.feedback.filter(
+        (pl.col("kind") == kind) & (pl.col("value") > 0)
+    )
+    last = positive.select(pl.col("received_ts").dt.timestamp("us").max()).item()
     return {
         "kind": kind,
         "judged": result.requests,

@@ -56,7 +56,7 @@ def explained(
     """
     version = version_to_explain(workplace, number)
     ranker, frame = _replayed(workplace, version)
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "surface": workplace.name,
         "version": version.number,
         "family": version.family,
@@ -64,12 +64,12 @@ def explained(
     with step("explanation"):
         if request is not None:
             return {
-                **found,
+                **document,
                 "request": request,
                 "standings": _standings(ranker, frame, request),
             }
         judged = frame.split_at(_fit_end(workplace, version))[1]
-        return {**found, **_importance(ranker, judged)}
+        return {**document, **_importance(ranker, judged)}
 
 
 def _importance(ranker: Ranker, judged: RankingFrame) -> dict[str, Any]:
@@ -103,25 +103,27 @@ def _fit_end(workplace: Workplace, version: Version) -> int:
 
 
 def _standings(ranker: Ranker, frame: RankingFrame, request: str) -> list[dict[str, Any]]:
-    found = np.flatnonzero(frame.request_ids == request)
-    if not len(found):
+    places = np.flatnonzero(frame.request_ids == request)
+    if not len(places):
         raise NotFound(
             f"no request {request!r} among the {frame.requests:,} of the version's snapshot, "
             f"such as {frame.request_ids[-1]!r}"
         )
-    one = frame.take(int(found[0]), int(found[0]) + 1)
-    order = rank_by(ranker.score(one.features), one.item_ids)
+    alone = frame.take(int(places[0]), int(places[0]) + 1)
+    order = rank_by(ranker.score(alone.features), alone.item_ids)
     return [
         {
             **asdict(standing),
-            "item_id": str(one.item_ids[standing.row]),
+            "item_id": str(alone.item_ids[standing.row]),
             "features": dict(
                 zip(
-                    one.names, map(_known, one.features[standing.row].tolist()), strict=True
+                    alone.names,
+                    map(_known, alone.features[standing.row].tolist()),
+                    strict=True,
                 )
             ),
         }
-        for standing in explain(ranker, one.features, order)
+        for standing in explain(ranker, alone.features, order)
     ]
 
 

@@ -32,13 +32,18 @@ def stakeholders(
         for scores in (candidate, reference)
     )
     rows = (
-        (each, compared(ours, theirs, judged, each.name, confidence))
-        for each in MEASURES
-        if each.name in set(ours.names) - {_QUALITY} and not _unknown(ours, each.name)
+        (measure, compared(ours, theirs, judged, measure.name, confidence))
+        for measure in MEASURES
+        if measure.name in set(ours.names) - {_QUALITY} and not _unknown(ours, measure.name)
     )
     return [
-        {"party": each.party, "meaning": each.meaning, "better": each.better, **row}
-        for each, row in rows
+        {
+            "party": measure.party,
+            "meaning": measure.meaning,
+            "better": measure.better,
+            **row,
+        }
+        for measure, row in rows
         if row is not None
     ]
 

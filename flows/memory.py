@@ -61,7 +61,7 @@ def document(workplace: Workplace, digest: str) -> dict[str, Any]:
     Raises:
         IntegrityError: there is none, though something in the store names it.
     """
-    found = workplace.store.get(Document, digest=digest)
-    if found is None:
+    document = workplace.store.get(Document, digest=digest)
+    if document is None:
         raise IntegrityError(f"document {digest} is named in the store but not there")
-    return found.body
+    return document.body

@@ -76,8 +76,8 @@ def replay(workplace: Workplace, version: Version, release: str) -> dict[str, An
     name = StepName(
         "package", "replay and example", version.snapshot, (version.run, release)
     )
-    asked = served(workplace, release)
-    return remembered(workplace, name, lambda: ask_serving(workplace, "replay", asked))
+    sampled = served(workplace, release)
+    return remembered(workplace, name, lambda: ask_serving(workplace, "replay", sampled))
 
 
 def replayed(workplace: Workplace, version: Version, release: str) -> tuple[Verdict, ...]:
@@ -93,27 +93,31 @@ def replayed(workplace: Workplace, version: Version, release: str) -> tuple[Verd
 def package(surface: str, version: int) -> dict[str, Any]:
     """Package a gated version and submit it to review; returns release, state and verdicts."""
     workplace = open_workplace(surface)
-    found = version_of(workplace.store, surface, version)
-    name = StepName("package", "build", found.snapshot, (found.run, environment_digest()))
+    registered = version_of(workplace.store, surface, version)
+    name = StepName(
+        "package", "build", registered.snapshot, (registered.run, environment_digest())
+    )
     building = task(name="build", cache_policy=NO_CACHE)(build)
     with step("packaging"):
         # Once packaged, a version keeps its release: newer libraries would build another one.
         release = (
-            position_of(workplace.store, found).release
-            or remembered(workplace, name, lambda: building(workplace, found))["release"]
+            position_of(workplace.store, registered).release
+            or remembered(workplace, name, lambda: building(workplace, registered))[
+                "release"
+            ]
         )
-    promotion.package(workplace.store, found, release, actor=workplace.actor, at=now())
+    promotion.package(workplace.store, registered, release, actor=workplace.actor, at=now())
     with step("replay"):
         verdicts = task(name="replay", cache_policy=NO_CACHE)(replayed)(
-            workplace, found, release
+            workplace, registered, release
         )
     state = promotion.submit(
-        workplace.store, found, (),
+        workplace.store, registered, (),
         mandatory=workplace.surface.gates.mandatory, actor=workplace.actor, at=now(),
     )  # fmt: skip
     seal_ledger(workplace)
     with step("evidence"):
-        page = task(name="publish", cache_policy=NO_CACHE)(publish)(workplace, found)
+        page = task(name="publish", cache_policy=NO_CACHE)(publish)(workplace, registered)
     return {
         "version": version,
         "release": release,

@@ -144,13 +144,13 @@ def _paired(
     requests: tuple[int, int],
 ) -> Paired:
     """That candidate and the champion on requests `first` up to, not including, `last`."""
-    part, known = trial.frame.take(*requests), seen.take(*requests)
+    part, past = trial.frame.take(*requests), seen.take(*requests)
     ours = placed(
         trial, surface.features, window.ranker.score(part.features, part.offsets), window.arrangement,
         requests,
     )  # fmt: skip
     theirs = placed(
-        trial, champion.features.spec, champion.ranker.score(known.features, known.offsets),
+        trial, champion.features.spec, champion.ranker.score(past.features, past.offsets),
         champion.arrangement, requests,
     )  # fmt: skip
     metric = surface.gates.of(QualityGate).metric

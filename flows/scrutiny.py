@@ -14,14 +14,14 @@ from sluice.rankers import Ranker
 
 def reliabilities(candidate: Ranker, judged: RankingFrame) -> dict[str, dict[str, Any]]:
     """By objective, predicted and observed rates in bins of equal mass, for a plot."""
-    bins = {name: reliability(found) for name, found in promised(candidate, judged)}
+    bins = {name: reliability(promise) for name, promise in promised(candidate, judged)}
     return {
         name: {
-            "predicted": each.predicted.tolist(),
-            "observed": each.observed.tolist(),
-            "counts": each.counts.tolist(),
+            "predicted": reliabilities.predicted.tolist(),
+            "observed": reliabilities.observed.tolist(),
+            "counts": reliabilities.counts.tolist(),
         }
-        for name, each in bins.items()
+        for name, reliabilities in bins.items()
     }
 
 

@@ -260,14 +260,14 @@ def _columns(report: DriftReport, reference: Rows, current: Rows) -> list[str]:
     """Features that moved most, and the score; none where there were too few rows to say."""
     if report.outcome is Outcome.INCONCLUSIVE:
         return []
-    known = [
+    compared = [
         bool(np.isfinite(reference.features[:, index]).any())
         and bool(np.isfinite(current.features[:, index]).any())
         for index in range(len(report.features))
     ]
-    shown = [each for each, has in zip(report.features, known, strict=True) if has]
-    shown.sort(key=lambda each: (-(each.psi or 0.0), each.name))
-    return [*(each.name for each in shown[:COLUMNS]), SCORE]
+    shown = [feature for feature, has in zip(report.features, compared, strict=True) if has]
+    shown.sort(key=lambda feature: (-(feature.psi or 0.0), feature.name))
+    return [*(feature.name for feature in shown[:COLUMNS]), SCORE]
 
 
 def _frame(
@@ -280,7 +280,7 @@ def _frame(
     """A sample of the rows' shown columns, and every figure as a column of one value."""
     import pandas as pd
 
-    names = [each.name for each in report.features]
+    names = [feature.name for feature in report.features]
     sample = np.sort(rng.permutation(len(rows.scores))[:SAMPLE])
     frame = {
         name: rows.scores[sample]

@@ -134,8 +134,8 @@ def _worst_ratio(
         chance = 1 / np.sqrt(max(float(np.median(counts[before])), 1.0))
         allowed = _DEVIATIONS * float(np.hypot(max(spread, _LEAST_SPREAD), chance))
         ratio = min(
-            (max(values[day], 1e-9 * usual) / each for each in references),
-            key=lambda one: abs(np.log(one)),
+            (max(values[day], 1e-9 * usual) / reference for reference in references),
+            key=lambda ratio: abs(np.log(ratio)),
         )
         if abs(np.log(ratio)) > max(allowed, abs(np.log(worst))):
             worst = float(ratio)
@@ -172,7 +172,7 @@ def _worst_shift(days: Days, name: str) -> float:
     shown = days.exposures.unique(["day", "item_id"]).group_by("day", name).len()
     segments = shown[name].unique(maintain_order=True).to_list()
     table = np.zeros((len(days.requests), len(segments)))
-    places = {each: at for at, each in enumerate(segments)}
+    places = {segment: at for at, segment in enumerate(segments)}
     for day, segment, many in shown.select("day", name, "len").iter_rows():
         table[day, places[segment]] = many
     return max([0.0, *(_shift(table[day], table[before]) for day, before in days.compared)])
@@ -184,7 +184,7 @@ def _shift(day: NDArray[np.float64], before: NDArray[np.float64]) -> float:
         return 0.0
     usual = before.sum(axis=0) / before.sum()
     apart = _apart(day, usual)
-    others = [_apart(each, usual) for each in before if each.sum()]
+    others = [_apart(counts, usual) for counts in before if counts.sum()]
     kinds = int((usual > 0).sum())
     chance = 0.5 * np.sqrt(kinds / day.sum())
     return max(0.0, apart - max(float(np.median(others)), float(chance)))

@@ -166,8 +166,8 @@ def points(
 
     return (
         *(
-            point("feature_drift", f"psi[{each.name}]", each.psi, _of(each))
-            for each in report.features
+            point("feature_drift", f"psi[{feature.name}]", feature.psi, _of(feature))
+            for feature in report.features
         ),
         point("feature_drift", "drifted_share", report.share, report.outcome),
         point("score_drift", "psi[score]", report.score.psi, _of(report.score)),

@@ -41,9 +41,11 @@ def _run(suite: Suite, frame: pl.DataFrame) -> Any:
         gx.ExpectationSuite(name=suite.name, expectations=expectations),
         result_format="BOOLEAN_ONLY",
     )
-    for each in result.results:
-        each.meta = {"raised": not each.exception_info or each.exception_info != _SILENT}
-        each.exception_info = dict(_SILENT)
+    for result_ in result.results:
+        result_.meta = {
+            "raised": not result_.exception_info or result_.exception_info != _SILENT
+        }
+        result_.exception_info = dict(_SILENT)
     # The library keeps the last context for the whole process, and the context the frame.
     context.data_sources.delete("snapshot")
     return result

@@ -11,13 +11,13 @@ from sluice.monitors.suites import Check, LogShape, Rule, Shape
 def misfits(table: str, frame: pl.DataFrame) -> tuple[str, ...]:
     """Columns that are missing, undeclared or of another type than the schema says."""
     expected = _types(TABLES[table])
-    found = dict(frame.schema)
+    schema = dict(frame.schema)
     if table == "exposures":
         expected |= {
-            name: pl.Float32() for name in found if name.startswith(CONTEXT_PREFIX)
+            name: pl.Float32() for name in schema if name.startswith(CONTEXT_PREFIX)
         }
-    names = expected.keys() | found.keys()
-    return tuple(sorted(name for name in names if expected.get(name) != found.get(name)))
+    names = expected.keys() | schema.keys()
+    return tuple(sorted(name for name in names if expected.get(name) != schema.get(name)))
 
 
 def comparable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -118,27 +118,27 @@ def _join_figures(tables: LogTables) -> dict[str, float]:
         pl.col("request_id").is_not_null() & (pl.col("ts") >= pl.lit(first))
     )
     joined = answering.join(shown, on="request_id", how="left", suffix="_shown")
-    known = tables.exposures.join(tables.items, on="item_id", how="semi").height
+    with_facts = tables.exposures.join(tables.items, on="item_id", how="semi").height
     return {
         "orphan_feedback": _share(joined["ts_shown"].null_count(), joined.height),
         "feedback_before_exposure": joined.filter(pl.col("ts") < pl.col("ts_shown")).height,
         "feedback_by_another_user": joined.filter(
             pl.col("user_id") != pl.col("user_id_shown")
         ).height,
-        "shown_items_without_facts": 1 - _share(known, tables.exposures.height),
+        "shown_items_without_facts": 1 - _share(with_facts, tables.exposures.height),
     }
 
 
 def _label_figures(
     tables: LogTables, label: FeedbackKind, requests: int
 ) -> dict[str, float]:
-    given = (
+    valued = (
         tables.feedback.filter((pl.col("kind") == label) & (pl.col("value") > 0))
         .group_by("request_id", "item_id")
         .agg(pl.col("value").max())
     )
     rows = tables.exposures.select("request_id", "item_id").join(
-        given, on=["request_id", "item_id"], how="inner"
+        valued, on=["request_id", "item_id"], how="inner"
     )
     unlabelled = rows.height < tables.exposures.height
     return {

@@ -118,11 +118,11 @@ def quantile_edges(values: NDArray[np.floating]) -> NDArray[np.float64]:
     its own bin.
     """
     edges = np.full(EDGES, np.inf)
-    known = np.sort(values[np.isfinite(values)]).astype(np.float64)
-    if len(known):
-        ranks = np.linspace(0, len(known) - 1, QUANTILES + 1).astype(np.int64)
-        upper = np.unique(known[ranks[1:]])
-        edges[: len(upper) + 1] = [np.nextafter(known[0], -np.inf), *upper]
+    finite = np.sort(values[np.isfinite(values)]).astype(np.float64)
+    if len(finite):
+        ranks = np.linspace(0, len(finite) - 1, QUANTILES + 1).astype(np.int64)
+        upper = np.unique(finite[ranks[1:]])
+        edges[: len(upper) + 1] = [np.nextafter(finite[0], -np.inf), *upper]
     return edges
 
 

@@ -27,9 +27,9 @@ def points(report: ParityReport, limits: ParityLimits) -> tuple[MetricPoint, ...
     A figure without a limit passes where it was measured.
     """
     rows = [
-        (each.release, figure)
-        for each in report.releases
-        for figure in _of_release(each, limits)
+        (release.release, figure)
+        for release in report.releases
+        for figure in _of_release(release, limits)
     ]
     if report.releases:
         newest = report.releases[-1].release
@@ -43,34 +43,34 @@ def points(report: ParityReport, limits: ParityLimits) -> tuple[MetricPoint, ...
     )  # fmt: skip
 
 
-def _of_release(each: ReleaseParity, limits: ParityLimits) -> Iterator[Figure]:
-    same = _within(each.share is not None and each.share >= limits.min_identical)
-    few = each.requests < limits.min_requests
+def _of_release(release: ReleaseParity, limits: ParityLimits) -> Iterator[Figure]:
+    same = _within(release.share is not None and release.share >= limits.min_identical)
+    few = release.requests < limits.min_requests
     yield (
         "identical_share",
-        each.share,
+        release.share,
         Outcome.INCONCLUSIVE if few else same,
-        each.requests,
+        release.requests,
     )
-    yield "late", float(each.late), Outcome.PASS, each.requests
-    for gap in each.skew if each.sampled else ():
+    yield "late", float(release.late), Outcome.PASS, release.requests
+    for gap in release.skew if release.sampled else ():
         yield (
             f"skew[{gap.name}]",
-            gap.requests / each.sampled,
+            gap.requests / release.sampled,
             _within(not gap.cells),
-            each.sampled,
+            release.sampled,
         )
-    compared = each.scores.requests if each.scores else 0
-    for gap in each.delayed if compared else ():
+    compared = release.scores.requests if release.scores else 0
+    for gap in release.delayed if compared else ():
         yield f"delayed[{gap.name}]", gap.requests / compared, Outcome.PASS, compared
-    if each.scores:
-        yield "score_gap", each.scores.mean, Outcome.PASS, compared
-    if each.quality:
+    if release.scores:
+        yield "score_gap", release.scores.mean, Outcome.PASS, compared
+    if release.quality:
         yield (
-            each.quality.metric,
-            each.quality.difference,
+            release.quality.metric,
+            release.quality.difference,
             Outcome.PASS,
-            each.quality.requests,
+            release.quality.requests,
         )
 
 
@@ -85,8 +85,8 @@ def _of_surface(report: ParityReport, limits: ParityLimits) -> Iterator[Figure]:
         yield "state_age_p95", age.p95_s, Outcome.PASS, age.count
     for name in ("unknown_items", "unknown_users"):
         value = getattr(report, name)
-        known = Outcome.INCONCLUSIVE if value is None else Outcome.PASS
-        yield name, value, known, report.requests
+        at_best = Outcome.INCONCLUSIVE if value is None else Outcome.PASS
+        yield name, value, at_best, report.requests
     yield "lost", float(report.lost), Outcome.PASS, report.requests
 
 

@@ -101,11 +101,11 @@ def _judge(
     suite: Suite, frame: pl.DataFrame, figures: dict[str, float], docs: Path | None
 ) -> SuiteReport:
     result = run_suite(suite, frame)
-    said = {
-        str(each.expectation_config.meta["check"]): _verdict(each)
-        for each in result.results
+    observed = {
+        str(expectation.expectation_config.meta["check"]): _verdict(expectation)
+        for expectation in result.results
     }
-    failing = tuple(check for check in suite.checks if said[check.name] != "pass")
+    failing = tuple(check for check in suite.checks if observed[check.name] != "pass")
     outcome = outcome_of(failing)
     if docs is not None:
         write_page(docs, suite.name, outcome, result)
@@ -117,7 +117,7 @@ def _judge(
         results={
             "suite": suite.name,
             "figures": figures,
-            "checks": dict(sorted(said.items())),
+            "checks": dict(sorted(observed.items())),
         },
     )
 

@@ -47,8 +47,8 @@ def gate(
     """
     for judgement in judgements:
         record(store, version, judgement, at)
-    asked = [name for name in mandatory if not is_on_release(name)]
-    reasons = unproven(store, version, asked, at)
+    before_release = [name for name in mandatory if not is_on_release(name)]
+    reasons = unproven(store, version, before_release, at)
     return _judged(
         store,
         Transition(

@@ -138,8 +138,8 @@ def _calibration(evidence: Evidence, shown: Shown | None) -> Iterator[str]:
         return
     rows = [
         [objective, row["decision"]["outcome"], _ratio(row["calibration"])]
-        for objective, found in evidence.calibration.items()
-        for row in found
+        for objective, reliability in evidence.calibration.items()
+        for row in reliability
         if row["name"] == "all"
     ]
     yield "Calibration, predicted over observed (1 promises exactly what happened):"

@@ -65,7 +65,9 @@ class Evidence:
     """Digest that an approval binds to; None until the candidate is packaged."""
 
     def judgement(self, gate: str) -> Judgement | None:
-        return next((found for found in self.judgements if found.gate == gate), None)
+        return next(
+            (judgement for judgement in self.judgements if judgement.gate == gate), None
+        )
 
     @property
     def reference(self) -> str:
@@ -76,11 +78,13 @@ class Evidence:
     def outcome(self) -> Outcome:
         """PASS only where every mandatory gate, and every other that judged, said so or is waived."""
         outcomes = {
-            found.outcome for found in self.judgements if found.gate not in self.waivers
+            judgement.outcome
+            for judgement in self.judgements
+            if judgement.gate not in self.waivers
         }
         if Outcome.FAIL in outcomes:
             return Outcome.FAIL
-        judged = {found.gate for found in self.judgements}
+        judged = {judgement.gate for judgement in self.judgements}
         complete = bool(self.mandatory) and judged.issuperset(self.mandatory)
         return (
             Outcome.PASS
@@ -118,7 +122,7 @@ def _passed(evidence: Evidence) -> str:
 def delay_rows(evidence: Evidence) -> list[tuple[str, float, float]]:
     """Kind of event, median and 95th percentile of its observed delay in seconds."""
     delays = evidence.parity.delays if evidence.parity else ()
-    return [(each.kind, each.spread.p50_s, each.spread.p95_s) for each in delays]
+    return [(delay.kind, delay.spread.p50_s, delay.spread.p95_s) for delay in delays]
 
 
 def delay_sentence(evidence: Evidence) -> str:
@@ -155,7 +159,9 @@ def approve_command(evidence: Evidence) -> str | None:
 def gate_rows(evidence: Evidence) -> list[dict[str, str]]:
     """Gate, question, verdict and reason; mandatory gates first, an unjudged one as open."""
     extra = [
-        found.gate for found in evidence.judgements if found.gate not in evidence.mandatory
+        judgement.gate
+        for judgement in evidence.judgements
+        if judgement.gate not in evidence.mandatory
     ]
     return [
         _gate_row(gate, evidence.judgement(gate), evidence.waivers.get(gate))
@@ -181,21 +187,23 @@ def metric_rows(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _gate_row(gate: str, found: Judgement | None, waiver: str | None) -> dict[str, str]:
-    reason = found.reason if found else "This gate has not judged the candidate yet."
+def _gate_row(gate: str, judgement: Judgement | None, waiver: str | None) -> dict[str, str]:
+    reason = (
+        judgement.reason if judgement else "This gate has not judged the candidate yet."
+    )
     return {
         "gate": gate,
         "question": question(gate),
-        "outcome": str(found.outcome) if found else "not judged",
+        "outcome": str(judgement.outcome) if judgement else "not judged",
         "reason": f"{reason} {waiver}" if waiver else reason,
     }
 
 
 def _gates(evidence: Evidence, outcome: Outcome) -> list[str]:
     return [
-        found.gate
-        for found in evidence.judgements
-        if found.outcome is outcome and found.gate not in evidence.waivers
+        judgement.gate
+        for judgement in evidence.judgements
+        if judgement.outcome is outcome and judgement.gate not in evidence.waivers
     ]
 
 

@@ -42,20 +42,24 @@ def explain(
         at: when waivers are looked at.
     """
     judged = store.find(Verdict, surface=version.surface, version=version.number)
-    others = sorted({each.gate for each in judged} - set(mandatory))
+    others = sorted({verdict_.gate for verdict_ in judged} - set(mandatory))
     return tuple(_explained(store, version, gate, at) for gate in (*mandatory, *others))
 
 
 def _explained(store: Store, version: Version, gate: str, at: datetime) -> Explanation:
     asks, verdict = question(gate), verdict_of(store, version, gate)
     if verdict is None:
-        said = "this gate has not judged the version"
-        return Explanation(gate, asks, "not judged", said, changes=("it has to be judged",))
+        reason = "this gate has not judged the version"
+        return Explanation(
+            gate, asks, "not judged", reason, changes=("it has to be judged",)
+        )
     document = store.get(Document, digest=verdict.evidence)
     if document is None or json_digest(document.body) != verdict.evidence:
-        said = f"{verdict.reason} Its evidence {verdict.evidence[:12]} is gone or altered."
+        reason = (
+            f"{verdict.reason} Its evidence {verdict.evidence[:12]} is gone or altered."
+        )
         changes = ("the evidence has to be there as it was: restore the store",)
-        return Explanation(gate, asks, str(verdict.outcome), said, changes=changes)
+        return Explanation(gate, asks, str(verdict.outcome), reason, changes=changes)
     passed = verdict.outcome is Outcome.PASS
     waiver = None if passed else waived(store, version, verdict, at)
     let_on = passed or (waiver is not None and lasts(store, version, waiver, at))

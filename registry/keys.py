@@ -192,7 +192,11 @@ class KeyRing:
         Raises:
             NotFound: no one key begins so.
         """
-        matching = [each.id for each in self.known() if key and each.id.startswith(key)]
+        matching = [
+            candidate.id
+            for candidate in self.known()
+            if key and candidate.id.startswith(key)
+        ]
         if len(matching) != 1:
             raise NotFound(f"{len(matching)} keys in {self.folder} begin with {key!r}")
         revoked = self.revoked()

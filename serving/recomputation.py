@@ -87,9 +87,9 @@ class Recomputation:
 
     def go_past(self, earlier: Iterable[Passed]) -> None:
         """Let the state count what it had counted before the window, request by request."""
-        for each in earlier:
-            self._push(each.position)
-            self._known.advance(each.ts)
+        for answered in earlier:
+            self._push(answered.position)
+            self._known.advance(answered.ts)
 
     def blocks(
         self, logged: Iterable[LoggedAnswer], times: NDArray[np.int64]
@@ -117,18 +117,22 @@ class Recomputation:
             )
 
     def _as_known(self, logged: Sequence[LoggedAnswer]) -> list[Answered]:
-        features = [self._then(each.prediction) for each in logged]
+        features = [self._then(answered.prediction) for answered in logged]
         scores = self._scores(features)
         return [
-            Answered(each, known, _identical(each.prediction, known, score), None, score)
-            for each, known, score in zip(logged, features, scores, strict=True)
+            Answered(
+                entry, as_known, _identical(entry.prediction, as_known, score), None, score
+            )
+            for entry, as_known, score in zip(logged, features, scores, strict=True)
         ]
 
     def _completed(self, answers: Sequence[Answered]) -> list[Answered]:
-        features = [_features(self._complete, each.answer.prediction) for each in answers]
+        features = [
+            _features(self._complete, answered.answer.prediction) for answered in answers
+        ]
         other = [
-            None if complete is None else self._other_rows(each.known, complete)
-            for each, complete in zip(answers, features, strict=True)
+            None if complete is None else self._other_rows(answered.known, complete)
+            for answered, complete in zip(answers, features, strict=True)
         ]
         # A row that is as it was known then has the score that it had; where a ranker looks at the
         # whole request, a request that is.
@@ -137,8 +141,8 @@ class Recomputation:
             for rows, complete in zip(other, features, strict=True)
         ])  # fmt: skip
         return [
-            replace(each, complete=complete, scores=_put(each, rows, scores))
-            for each, complete, rows, scores in zip(
+            replace(answered, complete=complete, scores=_put(answered, rows, scores))
+            for answered, complete, rows, scores in zip(
                 answers, features, other, fresh, strict=True
             )
         ]
@@ -158,19 +162,19 @@ class Recomputation:
         self, features: Sequence[NDArray[np.float32] | None]
     ) -> list[NDArray[np.float64]]:
         """Scores of each matrix; a ranker gives a request the same scores in whatever company."""
-        rows = [each for each in features if each is not None]
+        rows = [matrix for matrix in features if matrix is not None]
         if not rows:
             return [_NONE] * len(features)
-        sizes = [0 if each is None else len(each) for each in features]
+        sizes = [0 if matrix is None else len(matrix) for matrix in features]
         offsets = np.cumsum([0, *sizes])
         flat = self._ranker.score(np.concatenate(rows), offsets)
         return np.split(flat, offsets[1:-1])
 
     def _other_rows(
-        self, known: NDArray[np.float32] | None, complete: NDArray[np.float32]
+        self, as_known: NDArray[np.float32] | None, complete: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
         """[candidates] whether a row is to be scored again, as it is other than it was known."""
-        other = _other_rows(known, complete)
+        other = _other_rows(as_known, complete)
         return np.full_like(other, other.any()) if self._ranker.setwise else other
 
 
@@ -183,27 +187,29 @@ def _time(answered: Answered) -> int:
 
 
 def _other_rows(
-    known: NDArray[np.float32] | None, complete: NDArray[np.float32]
+    as_known: NDArray[np.float32] | None, complete: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """[candidates] whether a row is other than it was known."""
-    if known is None:
+    if as_known is None:
         return np.ones(len(complete), np.bool_)
-    return (known.view(np.uint32) != complete.view(np.uint32)).any(axis=1)
+    return (as_known.view(np.uint32) != complete.view(np.uint32)).any(axis=1)
 
 
 def _put(
-    each: Answered, rows: NDArray[np.bool_] | None, scores: NDArray[np.float64]
+    answered: Answered, rows: NDArray[np.bool_] | None, scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Scores of what was known with those of other rows in their places."""
     if rows is None:
         return _NONE
-    whole = np.zeros(len(rows)) if each.known is None else each.scores.copy()
+    whole = np.zeros(len(rows)) if answered.known is None else answered.scores.copy()
     whole[rows] = scores
     return whole
 
 
-def _features(state: FeatureState, asked: Prediction) -> NDArray[np.float32] | None:
-    request = Request(asked.user_id, asked.candidates, asked.ts, asked.context)
+def _features(state: FeatureState, prediction: Prediction) -> NDArray[np.float32] | None:
+    request = Request(
+        prediction.user_id, prediction.candidates, prediction.ts, prediction.context
+    )
     try:
         return state.features(request)
     except (StaleState, DataError):
@@ -212,10 +218,12 @@ def _features(state: FeatureState, asked: Prediction) -> NDArray[np.float32] | N
 
 
 def _identical(
-    asked: Prediction, features: NDArray[np.float32] | None, scores: NDArray[np.float64]
+    prediction: Prediction,
+    features: NDArray[np.float32] | None,
+    scores: NDArray[np.float64],
 ) -> bool:
     return (
         features is not None
-        and matrix_digest(features) == asked.features_digest
-        and same_bits(asked.scores, scores)
+        and matrix_digest(features) == prediction.features_digest
+        and same_bits(prediction.scores, scores)
     )

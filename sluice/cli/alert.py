@@ -38,8 +38,8 @@ def alerts(surface: str, home: Path | None, as_json: bool) -> None:
             {
                 "alerts": [alert.to_json() for alert in raised],
                 "silenced": [
-                    {"kind": each.kind, "until": each.until.isoformat(), "reason": each.reason, "by": each.by}
-                    for each in quiet
+                    {"kind": silence_.kind, "until": silence_.until.isoformat(), "reason": silence_.reason, "by": silence_.by}
+                    for silence_ in quiet
                 ],
             }
         )  # fmt: skip

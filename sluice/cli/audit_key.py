@@ -36,7 +36,7 @@ def acknowledge_key(
 
     desk = Desk.open(settings_at(home), surface)
     ring = KeyRing(desk.settings.keys)
-    matching = [each for each in ring.trusted() if key and each.id.startswith(key)]
+    matching = [trusted for trusted in ring.trusted() if key and trusted.id.startswith(key)]
     if len(matching) != 1:
         raise NotFound(f"{len(matching)} trusted keys in {ring.folder} begin with {key!r}")
     row = new_key.acknowledge_key(

@@ -36,10 +36,17 @@ def deploy(home: Path | None, as_json: bool, check: bool) -> None:
     settings = settings_at(home)
     planned = deploy_all(settings, check=check)
     if as_json:
-        print_json({"checked_only": check, "deployments": [_row(each) for each in planned]})
+        print_json(
+            {
+                "checked_only": check,
+                "deployments": [_row(deployment) for deployment in planned],
+            }
+        )
         return
     head = ("deployment", "would be" if check else "is", "runs at")
-    print_table("deployments", head, [tuple(_row(each).values()) for each in planned])
+    print_table(
+        "deployments", head, [tuple(_row(deployment).values()) for deployment in planned]
+    )
 
 
 def deploy_all(settings: "Settings", *, check: bool) -> "tuple[Planned, ...]":

@@ -34,7 +34,7 @@ class Finding:
 
     check: str
     verdict: str
-    result: str
+    found: str
 
 
 @click.command()

@@ -56,10 +56,10 @@ class Started:
 
     def ensure_alive(self) -> None:
         if (code := self.process.poll()) is not None:
-            said = self.log.read_text(errors="replace").split()[-_SHOWN_WORDS:]
+            last_words = self.log.read_text(errors="replace").split()[-_SHOWN_WORDS:]
             raise SluiceError(
                 f"{self.program.name} ended with exit code {code}; {self.log} ends: "
-                f"{' '.join(said) or '(nothing)'}"
+                f"{' '.join(last_words) or '(nothing)'}"
             )
 
 
@@ -81,16 +81,16 @@ def until_stopped() -> Iterator[None]:
 @contextmanager
 def asked_to_stop() -> Iterator[Event]:
     """An event that Ctrl-C, SIGTERM or a closed terminal sets, for what must not end halfway."""
-    asked = Event()
+    stopped = Event()
 
     def ask(number: int, frame: object) -> None:
         del number, frame
-        asked.set()
+        stopped.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
-        yield asked
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -121,9 +121,9 @@ def running(
         yield started
     finally:
         # By session, for a server that was killed has left its workers behind.
-        end_sessions([each.process.pid for each in started], _STOP_SECONDS)
-        for each in started:
-            each.process.wait()
+        end_sessions([server.process.pid for server in started], _STOP_SECONDS)
+        for server in started:
+            server.process.wait()
 
 
 def _start(program: Program, environ: Mapping[str, str], log: Path) -> Started:
@@ -151,9 +151,11 @@ def await_ready(started: Sequence[Started]) -> None:
     waiting = list(started)
     with httpx.Client(trust_env=False, timeout=5.0) as client:
         while waiting:
-            for each in started:
-                each.ensure_alive()
-            waiting = [each for each in waiting if not is_healthy(client, each.program)]
+            for program in started:
+                program.ensure_alive()
+            waiting = [
+                program for program in waiting if not is_healthy(client, program.program)
+            ]
             if waiting and time.monotonic() > until:
                 first = waiting[0]
                 raise SluiceError(
@@ -184,12 +186,12 @@ def watch(started: Sequence[Started]) -> None:
         SluiceError: one ended; names its log.
     """
     while True:
-        for each in started:
-            each.ensure_alive()
+        for program in started:
+            program.ensure_alive()
         time.sleep(1.0)
 
 
-def choose_port(name: str, asked: int | None, usual: int) -> int:
+def choose_port(name: str, preferred: int | None, usual: int) -> int:
     """The port that was asked for, or else the usual one, or else the next that is free.
 
     It stays claimed until this process ends: a server takes seconds to listen, and another command of
@@ -198,16 +200,16 @@ def choose_port(name: str, asked: int | None, usual: int) -> int:
     Raises:
         ConfigError: the port that was asked for is taken; names one that is not.
     """
-    wanted = usual if asked is None else asked
+    wanted = usual if preferred is None else preferred
     ports = range(wanted, wanted + _NEAR)
     near = next((port for port in ports if _is_free(port) and _claim(port)), None)
     if near is None:
         raise ConfigError(
             f"ports {wanted} to {wanted + _NEAR - 1} are all taken; name another"
         )
-    if asked is not None and near != asked:
+    if preferred is not None and near != preferred:
         raise ConfigError(
-            f"port {asked} for {name} is taken by another program; {near} is free"
+            f"port {preferred} for {name} is taken by another program; {near} is free"
         )
     return near
 

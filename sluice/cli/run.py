@@ -86,12 +86,12 @@ def run(
     with reported_to(reporter), prefect_api(settings) as await_api:
         await_api()
         with at_home(settings):
-            found = _flow(flow)(surface, *arguments)
+            figures = _flow(flow)(surface, *arguments)
     if as_json:
-        print_json(found)
+        print_json(figures)
     else:
-        _show(flow, surface, found)
-    if reason := _held(flow, surface, found):
+        _show(flow, surface, figures)
+    if reason := _held(flow, surface, figures):
         conclude(Held(reason), as_json=as_json)
 
 
@@ -137,7 +137,7 @@ def _newest(workplace: "Workplace") -> str:
         raise NotFound(
             f"no snapshot of {surface}; run `sluice run validate {surface}` first"
         )
-    return max(taken, key=lambda each: (each.end, each.created_at)).digest
+    return max(taken, key=lambda snapshot: (snapshot.end, snapshot.created_at)).digest
 
 
 def _gated(workplace: "Workplace") -> int:
@@ -145,7 +145,9 @@ def _gated(workplace: "Workplace") -> int:
 
     positions = workplace.store.find(Position, surface=workplace.name)
     gated = [
-        each.version for each in positions if each.state in {State.GATED, State.PACKAGED}
+        position.version
+        for position in positions
+        if position.state in {State.GATED, State.PACKAGED}
     ]
     if not gated:
         raise NotFound(
@@ -155,8 +157,8 @@ def _gated(workplace: "Workplace") -> int:
     return max(gated)
 
 
-def _show(flow: str, surface: str, found: dict[str, Any]) -> None:
-    parts = found if flow == "lifecycle" else {flow: found}
+def _show(flow: str, surface: str, figures: dict[str, Any]) -> None:
+    parts = figures if flow == "lifecycle" else {flow: figures}
     for name, part in parts.items():
         plain = {
             key: value
@@ -167,18 +169,18 @@ def _show(flow: str, surface: str, found: dict[str, Any]) -> None:
         if gates := part.get("gates"):
             rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in gates]
             print_table("Gates", ("gate", "verdict", "why"), rows)
-    if found.get("package", {}).get("state") == "in_review":
-        click.echo(f"next: sluice review show {surface} {found['package']['version']}")
+    if figures.get("package", {}).get("state") == "in_review":
+        click.echo(f"next: sluice review show {surface} {figures['package']['version']}")
 
 
-def _held(flow: str, surface: str, found: dict[str, Any]) -> str | None:
+def _held(flow: str, surface: str, figures: dict[str, Any]) -> str | None:
     """Why the candidate is held, which a scheduler sees as an exit code."""
-    last = found.get("package") or found.get("retrain") or found
+    last = figures.get("package") or figures.get("retrain") or figures
     if last.get("state") == "blocked":
         return f"version {last['version']} of {surface} is held by a gate: see the reasons above"
-    if flow == "monitor" and found["outcome"] == "fail":
-        return f"the champion of {surface} is not served what it was judged on: {found['reason']}"
-    if flow == "validate" and found["outcome"] != "pass":
-        failing = [check for suite in found["suites"] for check in suite["failing"]]
-        return f"the snapshot's data checks are {found['outcome']}: {', '.join(failing)}"
+    if flow == "monitor" and figures["outcome"] == "fail":
+        return f"the champion of {surface} is not served what it was judged on: {figures['reason']}"
+    if flow == "validate" and figures["outcome"] != "pass":
+        failing = [check for suite in figures["suites"] for check in suite["failing"]]
+        return f"the snapshot's data checks are {figures['outcome']}: {', '.join(failing)}"
     return None

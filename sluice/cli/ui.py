@@ -51,8 +51,14 @@ def ui(
         raise NotFound(
             f"nothing to show in {settings.home}; run `sluice demo`, or name its --home"
         )
-    asked = {"mlflow": mlflow_port, "prefect": prefect_port, "evidently": evidently_port}
-    ports = {name: choose_port(name, asked[name], usual) for name, usual in USUAL.items()}
+    preferred = {
+        "mlflow": mlflow_port,
+        "prefect": prefect_port,
+        "evidently": evidently_port,
+    }
+    ports = {
+        name: choose_port(name, preferred[name], usual) for name, usual in USUAL.items()
+    }
     programs = page_servers(settings, ports, auth=auth)
     steps = Quiet() if as_json else Steps(1)
     logs = settings.home / "logs"

@@ -41,10 +41,12 @@ def list_worlds(home: Path | None, as_json: bool) -> None:
     from sluice.world.named import WORLDS
 
     if as_json:
-        print_json({name: each.shows for name, each in WORLDS.items()})
+        print_json({name: world_.shows for name, world_ in WORLDS.items()})
         return
     print_table(
-        "Worlds", ["name", "shows"], [[name, each.shows] for name, each in WORLDS.items()]
+        "Worlds",
+        ["name", "shows"],
+        [[name, world_.shows] for name, world_ in WORLDS.items()],
     )
     click.echo("next: sluice world run tiring --spacing 0")
 
@@ -171,9 +173,9 @@ def _write(log: Path, name: str, people: int, policy: Any, days: int) -> dict[st
     from sluice.world.named import named
     from sluice.world.recording import record
 
-    one = World(replace(named(name).spec, people=people), policy, 0)
-    one.run(BURN_IN)
-    recorded = record(one, days)
+    world_ = World(replace(named(name).spec, people=people), policy, 0)
+    world_.run(BURN_IN)
+    recorded = record(world_, days)
     EventLog(log).append(recorded.tables, at=datetime.now(UTC))
     truth = log.parent / f"{name}-truth.parquet"
     recorded.truth.write_parquet(truth)
@@ -188,12 +190,12 @@ def _figures(days: int, lived: "list[Arms]") -> list[dict[str, Any]]:
     rows = []
     for measure in _MEASURES:
         for span, days_of in spans.items():
-            found = effect(lived, "changed", "unchanged", measure, days_of)
+            measured = effect(lived, "changed", "unchanged", measure, days_of)
             rows.append(
                 {
-                    "measure": measure, "span": span, "change": found.mean,
-                    "error": found.error if len(lived) > 1 else None,
-                    "up": found.ups, "down": found.downs, "seeds": len(lived),
+                    "measure": measure, "span": span, "change": measured.mean,
+                    "error": measured.error if len(lived) > 1 else None,
+                    "up": measured.ups, "down": measured.downs, "seeds": len(lived),
                 }
             )  # fmt: skip
     return rows

@@ -16,7 +16,7 @@ class Commit:
     """The commit, or why nobody knows it."""
 
     id: str | None
-    digest: str
+    found: str
     """Where it was read, or why it could not be."""
     dirty: bool = False
     """Whether files differed from the commit, new ones included."""

@@ -94,12 +94,12 @@ class CalibrationGate(Gate):
                 "declare a family of objectives, or leave this gate out."
             )
             return Judgement(self.name, Outcome.INCONCLUSIVE, reason, evidence)
-        outcomes = {each["outcome"] for each in rows}
+        outcomes = {row["outcome"] for row in rows}
         for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
             if outcome in outcomes:
-                reasons = [each["reason"] for each in rows if each["outcome"] == outcome]
+                reasons = [row["reason"] for row in rows if row["outcome"] == outcome]
                 return Judgement(self.name, outcome, f"{'; '.join(reasons)}.", evidence)
-        reason = f"{'; '.join(each['reason'] for each in rows)}."
+        reason = f"{'; '.join(row['reason'] for row in rows)}."
         return Judgement(self.name, Outcome.PASS, reason, evidence)
 
     @classmethod
@@ -138,8 +138,11 @@ def promised(candidate: Ranker, judged: RankingFrame) -> Iterator[tuple[str, Pre
         return
     probabilities = candidate.objectives(judged.features)
     for objective in candidate.parameters.objectives:
-        came = objective.outcomes(judged).astype(np.float64)
-        yield objective.name, predictions_of(probabilities[objective.name], judged, came)
+        happened = objective.outcomes(judged).astype(np.float64)
+        yield (
+            objective.name,
+            predictions_of(probabilities[objective.name], judged, happened),
+        )
 
 
 def _objective(
@@ -182,7 +185,7 @@ def _better_ratio(row: Evidence, limits: Evidence) -> str:
             f"where there are {positives:,} of {row['users']:,}"
         )
     bounds = f"{limits['floor']:g} to {limits['ceiling']:g}"
-    said = f"{name}: the interval {row['low']:.3f} to {row['high']:.3f} must lie within {bounds}"
+    bounds_text = f"{name}: the interval {row['low']:.3f} to {row['high']:.3f} must lie within {bounds}"
     if row["outcome"] == "fail" and row["ratio"]:
-        return f"{said}; what it promises is {row['ratio']:.3f} times what comes: calibrate it anew"
-    return f"{said}; it is narrower with more positives than the {positives:,} there are"
+        return f"{bounds_text}; what it promises is {row['ratio']:.3f} times what comes: calibrate it anew"
+    return f"{bounds_text}; it is narrower with more positives than the {positives:,} there are"

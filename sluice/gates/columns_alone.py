@@ -30,7 +30,7 @@ class RankedAlone:
 
     def too_well(self, rule: "LeakageGate") -> list[str]:
         """Columns that know too much, the worst first, and why."""
-        ordered = sorted(self.columns.items(), key=lambda each: -each[1])
+        ordered = sorted(self.columns.items(), key=lambda column: -column[1])
         reasons = ((name, self._why(name, auc, rule)) for name, auc in ordered)
         return [f"{name} {why}" for name, why in reasons if why]
 
@@ -52,12 +52,12 @@ def columns(
     """How well each column ranks alone, beside the whole model, and how much of it was known."""
     alone = single_columns(fitted, judged)
     scores = candidate.score(judged.features, judged.offsets)
-    known = dict(zip(fitted.names, _known_shares(fitted), strict=True))
+    shares = dict(zip(fitted.names, _known_shares(fitted), strict=True))
     return {
         "model": evaluate(scores, judged).mean("auc") if alone else None,
-        "alone": {each.name: each.auc for each in alone},
+        "alone": {column.name: column.auc for column in alone},
         "context": {
-            name: share for name, share in known.items() if name.startswith(CONTEXT_PREFIX)
+            name: share for name, share in shares.items() if name.startswith(CONTEXT_PREFIX)
         },
     }
 

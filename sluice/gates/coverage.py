@@ -51,15 +51,15 @@ class CoverageGate(Gate):
             shares: `features` (by name, the known share `fitted` and `judged`), `fitted_rows`,
                 `judged_rows` and `complete`, the share of judged rows that know every feature.
         """
-        known = shares or {}
-        rows = {name: count(known.get(name)) for name in ("fitted_rows", "judged_rows")}
+        by_name = shares or {}
+        rows = {name: count(by_name.get(name)) for name in ("fitted_rows", "judged_rows")}
         features = {
-            name: _shares(share) for name, share in known.get("features", {}).items()
+            name: _shares(share) for name, share in by_name.get("features", {}).items()
         }
         evidence = {
             "limits": self.model_dump(mode="json"),
             **rows,
-            "complete": finite(known.get("complete")),
+            "complete": finite(by_name.get("complete")),
             "features": features,
         }
         if lacking := _lacking(rows, features, self):
@@ -100,24 +100,24 @@ class CoverageGate(Gate):
 
     @classmethod
     def to_pass(cls, evidence: Evidence) -> list[str]:
-        least, asked = evidence["limits"]["min_share"], evidence["limits"]["min_rows"]
+        least, needed = evidence["limits"]["min_share"], evidence["limits"]["min_rows"]
         gone = [
-            f"{each}: {least:.0%} of the share that was fitted is the least"
-            for each in evidence.get("gone", ())
+            f"{feature}: {least:.0%} of the share that was fitted is the least"
+            for feature in evidence.get("gone", ())
         ]
         return gone or [
-            f"{asked:,} fitted and {asked:,} judged rows with a known share of each feature"
+            f"{needed:,} fitted and {needed:,} judged rows with a known share of each feature"
         ]
 
 
 def coverage(fitted: RankingFrame, judged: RankingFrame) -> dict[str, Any]:
     """Share of known values of each feature, where it was fitted and where it is judged."""
-    known = [~np.isnan(part.features) for part in (fitted, judged)]
-    shares = [_share(part) for part in known]
+    present = [~np.isnan(part.features) for part in (fitted, judged)]
+    shares = [_share(part) for part in present]
     return {
         "fitted_rows": fitted.rows,
         "judged_rows": judged.rows,
-        "complete": float(known[1].all(axis=1).mean()) if judged.rows else None,
+        "complete": float(present[1].all(axis=1).mean()) if judged.rows else None,
         "features": {
             name: {"fitted": shares[0][at], "judged": shares[1][at]}
             for at, name in enumerate(judged.names)
@@ -125,22 +125,22 @@ def coverage(fitted: RankingFrame, judged: RankingFrame) -> dict[str, Any]:
     }
 
 
-def _share(known: NDArray[np.bool_]) -> list[float | None]:
-    if not len(known):
-        return [None] * known.shape[1]
-    return [float(share) for share in known.mean(axis=0)]
+def _share(present: NDArray[np.bool_]) -> list[float | None]:
+    if not len(present):
+        return [None] * present.shape[1]
+    return [float(share) for share in present.mean(axis=0)]
 
 
-def _shares(each: Mapping[str, Any]) -> dict[str, float | None]:
-    return {part: finite(each.get(part)) for part in ("fitted", "judged")}
+def _shares(feature: Mapping[str, Any]) -> dict[str, float | None]:
+    return {part: finite(feature.get(part)) for part in ("fitted", "judged")}
 
 
 def _figures(
     features: Mapping[str, Mapping[str, float | None]],
 ) -> dict[str, tuple[float, float]]:
     return {
-        name: (each["fitted"] or 0.0, each["judged"] or 0.0)
-        for name, each in features.items()
+        name: (shares["fitted"] or 0.0, shares["judged"] or 0.0)
+        for name, shares in features.items()
     }
 
 
@@ -153,5 +153,5 @@ def _lacking(
             return f"there are {many or 0} {name}, the rule asks {rule.min_rows}"
     if not features:
         return "no feature was looked at"
-    unknown = [name for name, each in features.items() if None in each.values()]
+    unknown = [name for name, shares in features.items() if None in shares.values()]
     return f"no share for {', '.join(unknown[:_SHOWN])}" if unknown else None

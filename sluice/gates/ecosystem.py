@@ -74,10 +74,8 @@ class EcosystemGate(ComparedGate):
         }
         decision = settled(comparison, MEASURE, self, "non_inferiority")
         if comparison is None or decision.threshold is None:
-            known = decision.reason if comparison else "the log knows too few providers"
-            reason = (
-                f"What providers get cannot be compared with the {reference_kind}: {known}."
-            )
+            reason = decision.reason if comparison else "the log knows too few providers"
+            reason = f"What providers get cannot be compared with the {reference_kind}: {reason}."
             return Judgement(self.name, Outcome.INCONCLUSIVE, reason, evidence)
         reason = (
             f"The smaller half of the providers gets {comparison.candidate:.1%} of what is seen, "

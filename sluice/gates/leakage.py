@@ -160,7 +160,7 @@ def _evidence(
     rule: LeakageGate,
 ) -> dict[str, Any]:
     columns = {} if alone is None else alone.columns
-    ranked = sorted(columns.items(), key=lambda each: -each[1])
+    ranked = sorted(columns.items(), key=lambda column: -column[1])
     return {
         "limits": rule.model_dump(mode="json"),
         **_figures(audited),

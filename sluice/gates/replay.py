@@ -115,25 +115,25 @@ def _positive(value: float | None) -> float | None:
 
 def _broken(figures: dict[str, float | None], rule: ReplayGate) -> list[str]:
     requests = figures["requests"]
-    asked = None if requests is None else requests * (figures["rounds"] or 1)
-    found = []
+    sent = None if requests is None else requests * (figures["rounds"] or 1)
+    breaches = []
     if figures["digest_agreed"] is False:
-        found.append("served reported another digest than the one under judgement")
+        breaches.append("served reported another digest than the one under judgement")
     if figures["errors"]:
-        found.append(f"gave no answer to {figures['errors']} of {asked} requests")
+        breaches.append(f"gave no answer to {figures['errors']} of {sent} requests")
     if figures["mismatches"]:
-        found.append(
-            f"answered {figures['mismatches']} of {asked} requests unlike the model"
+        breaches.append(
+            f"answered {figures['mismatches']} of {sent} requests unlike the model"
         )
     p99, memory = figures["p99_ms"], figures["memory_mb"]
     if p99 is not None and p99 > rule.p99_ms:
-        found.append(
+        breaches.append(
             f"took {p99:.1f} ms at p99 in the quickest of {figures['rounds']} rounds, where "
             f"{rule.p99_ms:g} are allowed"
         )
     if memory is not None and memory > rule.memory_mb:
-        found.append(f"held {memory:.0f} MB where {rule.memory_mb} are allowed")
-    return found
+        breaches.append(f"held {memory:.0f} MB where {rule.memory_mb} are allowed")
+    return breaches
 
 
 def _unknown(figures: dict[str, float | None], rule: ReplayGate) -> str | None:

@@ -25,10 +25,10 @@ class Revised:
     def leaks(self, rule: "LeakageGate") -> list[str]:
         """Why each column that changed behind the candidate's back knows what came later."""
         return [
-            f"{name} has another value for {each.changed:,} of {each.rows:,} rows than snapshot "
-            f"{self.snapshot[:12]} had for the same time{_along(each)}"
-            for name, each in self.columns.items()
-            if each.share > rule.max_revised
+            f"{name} has another value for {revision.changed:,} of {revision.rows:,} rows than snapshot "
+            f"{self.snapshot[:12]} had for the same time{_along(revision)}"
+            for name, revision in self.columns.items()
+            if revision.share > rule.max_revised
         ]
 
     def figures(self) -> dict[str, Any]:
@@ -36,15 +36,15 @@ class Revised:
         return {
             "snapshot": self.snapshot,
             "columns": {
-                name: asdict(each) for name, each in self.columns.items() if each.changed
+                name: asdict(revision)
+                for name, revision in self.columns.items()
+                if revision.changed
             },
-            "compared": {name: each.rows for name, each in self.columns.items()},
+            "compared": {name: revision.rows for name, revision in self.columns.items()},
         }
 
 
-def _along(each: Revision) -> str:
-    if each.with_counts is None or abs(each.with_counts) < _GOES_ALONG:
+def _along(revision: Revision) -> str:
+    if revision.with_counts is None or abs(revision.with_counts) < _GOES_ALONG:
         return ""
-    return (
-        f", and the change goes along with what was shown since ({each.with_counts:+.2f})"
-    )
+    return f", and the change goes along with what was shown since ({revision.with_counts:+.2f})"

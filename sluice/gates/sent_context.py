@@ -43,7 +43,7 @@ class SentContext:
         return [
             f"{name} is declared by no client in serving.context"
             for name in used
-            if not any(fnmatchcase(name, each) for each in self.declared)
+            if not any(fnmatchcase(name, pattern) for pattern in self.declared)
         ]
 
     def figures(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class SliceGate(ComparedGate):
         if unknown:
             reason = f"Not every slice can be told: {_some(unknown)}."
             return Judgement(self.name, Outcome.INCONCLUSIVE, reason, evidence)
-        worst = min(slices, key=lambda each: each["low"])
+        worst = min(slices, key=lambda row: row["low"])
         reason = (
             f"None of {len(slices)} slices lost more than {self.margin:.1%}; "
             f"the least sure is {worst['name']} ({worst['low']:+.4f} to {worst['high']:+.4f})."
@@ -135,22 +135,22 @@ def _row(measured: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(slices: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
     return [
-        f"{each['name']}: {each['reason']}" for each in slices if each["outcome"] == outcome
+        f"{row['name']}: {row['reason']}" for row in slices if row["outcome"] == outcome
     ]
 
 
 def _absent(slices: Sequence[Mapping[str, Any]], rule: SliceGate) -> list[str]:
     """Declared dimensions that nothing was sliced by."""
-    present = {each["name"].partition("=")[0] for each in slices}
+    present = {row["name"].partition("=")[0] for row in slices}
     return [f"no slice by {name}" for name in rule.dimensions if name not in present]
 
 
 def _undecided(slices: Sequence[Mapping[str, Any]]) -> list[str]:
     """Slices that are open, and those that are said to have passed without a figure for it."""
     unknown = [
-        f"{each['name']}: no interval"
-        for each in slices
-        if each["outcome"] == "pass" and (each["low"] is None or each["high"] is None)
+        f"{row['name']}: no interval"
+        for row in slices
+        if row["outcome"] == "pass" and (row["low"] is None or row["high"] is None)
     ]
     return unknown + _named(slices, "inconclusive")
 

@@ -37,10 +37,10 @@ def opportunity(
     slates: Slates, groups: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
     """Exposure of every group if every request's candidates were shuffled, [groups]."""
-    known = groups != UNKNOWN
-    each = shuffled_exposure(slates.offsets)
-    found = np.bincount(groups[known], weights=each[known], minlength=count)
-    return found.astype(np.float64)
+    grouped = groups != UNKNOWN
+    exposure = shuffled_exposure(slates.offsets)
+    by_chance = np.bincount(groups[grouped], weights=exposure[grouped], minlength=count)
+    return by_chance.astype(np.float64)
 
 
 def fit_floors(slates: Slates, floor: float, rounds: int = ROUNDS) -> FittedFloors:
@@ -76,16 +76,16 @@ def fit_floors(slates: Slates, floor: float, rounds: int = ROUNDS) -> FittedFloo
     weights = position_weights(int(np.diff(slates.offsets).max(initial=0)))
     demanded = floor * opportunity(slates, groups, len(names))
     step = _STEP * _spread(scores, slates.offsets)
-    prices, mean, found = np.zeros((3, len(names)))
+    prices, mean, shares = np.zeros((3, len(names)))
     for turn in range(rounds):
         kernels.reorder(_priced(scores, groups, prices), order, slates.offsets)
-        kernels.exposures(order, slates.offsets, groups, weights, found)
-        prices = raised(prices, found, demanded, step / np.sqrt(turn + 1))
+        kernels.exposures(order, slates.offsets, groups, weights, shares)
+        prices = raised(prices, shares, demanded, step / np.sqrt(turn + 1))
         if turn >= rounds // 2:
             mean += prices / (rounds - rounds // 2)
     kernels.reorder(_priced(scores, groups, mean), order, slates.offsets)
-    kernels.exposures(order, slates.offsets, groups, weights, found)
-    least = float((found / demanded).min()) * floor
+    kernels.exposures(order, slates.offsets, groups, weights, shares)
+    least = float((shares / demanded).min()) * floor
     return FittedFloors(dict(zip(names, mean.tolist(), strict=True)), floor, least)
 
 

@@ -39,7 +39,7 @@ def read_arrays(files: Files, name: str, expected: Mapping[str, str]) -> _Arrays
     try:
         # Nothing packed: then no few bytes become many, and a file of this size is all there is.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            packed = any(each.compress_type for each in archive.infolist())
+            packed = any(member.compress_type for member in archive.infolist())
         if packed:
             raise IntegrityError(f"{path}: not a ranker's arrays: they are packed")
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:

@@ -25,9 +25,9 @@ class _Binned:
     data: "Dataset"
 
     def is_of(
-        self, frame: RankingFrame, chosen: NDArray[np.bool_], told: tuple[Hashable, ...]
+        self, frame: RankingFrame, chosen: NDArray[np.bool_], key: tuple[Hashable, ...]
     ) -> bool:
-        same = self.frame is frame and self.told == told
+        same = self.frame is frame and self.told == key
         return same and np.array_equal(self.chosen, chosen)
 
 
@@ -41,7 +41,7 @@ class Bins:
         self,
         frame: RankingFrame,
         chosen: NDArray[np.bool_],
-        told: tuple[Hashable, ...],
+        key: tuple[Hashable, ...],
         make: Callable[[], "Dataset"],
     ) -> "Dataset":
         """The Dataset of some requests of a frame, made unless the last one was of the same.
@@ -49,11 +49,11 @@ class Bins:
         Args:
             frame: told from another by identity; it must not change between fits.
             chosen: [requests] mask of those that are fitted on.
-            told: what else it is made from: the bins asked for, their seed, the family's own.
+            key: what else it is made from: the bins asked for, their seed, the family's own.
             make: bins them.
         """
         kept = self._kept
-        if kept is None or not kept.is_of(frame, chosen, told):
-            kept = _Binned(frame, chosen, told, make().construct())
+        if kept is None or not kept.is_of(frame, chosen, key):
+            kept = _Binned(frame, chosen, key, make().construct())
             self._kept = kept
         return kept.data

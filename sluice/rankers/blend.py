@@ -132,20 +132,20 @@ class Blend:
         total = np.zeros((len(features), len(self.names) + 1))
         for share, ranker in self._shares:
             scale = scale_of(ranker.score(features, offsets), offsets)
-            found = ranker.contributions(features, offsets)
-            for nth, column in enumerate(found.T):
+            contributions = ranker.contributions(features, offsets)
+            for nth, column in enumerate(contributions.T):
                 total[:, nth] += share * scale.shrunk(_above_mean(column, offsets))
         return total
 
     def feature_gain(self) -> dict[str, float]:
         """Share of the loss reduction of the members that tell it, by name, in column order."""
-        told = [
+        reports = [
             (share, ranker.feature_gain())
             for share, ranker in self._shares
             if isinstance(ranker, LambdaMart | Multitask)
         ]
         total = dict.fromkeys(self.names, 0.0)
-        for share, gains in told:
+        for share, gains in reports:
             whole = sum(gains.values()) or 1.0
             for name, gain in gains.items():
                 total[name] += share * gain / whole
@@ -210,11 +210,11 @@ def _above_mean(
     column: NDArray[np.float64], offsets: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
     """[rows]; what a row has over the mean of its request."""
-    found = np.zeros(len(column))
+    standardised = np.zeros(len(column))
     for first, last in requests_of(len(column), offsets):
         if first < last:
-            found[first:last] = column[first:last] - mean_of(column[first:last])
-    return found
+            standardised[first:last] = column[first:last] - mean_of(column[first:last])
+    return standardised
 
 
 def _prefix(nth: int) -> str:

@@ -67,8 +67,10 @@ class BoostedTrees:
         """
         if len(features) == 0:
             return np.zeros((0, features.shape[1] + 1))
-        found = self.booster.predict(features, pred_contrib=True, num_threads=threads)
-        return np.asarray(found, dtype=np.float64)
+        contributions = self.booster.predict(
+            features, pred_contrib=True, num_threads=threads
+        )
+        return np.asarray(contributions, dtype=np.float64)
 
     def gain(self, names: tuple[str, ...]) -> dict[str, float]:
         """Loss reduction by all splits on each feature, by name, in column order."""

@@ -30,17 +30,17 @@ def check_booster_text(content: bytes, features: int, source: str) -> None:
             f"{source}: the model has {columns} columns, {features} are expected"
         )
     declared = sum(int(size) for size in _header(content, b"tree_sizes", source).split())
-    found = content.find(_END) - content.find(b"Tree=0")
-    if declared != found:
+    trees_at = content.find(_END) - content.find(b"Tree=0")
+    if declared != trees_at:
         raise IntegrityError(
-            f"{source}: trees take {found} bytes, its header says {declared}"
+            f"{source}: trees take {trees_at} bytes, its header says {declared}"
         )
 
 
 def _header(content: bytes, key: bytes, source: str) -> bytes:
-    found = re.search(
+    objective = re.search(
         rb"^" + key + rb"=([0-9 ]+)$", content[: content.find(b"Tree=")], re.MULTILINE
     )
-    if found is None:
+    if objective is None:
         raise IntegrityError(f"{source}: its header lacks {key.decode()}")
-    return found[1]
+    return objective[1]

@@ -77,8 +77,8 @@ class Isotonic(BaseModel):
         return cls(scores=tuple(centres.tolist()), probability=tuple(steps[first].tolist()))
 
     def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.interp(scores, self.scores, self.probability)
-        return np.clip(found, _SURE, 1 - _SURE)
+        probability = np.interp(scores, self.scores, self.probability)
+        return np.clip(probability, _SURE, 1 - _SURE)
 
 
 Calibration = Annotated[Platt | Isotonic, Field(discriminator="method")]
@@ -145,10 +145,10 @@ def _newton(
         return float((np.logaddexp(0, logits) - targets * logits).sum())
 
     for _ in range(_STEPS):
-        found = _sigmoid(inputs @ theta)
-        curvature = (inputs * (found * (1 - found))[:, None]).T @ inputs
+        probability = _sigmoid(inputs @ theta)
+        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs
         # Least squares: where all scores are alike, the slope is not determined and stays.
-        gradient = inputs.T @ (found - targets)
+        gradient = inputs.T @ (probability - targets)
         step = np.asarray(np.linalg.lstsq(curvature, gradient)[0], np.float64)
         while loss(theta - step) > loss(theta) and np.abs(step).max() > _STILL:
             step = step / 2

@@ -41,8 +41,8 @@ def importance(
     The largest first; for trees, contributions are SHAP values (Lundberg et al. 2020). `offsets`
     [requests + 1] are of whole requests; None: the rows are one.
     """
-    found = np.abs(ranker.contributions(features, offsets)[:, :-1])
-    means = found.mean(axis=0) if len(found) else np.zeros(len(ranker.names))
+    sizes = np.abs(ranker.contributions(features, offsets)[:, :-1])
+    means = sizes.mean(axis=0) if len(sizes) else np.zeros(len(ranker.names))
     return _weightiest_first(ranker.names, means)
 
 
@@ -58,8 +58,8 @@ def explain(
         DataError: as `Ranker.score`.
     """
     scores = ranker.score(features)
-    found = ranker.contributions(features)
-    terms = found[:, :-1]
+    contributions = ranker.contributions(features)
+    terms = contributions[:, :-1]
 
     def against(row: int, other: int) -> dict[str, float]:
         return _weightiest_first(ranker.names, terms[row] - terms[other])
@@ -71,7 +71,7 @@ def explain(
             row=row,
             rank=rank,
             score=float(scores[row]),
-            base=float(found[row, -1]),
+            base=float(contributions[row, -1]),
             reasons=_weightiest_first(ranker.names, terms[row]),
             against_best=against(row, rows[0]),
             against_next={} if other is None else against(row, other),

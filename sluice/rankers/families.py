@@ -41,8 +41,8 @@ def load_ranker(source: Path | Files) -> Ranker:
     files = Files.of(source)
     family = RankerManifest.read(files).family
     if family not in FAMILIES:
-        known = ", ".join(FAMILIES)
+        names = ", ".join(FAMILIES)
         raise IntegrityError(
-            f"{files.source}: ranker of family {family!r}; this code knows {known}"
+            f"{files.source}: ranker of family {family!r}; this code knows {names}"
         )
     return FAMILIES[family].load(files)

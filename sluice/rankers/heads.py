@@ -106,8 +106,8 @@ def fit_heads(
         )
 
     # One Dataset for all: the bins of the features do not depend on what is foretold.
-    told = ("heads", parameters.bins, int(seeds[0]))
-    data = bins.of(frame, np.arange(frame.requests) < cut, told, binned)
+    key = ("heads", parameters.bins, int(seeds[0]))
+    data = bins.of(frame, np.arange(frame.requests) < cut, key, binned)
     return {
         objective.name: _fit_head(objective, parameters, setting, data, (earlier, later))
         for objective, setting in zip(objectives, settings, strict=True)
@@ -149,8 +149,8 @@ def _fit_head(
 def save_heads(heads: Mapping[str, Head], directory: Path) -> None:
     for name, head in heads.items():
         head.trees.save(directory / _file(name))
-    known = _Heads(heads={name: head.fitted for name, head in heads.items()})
-    content = known.model_dump_json(indent=2) + "\n"
+    saved = _Heads(heads={name: head.fitted for name, head in heads.items()})
+    content = saved.model_dump_json(indent=2) + "\n"
     write_atomically(directory / HEADS, content.encode())
 
 
@@ -164,15 +164,15 @@ def load_heads(
     """
     path = files.path(HEADS)
     try:
-        known = _Heads.model_validate_json(files.read(HEADS)).heads
+        saved = _Heads.model_validate_json(files.read(HEADS)).heads
     except ValidationError as error:
         raise IntegrityError(f"{path}: not a ranker's heads: {error}") from error
-    if set(known) != set(names):
+    if set(saved) != set(names):
         raise IntegrityError(
-            f"{path}: heads {', '.join(known)}; objectives are: {', '.join(names)}"
+            f"{path}: heads {', '.join(saved)}; objectives are: {', '.join(names)}"
         )
     return {
-        name: Head(BoostedTrees.load(files, _file(name), columns, scorer), known[name])
+        name: Head(BoostedTrees.load(files, _file(name), columns, scorer), saved[name])
         for name in names
     }
 

@@ -98,7 +98,7 @@ class LambdaMart:
         settings = _lightgbm(self.parameters, seed, top_grade=int(labels.max()))
         biased = self.parameters.position_bias
         position = self._positions(frame)[rows] if biased else None
-        told = (self.family, self.parameters.bins, seed, biased)
+        key = (self.family, self.parameters.bins, seed, biased)
 
         def binned() -> "lightgbm.Dataset":
             return lightgbm.Dataset(
@@ -110,7 +110,7 @@ class LambdaMart:
                 params=settings,
             )
 
-        data = (bins or Bins()).of(frame, chosen, told, binned)
+        data = (bins or Bins()).of(frame, chosen, key, binned)
         booster = train(settings, data, self.parameters)
         return replace(
             self,

@@ -182,10 +182,10 @@ def _mean_and_scale(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the finite values of each column, [features]; 0 and 1 where there are none, or one."""
     finite = np.isfinite(values)
-    known = np.where(finite, values, 0.0)
+    filled = np.where(finite, values, 0.0)
     count = np.maximum(finite.sum(axis=0), 1)
-    mean = known.sum(axis=0) / count
-    spread = np.sqrt((np.where(finite, known - mean, 0.0) ** 2).sum(axis=0) / count)
+    mean = filled.sum(axis=0) / count
+    spread = np.sqrt((np.where(finite, filled - mean, 0.0) ** 2).sum(axis=0) / count)
     return mean, np.where(spread > 0, spread, 1.0)
 
 

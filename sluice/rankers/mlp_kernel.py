@@ -51,11 +51,11 @@ def score_rows(
 def inputs_of(features, knots, values, many, flagged, width):
     """Inputs of the network, [rows, width] float32, as `score_rows` makes them."""
     rows = len(features)
-    found = np.zeros((rows, width), np.float32)
+    inputs = np.zeros((rows, width), np.float32)
     for start in range(0, rows, BLOCK):
         end = min(start + BLOCK, rows)
-        _fill(features[start:end], knots, values, many, flagged, found[start:end])
-    return found
+        _fill(features[start:end], knots, values, many, flagged, inputs[start:end])
+    return inputs
 
 
 @njit(cache=True, nogil=True)

@@ -81,8 +81,8 @@ class Multitask:
 
     @property
     def kinds(self) -> tuple[FeedbackKind, ...]:
-        found = (objective.kind for objective in self.parameters.objectives)
-        return tuple(dict.fromkeys(found))
+        kinds = (objective.kind for objective in self.parameters.objectives)
+        return tuple(dict.fromkeys(kinds))
 
     def fit(
         self, frame: RankingFrame, rng: np.random.Generator, bins: Bins | None = None
@@ -133,10 +133,12 @@ class Multitask:
         check_columns(features, self.names)
         weights = self.parameters.utility.weights
         threads = self.parameters.num_threads
-        found = np.zeros((len(features), len(self.names) + 1))
+        contributions = np.zeros((len(features), len(self.names) + 1))
         for name in sorted(weights):
-            found += weights[name] * self._fitted[name].contributions(features, threads)
-        return found
+            contributions += weights[name] * self._fitted[name].contributions(
+                features, threads
+            )
+        return contributions
 
     def feature_gain(self) -> dict[str, float]:
         """Log-loss reduction by each feature's splits, all heads together, in column order."""
@@ -176,10 +178,10 @@ def reweighted(ranker: Multitask, utility: Utility) -> Multitask:
     Raises:
         ConfigError: the version does not count up, or a weight is of no objective of the ranker.
     """
-    known = ranker.parameters.utility
-    if utility.name == known.name and utility.version <= known.version:
+    before = ranker.parameters.utility
+    if utility.name == before.name and utility.version <= before.version:
         raise ConfigError(
-            f"utility {utility.name} is at version {known.version}; other weights are a later "
+            f"utility {utility.name} is at version {before.version}; other weights are a later "
             f"version, not {utility.version}"
         )
     declared = {
@@ -187,5 +189,5 @@ def reweighted(ranker: Multitask, utility: Utility) -> Multitask:
         "version": utility.version,
         "weights": {name: float(weight) for name, weight in utility.weights.items()},
     }
-    given = ranker.parameters.model_dump() | {"utility": declared}
-    return replace(ranker, parameters=MultitaskParameters.parse(ranker.family, given))
+    parameters = ranker.parameters.model_dump() | {"utility": declared}
+    return replace(ranker, parameters=MultitaskParameters.parse(ranker.family, parameters))

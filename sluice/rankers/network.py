@@ -45,12 +45,12 @@ class Network:
     def drawn(cls, width: int, hidden: Sequence[int], rng: np.random.Generator) -> Self:
         """Before the fit: He's normal weights, no bias."""
         sizes = [width, *hidden, 1]
-        found: list[_Array] = []
+        weights: list[_Array] = []
         for nth, (entering, leaving) in enumerate(pairwise(sizes)):
             scale = ((1.0 if nth == len(hidden) else 2.0) / entering) ** 0.5
             drawn = rng.normal(size=(entering, leaving)) * scale
-            found += [drawn.astype(np.float32), np.zeros(leaving, np.float32)]
-        return cls(tuple(found))
+            weights += [drawn.astype(np.float32), np.zeros(leaving, np.float32)]
+        return cls(tuple(weights))
 
     def scores(self, inputs: _Array) -> _Array:
         """Outputs, [rows], by BLAS: for the fit alone, as its bits hang on the number of rows."""
@@ -96,7 +96,9 @@ def trained(
 ) -> Iterator[Network]:
     """The network after each epoch; the rate falls towards the last, which is the fit."""
     network = Network.drawn(inputs.shape[1], settings.hidden, rng)
-    moments = [(np.zeros_like(each), np.zeros_like(each)) for each in network.weights]
+    moments = [
+        (np.zeros_like(weights), np.zeros_like(weights)) for weights in network.weights
+    ]
     requests = len(lists.sizes)
     steps = settings.epochs * -(-requests // settings.batch)
     step = 0
@@ -129,11 +131,11 @@ def _stepped(
 ) -> Network:
     """One step of AdamW; the moments are changed in place."""
     nth, rate, decay = step
-    found: list[_Array] = []
+    gradients: list[_Array] = []
     for weight, slope, (mean, square) in zip(network.weights, slopes, moments, strict=True):
         mean[...] = _FIRST * mean + (1 - _FIRST) * slope
         square[...] = _SECOND * square + (1 - _SECOND) * slope * slope
         spread = np.sqrt(square / (1 - _SECOND**nth)) + _EPSILON
         change = mean / (1 - _FIRST**nth) / spread + decay * weight
-        found.append(weight - np.float32(rate) * change.astype(np.float32))
-    return Network(tuple(found))
+        gradients.append(weight - np.float32(rate) * change.astype(np.float32))
+    return Network(tuple(gradients))

@@ -23,12 +23,14 @@ class Parameters(BaseModel):
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
-            found = [cls._explain(one) for one in error.errors(include_url=False)]
-            raise ConfigError(f"parameters of {family}: " + "; ".join(found)) from error
+            problems = [
+                cls._explain(problem) for problem in error.errors(include_url=False)
+            ]
+            raise ConfigError(f"parameters of {family}: " + "; ".join(problems)) from error
 
     @classmethod
-    def _explain(cls, found: Any) -> str:
-        name = ".".join(str(part) for part in found["loc"])
-        if found["type"] == "extra_forbidden":
+    def _explain(cls, problem: Any) -> str:
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
             return f"there is no {name!r}; there are: {', '.join(cls.model_fields)}"
-        return f"{name} = {found['input']!r}: {found['msg']}"
+        return f"{name} = {problem['input']!r}: {problem['msg']}"

@@ -72,9 +72,9 @@ class Popularity:
     ) -> NDArray[np.float64]:
         """All of the score is its column's, [rows, features + 1]."""
         del offsets
-        found = np.zeros((len(features), len(self.names) + 1))
-        found[:, self._column] = self.score(features)
-        return found
+        contributions = np.zeros((len(features), len(self.names) + 1))
+        contributions[:, self._column] = self.score(features)
+        return contributions
 
     @property
     def _column(self) -> int:

@@ -68,18 +68,18 @@ class Quantiles:
     def by_feature(self, of_inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the inputs that a feature has, [rows, features], of `of_inputs` [rows, width]."""
         columns = len(self.many)
-        found = of_inputs[:, :columns].copy()
-        found[:, self.flagged] += of_inputs[:, columns : columns + len(self.flagged)]
-        return found
+        sums = of_inputs[:, :columns].copy()
+        sums[:, self.flagged] += of_inputs[:, columns : columns + len(self.flagged)]
+        return sums
 
 
 def _table(column: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from scipy.special import ndtri
 
-    known = column[np.isfinite(column)].astype(np.float64)
-    if not len(known):
+    finite = column[np.isfinite(column)].astype(np.float64)
+    if not len(finite):
         return np.zeros(0), np.zeros(0)
     shares = np.linspace(0, 1, POINTS)
-    places, group = np.unique(np.quantile(known, shares), return_inverse=True)
+    places, group = np.unique(np.quantile(finite, shares), return_inverse=True)
     centre = np.bincount(group, weights=shares) / np.bincount(group)
     return places, ndtri(np.clip(centre, _FURTHEST, 1 - _FURTHEST))

@@ -126,24 +126,24 @@ def search(
             f"ranker family {task.family} has nothing to search; those that have: "
             f"{', '.join(RANGES)}"
         )
-    known = _open(task, storage, study)
+    study_ = _open(task, storage, study)
     ranges, value = RANGES[task.family], task.evaluator(spec.held_out)
 
     def attempt(trial: "Trial") -> float:
-        if _declared(known) is None:
+        if _declared(study_) is None:
             return value({})
         return value({name: ranges[name].suggest(trial, name) for name in ranges})
 
-    seconds, trials = _left(known, spec)
+    seconds, trials = _left(study_, spec)
     if trials > 0 and seconds > 0:
-        known.optimize(attempt, n_trials=trials, timeout=seconds)
-    declared = _declared(known)
+        study_.optimize(attempt, n_trials=trials, timeout=seconds)
+    declared = _declared(study_)
     assert declared is not None  # noqa: S101 - the first trial that finishes; a failing one raises
     return Found(
-        parameters={**task.parameters, **known.best_params},
-        value=known.best_value,
+        parameters={**task.parameters, **study_.best_params},
+        value=study_.best_value,
         declared=declared,
-        trials=len(_finished(known)),
+        trials=len(_finished(study_)),
     )
 
 
@@ -151,12 +151,12 @@ def _open(task: Task, storage: "BaseStorage | str | None", study: str) -> "Study
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    known = optuna.create_study(
+    created = optuna.create_study(
         storage=storage, study_name=study, direction="maximize", load_if_exists=True
     )
     # Another run goes on; from the same seed it would propose the same again.
-    known.sampler = optuna.samplers.TPESampler(seed=task.seed + len(known.trials))
-    return known
+    created.sampler = optuna.samplers.TPESampler(seed=task.seed + len(created.trials))
+    return created
 
 
 def _declared(study: "Study") -> float | None:

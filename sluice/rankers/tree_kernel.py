@@ -25,8 +25,8 @@ def _lowest(typing_context, bits):  # noqa: ARG001 - Numba's calling convention
 
     def generate(context, builder, signature, arguments):
         may_be_zero = context.get_constant(types.boolean, False)  # noqa: FBT003
-        found = builder.cttz(arguments[0], may_be_zero)
-        return context.cast(builder, found, signature.args[0], signature.return_type)
+        lowest = builder.cttz(arguments[0], may_be_zero)
+        return context.cast(builder, lowest, signature.args[0], signature.return_type)
 
     return types.int64(bits), generate
 

@@ -79,8 +79,8 @@ class TreeScorer:
         for nth in np.unique(feature):
             at = self.bound[feature == nth]
             above = np.nextafter(at, np.float32(np.inf))
-            known = rng.choice(np.concatenate([at, above]), PROBES)
-            rows[:, nth] = np.where(rng.random(PROBES) < 0.8, known, rows[:, nth])
+            near = rng.choice(np.concatenate([at, above]), PROBES)
+            rows[:, nth] = np.where(rng.random(PROBES) < 0.8, near, rows[:, nth])
         return rows
 
     @classmethod

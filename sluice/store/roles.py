@@ -169,7 +169,7 @@ def _action(actions: Actions) -> str:
 
 
 def _state(states: frozenset[State]) -> str:
-    return f"state IN ({', '.join(repr(each.value) for each in sorted(states))})"
+    return f"state IN ({', '.join(repr(state.value) for state in sorted(states))})"
 
 
 def _ensure_exact(

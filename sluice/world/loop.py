@@ -79,10 +79,10 @@ class World:
         spec, day = self.spec, self.day
         self._publish(day)
         value = np.zeros(spec.people)
-        came = np.zeros(spec.people, np.bool_)
+        visited = np.zeros(spec.people, np.bool_)
         waves = []
         for visits in draw_visits(self.scene.people, spec.loyalty, self.seed, day):
-            came[visits.person] = True
+            visited[visits.person] = True
             shown = self.platform.answer(visits, self.scene, spec, self.seed, self.rate)
             outcome = no_outcome(*shown.items.shape)
             behave(
@@ -92,8 +92,8 @@ class World:
             waves.append(Wave(shown, outcome))
         self.waves = tuple(waves)
         self._respond()
-        self._night(came, value)
-        figures = self._figures(came, value)
+        self._night(visited, value)
+        figures = self._figures(visited, value)
         self.history = (*self.history, figures)
         self.day += 1
         return figures
@@ -140,12 +140,12 @@ class World:
         priced = np.where(able, np.minimum(prices, self.policy.floor_limit), 0.0)
         self.platform = replace(self.platform, prices=priced)
 
-    def _night(self, came: NDArray[np.bool_], value: NDArray[np.float64]) -> None:
+    def _night(self, visited: NDArray[np.bool_], value: NDArray[np.float64]) -> None:
         """People sleep on it, counters fade, and the ranker is trained on the last days."""
-        if came.any():
+        if visited.any():
             if self.day < BURN_IN or self.usual is None:
-                self.usual = usual(value[came], self.usual)
-            settle(self.scene.people, came, value, self.usual, self.spec.recovery)
+                self.usual = usual(value[visited], self.usual)
+            settle(self.scene.people, visited, value, self.usual, self.spec.recovery)
         fade(self.scene.memory)
         shown = [wave.shown for wave in self.waves]
         clicked = np.concatenate([wave.outcome.clicked for wave in self.waves])
@@ -159,20 +159,25 @@ class World:
         views = len(clicked) * float((GOES_ON ** np.arange(self.spec.slots)).sum())
         self.rate = max(float(clicked.sum()) / max(views, 1.0), 1e-3)
 
-    def _figures(self, came: NDArray[np.bool_], value: NDArray[np.float64]) -> DayFigures:
+    def _figures(
+        self, visited: NDArray[np.bool_], value: NDArray[np.float64]
+    ) -> DayFigures:
         outcomes = [wave.outcome for wave in self.waves]
-        paid = [self.advertisers.bid[each.ad[each.ad_clicked]].sum() for each in outcomes]
+        paid = [
+            self.advertisers.bid[outcome.ad[outcome.ad_clicked]].sum()
+            for outcome in outcomes
+        ]
         return DayFigures(
-            active=int(came.sum()),
-            visits=sum(len(each.clicked) for each in outcomes),
-            clicks=sum(int(each.clicked.sum()) for each in outcomes),
-            dwell=float(sum(each.dwell.sum() for each in outcomes)),
+            active=int(visited.sum()),
+            visits=sum(len(outcome.clicked) for outcome in outcomes),
+            clicks=sum(int(outcome.clicked.sum()) for outcome in outcomes),
+            dwell=float(sum(outcome.dwell.sum() for outcome in outcomes)),
             value=float(value.sum()),
             providers=int(self.providers.alive.sum()),
             publishing=int((self.published > 0).sum()),
             published=int(self.published.sum()),
             live=len(live_rows(self.scene.items, self.day, self.spec.life)),
-            ad_views=sum(int((each.ad >= 0).sum()) for each in outcomes),
-            ad_clicks=sum(int(each.ad_clicked.sum()) for each in outcomes),
+            ad_views=sum(int((outcome.ad >= 0).sum()) for outcome in outcomes),
+            ad_clicks=sum(int(outcome.ad_clicked.sum()) for outcome in outcomes),
             revenue=float(sum(paid)),
         )

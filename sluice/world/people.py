@@ -81,12 +81,12 @@ def usual(value: NDArray[np.float64], before: Usual | None) -> Usual:
 
 def settle(
     people: People,
-    came: NDArray[np.bool_],
+    visited: NDArray[np.bool_],
     value: NDArray[np.float64],
     norm: Usual,
     recovery: float,
 ) -> None:
     """The night: who came remembers how the day was, and everybody's satiation fades."""
-    day = np.clip((value[came] - norm.mean) / norm.spread, -_FURTHEST, _FURTHEST)
-    people.satisfaction[came] = _KEEP * people.satisfaction[came] + (1 - _KEEP) * day
+    day = np.clip((value[visited] - norm.mean) / norm.spread, -_FURTHEST, _FURTHEST)
+    people.satisfaction[visited] = _KEEP * people.satisfaction[visited] + (1 - _KEEP) * day
     people.sated[:] *= recovery

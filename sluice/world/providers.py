@@ -69,8 +69,8 @@ def dose_of(
     total = max(float(exposure.sum()), 1e-9)
     if not spec.dose_by_item:
         return exposure * providers.alive.sum() / total
-    each = exposure / np.maximum(live, 1) * live.sum() / total
-    return np.where(live > 0, each, providers.dose)
+    share = exposure / np.maximum(live, 1) * live.sum() / total
+    return np.where(live > 0, share, providers.dose)
 
 
 def respond(
@@ -88,8 +88,8 @@ def respond(
     stays = alive.copy()
     for provider in np.flatnonzero(starved >= _PATIENCE).tolist():
         stays[provider] = uniform(seed, LEAVES, day, provider, 0) >= spec.hazard
-    came = poisson(uniform(seed, ARRIVES, day, 0, 0), spec.newcomers, _MOST_ARRIVALS)
-    arrived = min(providers.arrived + came, len(alive))
+    newcomers = poisson(uniform(seed, ARRIVES, day, 0, 0), spec.newcomers, _MOST_ARRIVALS)
+    arrived = min(providers.arrived + newcomers, len(alive))
     new = slice(providers.arrived, arrived)
     stays[new], smoothed[new] = True, 1.0
     rate[new] = providers.drive[new]

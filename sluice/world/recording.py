@@ -138,13 +138,13 @@ def _feedback(shown: pl.DataFrame) -> pl.DataFrame:
     """Clicks, the time spent on them, and clicks on ads; the log knows of them after a while."""
     clicked = shown.filter("clicked")
     organic, ads = clicked.filter("is_organic"), clicked.filter(~pl.col("is_organic"))
-    one = pl.lit(1.0)
+    certain = pl.lit(1.0)
     spent = (pl.col("dwell") * 1e6).cast(pl.Int64)
     return pl.concat(
         [
-            _events(organic, FeedbackKind.CLICK, one, pl.lit(0)),
+            _events(organic, FeedbackKind.CLICK, certain, pl.lit(0)),
             _events(organic, FeedbackKind.DWELL, pl.col("dwell"), spent),
-            _events(ads, FeedbackKind.AD_CLICK, one, pl.lit(0)),
+            _events(ads, FeedbackKind.AD_CLICK, certain, pl.lit(0)),
         ]
     )
 

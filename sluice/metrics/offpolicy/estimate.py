@@ -83,21 +83,21 @@ def estimate(
             f"confidence {confidence}: give a share between 0 and 1, e.g. 0.95"
         )
     limits = Limits() if limits is None else limits
-    found = estimator.contributions(log)
-    diagnostics = diagnose(found.weights, _by_decision(log), log.users, log.overlap)
+    contributions = estimator.contributions(log)
+    diagnostics = diagnose(contributions.weights, _by_decision(log), log.users, log.overlap)
     reasons = (*limits.refusals(diagnostics), *_unrewarded(log))
     if reasons:
         return Refusal(estimator.name, "; ".join(reasons), diagnostics)
-    low, high = interval(found, log.users, confidence)
+    low, high = interval(contributions, log.users, confidence)
     if log.rewards.min() >= 0 and (reasons := limits.too_wide(low, high)):
         return Refusal(estimator.name, "; ".join(reasons), diagnostics)
     return Estimate(
         estimator=estimator.name,
-        value=float(found.values.mean()),
+        value=float(contributions.values.mean()),
         low=low,
         high=high,
         confidence=confidence,
-        standard_error=_standard_error(found, log),
+        standard_error=_standard_error(contributions, log),
         diagnostics=diagnostics,
         warnings=limits.warnings(diagnostics),
     )
@@ -117,5 +117,9 @@ def _unrewarded(log: LoggedDecisions | LoggedSlates) -> tuple[str, ...]:
     return (f"all {len(log.rewards):,} logged rewards are {log.rewards[0]:g}",)
 
 
-def _standard_error(found: Contributions, log: LoggedDecisions | LoggedSlates) -> float:
-    return by_cluster(found.values, np.ones(len(found.values)), log.users).standard_error()
+def _standard_error(
+    contributions: Contributions, log: LoggedDecisions | LoggedSlates
+) -> float:
+    return by_cluster(
+        contributions.values, np.ones(len(contributions.values)), log.users
+    ).standard_error()

@@ -43,37 +43,41 @@ class Limits:
     least_rewarded: float = 10.0
     """Fewer effective rewarded decisions flag."""
 
-    def refusals(self, found: Diagnostics) -> tuple[str, ...]:
+    def refusals(self, diagnostics: Diagnostics) -> tuple[str, ...]:
         """Why no number may be given, a sentence each; empty where one may."""
-        needed = max(self.least_effective, self.least_effective_share * found.decisions)
-        told = []
-        if found.effective_sample_size < needed:
-            told.append(
-                f"effective sample size {found.effective_sample_size:,.0f} of "
-                f"{found.decisions:,} decisions, {needed:,.0f} are needed (largest weight: "
-                f"{found.largest_share:.0%} of the sum)"
+        needed = max(
+            self.least_effective, self.least_effective_share * diagnostics.decisions
+        )
+        reasons = []
+        if diagnostics.effective_sample_size < needed:
+            reasons.append(
+                f"effective sample size {diagnostics.effective_sample_size:,.0f} of "
+                f"{diagnostics.decisions:,} decisions, {needed:,.0f} are needed (largest weight: "
+                f"{diagnostics.largest_share:.0%} of the sum)"
             )
-        if self._off(found) and abs(found.mean_weight - 1) > self.refused_gap:
-            told.append(_mean_weight(found))
-        if found.overlap is not None and found.overlap < 1 - self.refused_gap:
-            told.append(_overlap(found.overlap))
-        return tuple(told)
+        if self._off(diagnostics) and abs(diagnostics.mean_weight - 1) > self.refused_gap:
+            reasons.append(_mean_weight(diagnostics))
+        if diagnostics.overlap is not None and diagnostics.overlap < 1 - self.refused_gap:
+            reasons.append(_overlap(diagnostics.overlap))
+        return tuple(reasons)
 
-    def warnings(self, found: Diagnostics) -> tuple[str, ...]:
+    def warnings(self, diagnostics: Diagnostics) -> tuple[str, ...]:
         """What to mistrust in a number that may be given, a sentence each."""
-        told = []
-        if found.largest_share > self.flagged_share:
-            told.append(f"one decision has {found.largest_share:.1%} of all weight")
-        if self._off(found):
-            told.append(_mean_weight(found))
-        if found.overlap is not None and found.overlap < 1 - self.flagged_gap:
-            told.append(_overlap(found.overlap))
-        if found.effective_rewarded < self.least_rewarded:
-            told.append(
-                f"it rests on {found.effective_rewarded:.1f} effective rewarded decisions, "
+        reasons = []
+        if diagnostics.largest_share > self.flagged_share:
+            reasons.append(
+                f"one decision has {diagnostics.largest_share:.1%} of all weight"
+            )
+        if self._off(diagnostics):
+            reasons.append(_mean_weight(diagnostics))
+        if diagnostics.overlap is not None and diagnostics.overlap < 1 - self.flagged_gap:
+            reasons.append(_overlap(diagnostics.overlap))
+        if diagnostics.effective_rewarded < self.least_rewarded:
+            reasons.append(
+                f"it rests on {diagnostics.effective_rewarded:.1f} effective rewarded decisions, "
                 f"{self.least_rewarded:g} are needed"
             )
-        return tuple(told)
+        return tuple(reasons)
 
     def too_wide(self, low: float, high: float) -> tuple[str, ...]:
         """Why bounds of a mean that cannot be negative say nothing of its size, if they do not."""
@@ -84,15 +88,15 @@ class Limits:
             f"{self.widest_factor:g}: too few rewards, or too heavy weights",
         )
 
-    def _off(self, found: Diagnostics) -> bool:
+    def _off(self, diagnostics: Diagnostics) -> bool:
         # Rounding alone puts the mean of an on-policy log, whose error is 0, off 1 by some 1e-16.
-        slack = self.weight_errors * found.mean_weight_error + 1e-9
-        return abs(found.mean_weight - 1) > slack
+        slack = self.weight_errors * diagnostics.mean_weight_error + 1e-9
+        return abs(diagnostics.mean_weight - 1) > slack
 
 
-def _mean_weight(found: Diagnostics) -> str:
+def _mean_weight(diagnostics: Diagnostics) -> str:
     return (
-        f"mean weight {found.mean_weight:.3f} ± {found.mean_weight_error:.3f} instead of 1: "
+        f"mean weight {diagnostics.mean_weight:.3f} ± {diagnostics.mean_weight_error:.3f} instead of 1: "
         "the propensities are not those of the policy that logged, or it could not show all "
         "that the target shows"
     )

@@ -36,7 +36,7 @@ class LoggedSlates:
     """[rows]; under the policy that logged."""
     targets: NDArray[np.float64]
     """[rows]; under the policy to be evaluated, given the same as the propensities."""
-    slot_probability: SlotProbability
+    given: SlotProbability
     offsets: NDArray[np.int64]
     """[requests + 1]; request r owns rows offsets[r] to offsets[r + 1]."""
     users: NDArray[np.int64]
