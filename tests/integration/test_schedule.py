@@ -163,7 +163,13 @@ def run_of(deployment: str, prefect: Open) -> dict[str, Any]:
     until = time.monotonic() + SECONDS
     due_now = {"state": {"type": "SCHEDULED"}}
     with signed_in(prefect) as client:
-        run = client.post(f"/deployments/{deployment}/create_flow_run", json=due_now).json()
+        while (
+            run := client.post(f"/deployments/{deployment}/create_flow_run", json=due_now)
+        ).is_server_error:
+            # Prefect answers 503 while another of its services holds its database for long.
+            assert time.monotonic() < until, run.text
+            time.sleep(0.5)
+        run = run.raise_for_status().json()
         while time.monotonic() < until:
             state = client.get(f"/flow_runs/{run['id']}").json()["state"]
             if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:

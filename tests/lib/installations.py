@@ -31,7 +31,7 @@ FEED = FeedConfig(
 """Enough for every gate of the surface below, and a fit in a blink."""
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
 """A time at which no event of the feed lies in the future."""
-SECONDS = 240
+SECONDS = 400
 
 SURFACE = """
 name = "for_you"
