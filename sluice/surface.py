@@ -22,6 +22,7 @@ from pydantic import (
 from sluice.alert_spec import AlertSpec
 from sluice.data.digest import json_digest
 from sluice.data.schema import FeedbackKind
+from sluice.ecosystem.spec import EcosystemSpec
 from sluice.errors import ConfigError, NotFound
 from sluice.features.declaration.plan import compile_plan
 from sluice.features.declaration.spec import FeatureSpec, PositiveDuration
@@ -183,6 +184,7 @@ class Surface(_Declared):
     serving: ServingSpec = ServingSpec()
     alerts: AlertSpec = AlertSpec()
     feed: FeedSpec = FeedSpec()
+    ecosystem: EcosystemSpec = EcosystemSpec()
 
     @field_validator("features")
     @classmethod

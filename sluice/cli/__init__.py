@@ -12,6 +12,7 @@ from sluice.cli.champion import champion
 from sluice.cli.demo import demo
 from sluice.cli.deploy import deploy
 from sluice.cli.doctor import doctor
+from sluice.cli.ecosystem import ecosystem
 from sluice.cli.explain import explain
 from sluice.cli.gates import gates
 from sluice.cli.house import down, status, up
@@ -67,6 +68,7 @@ for _command in (
     release,
     explain,
     tradeoffs,
+    ecosystem,
     serve,
     parity,
     shadow,

@@ -46,7 +46,7 @@ def test_the_commands_are_those_that_are_documented():
         "release keygen", "release keys", "release revoke", "release verify",
         "champion as-of", "champion baseline", "champion diff", "champion history", "champion mirror", "champion rollback",
         "champion show", "demo", "doctor",
-        "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review keygen", "review keys", "review list", "review reject",
+        "ecosystem", "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review keygen", "review keys", "review list", "review reject",
         "review revoke", "review rules", "review show", "review trust", "run", "serve",
         "shadow", "tradeoffs", "ui", "new surface", "up", "down", "status", "logs", "deploy", "alerts", "alert test", "alert silence", "world list", "world run",
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The measures of a scorecard, a class and a file each."""
