@@ -63,7 +63,9 @@ def _feedback(exposures: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame
         rows = exposures.filter(pl.Series(rng.random(exposures.height) < rate)).unique(
             ["request_id", "item_id"], keep="first", maintain_order=True
         )
-        value = rng.exponential(30, rows.height) if kind == "dwell" else np.ones(rows.height)
+        value = (
+            rng.exponential(30, rows.height) if kind == "dwell" else np.ones(rows.height)
+        )
         parts.append(rows.select(
             "request_id", "user_id", "item_id", pl.lit(kind).alias("kind"), pl.Series("value", value),
             "ts", pl.col("ts").alias("received_ts"),
@@ -79,9 +81,7 @@ def cost(tables: LogTables, resamples: int) -> float:
     """CPU seconds of a scorecard by segment, from the log's tables on."""
     stated = Stated(resamples=resamples)
     began = time.process_time()
-    encoded = encode(
-        tables, "feed", Window(_START, _START + timedelta(days=_DAYS)), stated
-    )
+    encoded = encode(tables, "feed", Window(_START, _START + timedelta(days=_DAYS)), stated)
     card(encoded.exposures)
     segments(encoded.exposures, SEGMENT, labels(encoded, SEGMENT))
     return time.process_time() - began

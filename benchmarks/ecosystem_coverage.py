@@ -49,7 +49,9 @@ def world(plan: Plan, seed: int) -> World:
     chances = popular * np.where(topic == np.arange(TOPICS)[:, None], 4.0, 1.0)
     chances /= chances.sum(axis=1, keepdims=True)
     favourite = rng.integers(TOPICS, size=plan.people)
-    visits = rng.geometric(plan.people * _SLOTS / (plan.exposures * plan.items), plan.people)
+    visits = rng.geometric(
+        plan.people * _SLOTS / (plan.exposures * plan.items), plan.people
+    )
     person = np.repeat(np.arange(plan.people), visits)
     item = _drawn(chances, favourite[np.repeat(person, _SLOTS)], rng)
     exposures = _exposures(plan, person, item, new)
@@ -86,7 +88,9 @@ def _intervals(shown: Exposures) -> dict[str, tuple[float, float]]:
 
 
 def _truth(chance: NDArray[np.float64], new: NDArray[np.bool_]) -> dict[str, float]:
-    items = dict(zip(_NAMES, concentrations(chance, len(chance) // 10).tolist(), strict=True))
+    items = dict(
+        zip(_NAMES, concentrations(chance, len(chance) // 10).tolist(), strict=True)
+    )
     providers = np.bincount(np.arange(len(chance)) % PROVIDERS, weights=chance)
     return items | {
         "provider_hhi": float(np.square(providers).sum()),
@@ -103,8 +107,9 @@ def _drawn(
     bounds[:, -1] = 1.0
     # One search over all topics: each has its own unit of the number line.
     line = (bounds + np.arange(len(chances))[:, None]).ravel()
-    return np.searchsorted(line, favourite + rng.random(len(favourite)), side="right") % (
-        chances.shape[1]
+    return (
+        np.searchsorted(line, favourite + rng.random(len(favourite)), side="right")
+        % (chances.shape[1])
     )
 
 
@@ -131,5 +136,3 @@ def _exposures(
         answered=frozenset[FeedbackKind](), interests=np.zeros((plan.people, 0)),
         stated=Stated(at_exposures=_DRAWN),
     )  # fmt: skip
-
-

@@ -115,12 +115,15 @@ def _successor(
     earlier, now = last[-2:]
     told_by, theirs, ours = _ranked_by(encoded, earlier, now)
     parts = shown.where(ours), shown.where(theirs)
-    least = shown.stated.min_people
+    least, others = shown.stated.min_people, shown.where(~(ours | theirs)).people
     if min(part.people for part in parts) < least:
         return (
             None,
             f"one of the last two champions ranked for fewer than {least} people here",
         )
+    # The whole less both would be what a few people were shown.
+    if 0 < others < least:
+        return None, f"others ranked for fewer than {least} people here"
     cards = card(parts[0]), card(parts[1])
     changes = {
         name: found
