@@ -1,4 +1,4 @@
-"""The world against its thresholds: a published reversal, its control, floors with either sign, interference, speed.
+"""The world and the scorecard against their thresholds: a published reversal, floors of either sign, intervals, speed.
 
 Every row has `value`, `threshold` and `holds`; `--map` adds the signs over parameters, and `--page FILE` writes
 what was measured as Markdown. Seeds are spread over `--workers` processes; speed is measured in this one, alone.

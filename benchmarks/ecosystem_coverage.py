@@ -1,6 +1,6 @@
 """Row S2: how often an interval holds the figure of the expected exposure, in worlds where that is known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,10 @@ class Plan:
     """For each item, on average."""
 
 
+SHORTEST = Plan(exposures=40)
+"""Just beyond what is refused: by chance a world has fewer than it was to have."""
+
+
 @dataclass(frozen=True)
 class World:
     """Exposures, and what each figure is of the exposure that they are drawn from."""
@@ -58,18 +62,25 @@ def world(plan: Plan, seed: int) -> World:
     return World(exposures, _truth(chances.mean(axis=0), new))
 
 
-def held(seeds: Iterable[int], plan: Plan) -> dict[str, float]:
-    """Share of worlds whose interval holds the truth; absent where an interval is refused.
+def hits(seed: int, plan: Plan = SHORTEST) -> dict[str, bool]:
+    """Whether each interval of a world holds the truth; absent where it is refused.
 
     `percentile of NAME` is the plain interval that is not used, for comparison.
     """
-    hits: dict[str, list[bool]] = {}
-    for seed in seeds:
-        made = world(plan, seed)
-        for name, (low, high) in _intervals(made.exposures).items():
-            truth = made.truth[name.removeprefix("percentile of ")]
-            hits.setdefault(name, []).append(low <= truth <= high)
-    return {name: float(np.mean(found)) for name, found in hits.items()}
+    made = world(plan, seed)
+    return {
+        name: low <= made.truth[name.removeprefix("percentile of ")] <= high
+        for name, (low, high) in _intervals(made.exposures).items()
+    }
+
+
+def held(worlds: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+    """Share of the worlds with an interval whose interval holds the truth."""
+    names = {name for one in worlds for name in one}
+    return {
+        name: float(np.mean([one[name] for one in worlds if name in one]))
+        for name in sorted(names)
+    }
 
 
 def _intervals(shown: Exposures) -> dict[str, tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Rows W1 to W8: what each runs, and what must hold."""
+"""Rows W1 to W8 of worlds, S1 and S2 of scorecards: what each runs, and what must hold."""
 
 import hashlib
 import sys
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.ecosystem_card import cost, log_of
+from benchmarks.ecosystem_coverage import held, hits
 from sluice.world.creators import Creators, creators
 from sluice.world.loop import World
 from sluice.world.named import named
@@ -192,13 +194,42 @@ def interference(seeds: int | None, run: Map) -> list[Row]:
     ]  # fmt: skip
 
 
+def card_speed(seeds: int | None, run: Map) -> list[Row]:
+    """S1: a scorecard of two million exposures in eight segments."""
+    del seeds, run
+    tables = log_of(requests=200_000, items=8_000, people=20_000, seed=1)
+    plain, resampled = cost(tables, 0), cost(tables, 200)
+    return [
+        Row("S1", f"{plain:.1f} CPU-s, {resampled:.1f} with 200 resamples", "8; 15",
+            plain <= 8 and resampled <= 15)
+    ]  # fmt: skip
+
+
+def card_intervals(seeds: int | None, run: Map) -> list[Row]:
+    """S2: intervals hold what they claim, where plain percentiles do not."""
+    worlds: list[dict[str, bool]] = list(run(hits, range(seeds or 400)))  # pyright: ignore[reportArgumentType, reportAssignmentType] - as above
+    shares = held(worlds)
+    ours = {name: share for name, share in shares.items() if " of " not in name}
+    curved = ("item_gini", "effective_items")
+    good = all(
+        share >= 0.92 if name in curved else 0.92 <= share <= 0.98
+        for name, share in ours.items()
+    )
+    plain = ", ".join(f"{shares[f'percentile of {name}']:.2f}" for name in curved)
+    return [
+        Row("S2", ", ".join(f"{name} {share:.3f}" for name, share in ours.items())
+            + f"; plain percentiles of Gini and e^H {plain}",
+            "Gini, e^H >= .92; others .93 to .97, give or take .01 of 400 worlds", good)
+    ]  # fmt: skip
+
+
 def mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
 ROWS: dict[str, Callable[[int | None, Map], list[Row]]] = {
     "W1": pattern, "W2": control, "W3": pattern, "W4": scarce, "W5": abundant, "W6": speed,
-    "W7": interference, "W8": interference,
+    "W7": interference, "W8": interference, "S1": card_speed, "S2": card_intervals,
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.ecosystem_coverage import Plan, held, world
+from benchmarks.ecosystem_coverage import SHORTEST, Plan, held, hits, world
 from sluice.ecosystem.registry import measures
 
 WORLDS = 40
@@ -12,7 +12,7 @@ WORLDS = 40
 
 @pytest.fixture(scope="module")
 def shares():
-    return held(range(WORLDS), Plan(exposures=40))
+    return held([hits(seed) for seed in range(WORLDS)])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_short_log_has_no_interval_of_gini():
 
 
 def test_fewer_exposures_than_stated_cover_nothing_yet():
-    shown = world(Plan(exposures=40), 0).exposures
+    shown = world(SHORTEST, 0).exposures
     longer = replace(shown, stated=replace(shown.stated, at_exposures=len(shown.item) + 1))
 
     found = measures()["coverage"].figure(longer)
