@@ -19,7 +19,7 @@ def by_person(shown: Exposures, who: Codes, values: Values, sizes: Values) -> Fi
 def person_sums(shown: Exposures, who: Codes, values: Values, sizes: Values) -> Clusters:
     """Both columns added up by person, without those whose sizes are 0."""
     sums, parts = (
-        np.bincount(who, weights=column, minlength=shown.people)
+        np.bincount(who, weights=column, minlength=shown.people).astype(np.float64)
         for column in (values, sizes)
     )
     there = parts > 0

@@ -8,12 +8,14 @@ Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Target(BaseModel):
-    """One bound or both, each of them allowed."""
+    """Where the measure NAME is to lie: one bound or both, each of them allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     at_least: Bound | None = None
+    """In the measure's unit; the whole interval is to lie at or over it."""
     at_most: Bound | None = None
+    """The same, at or under it."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> "Target":

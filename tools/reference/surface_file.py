@@ -1,7 +1,7 @@
 """docs/reference/surface.md, from the pydantic models that read a surface file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -61,9 +61,11 @@ def _sections(path: str, model: type[BaseModel], *, many: bool = False) -> Itera
         ),
     )
     for key, models in nested.items():
-        listed = "tuple" in str(model.model_fields[key].annotation)
+        annotation = model.model_fields[key].annotation
+        listed, named = "tuple" in str(annotation), get_origin(annotation) is Mapping
+        place = f"{path}.{key}{'.NAME' if named else ''}".lstrip(".")
         for child in models:
-            yield from _sections(f"{path}.{key}".lstrip("."), child, many=listed)
+            yield from _sections(place, child, many=listed)
 
 
 def _heading(path: str, model: type[BaseModel], *, many: bool) -> str:

@@ -29,6 +29,6 @@ class Dwell(Measure):
         spent = shown.of(FeedbackKind.DWELL)
         seconds = np.bincount(
             shown.who[spent.request], weights=spent.value, minlength=shown.people
-        )
+        ).astype(np.float64)
         days = np.full(shown.people, (shown.end - shown.start) / DAY)
         return by_person(shown, np.arange(shown.people), seconds, days)

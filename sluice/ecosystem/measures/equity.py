@@ -36,7 +36,9 @@ class Equity(Measure):
             for values in (shown.weight, quality)
         )
         value = float(inequity(attention.here, merit.here))
-        resampled = inequity(attention.resampled.T, merit.resampled.T)
+        resampled = inequity(
+            attention.resampled.T.astype(np.float64), merit.resampled.T.astype(np.float64)
+        )
         per_provider = known.sum() / shown.catalogue.providers
         return bias_corrected(value, resampled, per_provider, shown.stated)
 

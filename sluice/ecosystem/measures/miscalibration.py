@@ -34,7 +34,7 @@ class Miscalibration(Measure):
         known = category != UNKNOWN
         flat = shown.viewer[known] * categories + category[known]
         mass = np.bincount(flat, weights=shown.weight[known], minlength=past.size)
-        mass = mass.reshape(past.shape)
+        mass = mass.reshape(past.shape).astype(np.float64)
         judged = (past.sum(axis=1) >= MIN_HISTORY) & (mass.sum(axis=1) > 0)
         values = np.zeros(shown.people)
         values[judged] = divergence(past[judged], mass[judged])
