@@ -76,25 +76,27 @@ def hits(seed: int, plan: Plan = SHORTEST) -> dict[str, bool]:
 
 def held(worlds: Sequence[Mapping[str, bool]]) -> dict[str, float]:
     """Share of the worlds with an interval whose interval holds the truth."""
-    names = {name for one in worlds for name in one}
+    names = {name for hit in worlds for name in hit}
     return {
-        name: float(np.mean([one[name] for one in worlds if name in one]))
+        name: float(np.mean([hit[name] for hit in worlds if name in hit]))
         for name in sorted(names)
     }
 
 
 def _intervals(shown: Exposures) -> dict[str, tuple[float, float]]:
-    found = {name: measures()[name].figure(shown).interval for name in (
+    intervals = {name: measures()[name].figure(shown).interval for name in (
         "item_gini", "effective_items", "top_items_share", "provider_hhi", "coverage",
         "new_items_share",
     )}  # fmt: skip
     plain = {
         f"percentile of {name}": tuple(np.quantile(column, [0.025, 0.975]).tolist())
         for name, column in zip(_NAMES, shown.over_items.resampled.T, strict=True)
-        if name in found
+        if name in intervals
     }
     return {
-        name: (each.low, each.high) for name, each in found.items() if each is not None
+        name: (interval.low, interval.high)
+        for name, interval in intervals.items()
+        if interval is not None
     } | plain
 
 

@@ -56,7 +56,9 @@ class Scorecard:
     @property
     def missed(self) -> tuple[str, ...]:
         """Measures that lie where they should not."""
-        return tuple(name for name, said in self.verdicts.items() if said is Verdict.MISSED)
+        return tuple(
+            name for name, reached in self.verdicts.items() if reached is Verdict.MISSED
+        )
 
 
 def scorecard(
@@ -126,9 +128,9 @@ def _successor(
         return None, f"others ranked for fewer than {least} people here"
     cards = card(parts[0]), card(parts[1])
     changes = {
-        name: found
+        name: difference
         for name, figure in cards[0].figures.items()
-        if (found := change(figure, cards[1].figures[name], shown.stated.confidence))
+        if (difference := change(figure, cards[1].figures[name], shown.stated.confidence))
     }
     return Successor(now.version, earlier.version, told_by, *cards, changes), None
 

@@ -68,15 +68,15 @@ def ecosystem(
     declared = surface_of(settings, surface)
     span = start and start.replace(tzinfo=UTC), end and end.replace(tzinfo=UTC)
     with reported_to(Quiet() if as_json else Steps(_STEPS)):
-        found = scorecard(
+        card = scorecard(
             declared, EventLog(settings.log), _store(settings), span, dimension
         )
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(card))
     else:
-        _show(found, declared.ecosystem)
-    if found.missed:
-        missed = ", ".join(found.missed)
+        _show(card, declared.ecosystem)
+    if card.missed:
+        missed = ", ".join(card.missed)
         conclude(Held(f"{surface} misses its targets of {missed}"), as_json=as_json)
 
 
@@ -87,13 +87,13 @@ def _store(settings: "Settings") -> "Store | None":
         return None
 
 
-def _show(found: "Scorecard", spec: "EcosystemSpec") -> None:
+def _show(card: "Scorecard", spec: "EcosystemSpec") -> None:
     from sluice.ecosystem.registry import measures
 
-    whole, stated = found.whole, found.stated
+    whole, stated = card.whole, card.stated
     print_line("")
     print_line(
-        f"{found.surface}, {found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: "
+        f"{card.surface}, {card.start:%Y-%m-%d %H:%M} to {card.end:%Y-%m-%d %H:%M} UTC: "
         f"{whole.exposures:,} exposures in {whole.requests:,} requests of {whole.people:,} people. "
         f"Values are of these exposures, {stated.confidence:.0%} intervals of what many more would show."
     )
@@ -101,57 +101,57 @@ def _show(found: "Scorecard", spec: "EcosystemSpec") -> None:
     for party in dict.fromkeys(measure.party for measure in measures().values()):
         rows = [
             [name, _number(whole.figures[name].value), _interval(whole.figures[name]),
-             measure.better, _target(spec, name), found.verdicts.get(name, ""), measure.meaning]
+             measure.better, _target(spec, name), card.verdicts.get(name, ""), measure.meaning]
             for name, measure in measures().items()
             if measure.party is party
         ]  # fmt: skip
         print_table(party.capitalize(), head, rows)
-    _show_segments(found)
-    if found.successor:
-        _show_successor(found.successor)
-    _show_missing(found)
+    _show_segments(card)
+    if card.successor:
+        _show_successor(card.successor)
+    _show_missing(card)
 
 
-def _show_segments(found: "Scorecard") -> None:
-    if found.segments is None:
+def _show_segments(card: "Scorecard") -> None:
+    if card.segments is None:
         return
-    cards = found.segments.cards
+    cards = card.segments.cards
     names = next(iter(cards.values())).figures if cards else ()
     rows = [
-        ["people", *(f"{each.people:,}" for each in cards.values())],
-        *([name, *(_number(each.figures[name].value) for each in cards.values())] for name in names),
+        ["people", *(f"{part.people:,}" for part in cards.values())],
+        *([name, *(_number(part.figures[name].value) for part in cards.values())] for name in names),
     ]  # fmt: skip
-    hidden = found.segments.hidden
+    hidden = card.segments.hidden
     print_table(
-        f"By {found.segments.dimension}; hidden segments: {hidden}",
+        f"By {card.segments.dimension}; hidden segments: {hidden}",
         ["measure", *cards],
         rows,
     )
 
 
-def _show_successor(found: "Successor") -> None:
+def _show_successor(successor: "Successor") -> None:
     rows = [
-        [name, _number(found.now.figures[name].value), _number(found.earlier.figures[name].value),
-         f"{each.difference:+.4g} {each.low:+.4g}..{each.high:+.4g}"]
-        for name, each in found.changes.items()
+        [name, _number(successor.now.figures[name].value), _number(successor.earlier.figures[name].value),
+         f"{change.difference:+.4g} {change.low:+.4g}..{change.high:+.4g}"]
+        for name, change in successor.changes.items()
     ]  # fmt: skip
     print_table(
-        f"Version {found.version} against version {found.before} before it, told by {found.told_by}",
+        f"Version {successor.version} against version {successor.before} before it, told by {successor.told_by}",
         ["measure", "now", "before", "change of the estimate"],
         rows,
     )
 
 
-def _show_missing(found: "Scorecard") -> None:
+def _show_missing(card: "Scorecard") -> None:
     reasons = [
         (name, figure.reason)
-        for name, figure in found.whole.figures.items()
+        for name, figure in card.whole.figures.items()
         if figure.reason
     ]
-    if found.no_successor:
-        reasons.append(("champion before", found.no_successor))
+    if card.no_successor:
+        reasons.append(("champion before", card.no_successor))
     print_facts("Not given, and why", reasons)
-    print_facts("The log does not say", [("–", said) for said in found.unsaid])
+    print_facts("The log does not say", [("–", sentence) for sentence in card.unsaid])
 
 
 def _interval(figure: "Figure") -> str:

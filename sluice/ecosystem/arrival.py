@@ -73,6 +73,6 @@ def _moments(shown: Exposures, needed: int) -> Codes:
     counts = shown.impressions
     first = np.cumsum(counts) - counts
     enough = np.flatnonzero(counts >= needed)
-    found = np.full(len(counts), shown.end)
-    found[enough] = shown.moment[shown.request[order[first[enough] + needed - 1]]]
-    return found
+    moments = np.full(len(counts), shown.end)
+    moments[enough] = shown.moment[shown.request[order[first[enough] + needed - 1]]]
+    return moments

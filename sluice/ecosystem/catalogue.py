@@ -62,16 +62,16 @@ def catalogue(
         last = last.filter(alive | pl.col("item_id").is_in(shown.implode()))
     extra = shown.filter(~shown.is_in(last["item_id"].implode())).alias("item_id")
     # Sorted, so that codes do not depend on the order in which items came to be known.
-    known = pl.concat([last, extra.to_frame()], how="diagonal").sort("item_id")
-    provider, providers = _codes(known["provider_id"])
-    category, categories = _codes(known["category"])
-    published = known["published_at"].dt.timestamp("us").fill_null(NEVER)
-    quality = known["quality"].cast(pl.Float64).fill_null(float("nan"))
-    found = Catalogue(
+    rows = pl.concat([last, extra.to_frame()], how="diagonal").sort("item_id")
+    provider, providers = _codes(rows["provider_id"])
+    category, categories = _codes(rows["category"])
+    published = rows["published_at"].dt.timestamp("us").fill_null(NEVER)
+    quality = rows["quality"].cast(pl.Float64).fill_null(float("nan"))
+    listing = Catalogue(
         provider, providers, category, categories, published.to_numpy().copy(),
-        quality.to_numpy().copy(), _embedding(known["embedding"]), listed,
+        quality.to_numpy().copy(), _embedding(rows["embedding"]), listed,
     )  # fmt: skip
-    return found, known.select("item_id").with_row_index("code")
+    return listing, rows.select("item_id").with_row_index("code")
 
 
 def _codes(names: pl.Series) -> tuple[NDArray[np.int64], int]:
@@ -85,9 +85,9 @@ def _embedding(vectors: pl.Series) -> NDArray[np.float32] | None:
     lengths = vectors.list.len().drop_nulls().unique()
     if len(lengths) != 1 or not lengths[0]:
         return None
-    found = np.full((len(vectors), int(lengths[0])), np.nan, np.float32)
+    unit = np.full((len(vectors), int(lengths[0])), np.nan, np.float32)
     there = vectors.is_not_null().to_numpy()
     flat = vectors.drop_nulls().explode().to_numpy()
-    found[there] = flat.reshape(-1, found.shape[1])
-    norms = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, norms, out=np.full_like(found, np.nan), where=norms > 0)
+    unit[there] = flat.reshape(-1, unit.shape[1])
+    norms = np.linalg.norm(unit, axis=1, keepdims=True)
+    return np.divide(unit, norms, out=np.full_like(unit, np.nan), where=norms > 0)

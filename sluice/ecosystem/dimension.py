@@ -17,10 +17,10 @@ _DAYS = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
 
 def dimensions(encoded: Encoded) -> tuple[str, ...]:
     """Names that `labels` takes."""
-    found = context_columns(encoded.requests)
+    names = context_columns(encoded.requests)
     if encoded.requests["release"].null_count() < encoded.requests.height:
-        found.append("release")
-    return (*_ALWAYS, *found)
+        names.append("release")
+    return (*_ALWAYS, *names)
 
 
 def labels(encoded: Encoded, dimension: str) -> NDArray[np.str_]:

@@ -38,8 +38,8 @@ def encode(tables: LogTables, surface: str, window: Window, stated: Stated) -> E
     Raises:
         TooLittleData: no exposure, or of fewer people than may be spoken of.
     """
-    known = tables.between(window)
-    shown = known.exposures.filter(pl.col("surface") == surface).with_columns(
+    within = tables.between(window)
+    shown = within.exposures.filter(pl.col("surface") == surface).with_columns(
         request=pl.col("request_id").rle_id().cast(pl.Int64)
     )
     requests = shown.unique("request", keep="first", maintain_order=True)
@@ -48,12 +48,12 @@ def encode(tables: LogTables, surface: str, window: Window, stated: Stated) -> E
     )
     _enough(people.height, surface, window, stated)
     listed, codes = catalogue(
-        known.items, shown["item_id"].unique(), window, stated.lifetime
+        within.items, shown["item_id"].unique(), window, stated.lifetime
     )
     item = _coded(shown["item_id"], codes, "item_id", "code")
     request = shown["request"].to_numpy().copy()
     weight, has_slots = _weights(shown["position"])
-    found = Exposures(
+    exposures = Exposures(
         catalogue=listed,
         start=_micros(window.start),
         end=_micros(window.end),
@@ -63,14 +63,14 @@ def encode(tables: LogTables, surface: str, window: Window, stated: Stated) -> E
         popularity=_popularity(item, len(listed)),
         person=_coded(requests["user_id"], people, "user_id", "person"),
         moment=requests["ts"].dt.timestamp("us").to_numpy().copy(),
-        answers=_answers(known.feedback, requests, codes),
+        answers=_answers(within.feedback, requests, codes),
         answered=frozenset(
-            FeedbackKind(kind) for kind in known.feedback["kind"].unique().to_list()
+            FeedbackKind(kind) for kind in within.feedback["kind"].unique().to_list()
         ),
-        interests=_interests(known.feedback, window, people, codes, listed),
+        interests=_interests(within.feedback, window, people, codes, listed),
         stated=stated,
     )
-    return Encoded(found, requests, _unsaid(found, has_slots=has_slots))
+    return Encoded(exposures, requests, _unsaid(exposures, has_slots=has_slots))
 
 
 def _enough(people: int, surface: str, window: Window, stated: Stated) -> None:
@@ -145,9 +145,9 @@ def _interests(
         (pl.col("kind") == FeedbackKind.CLICK)
         & (pl.col("received_ts") < pl.lit(window.start))
     )
-    known = clicks.join(people, on="user_id").join(codes, on="item_id")
-    category = listed.category[known["code"].to_numpy()]
-    whose = known["person"].cast(pl.Int64).to_numpy()[category != UNKNOWN]
+    clicked = clicks.join(people, on="user_id").join(codes, on="item_id")
+    category = listed.category[clicked["code"].to_numpy()]
+    whose = clicked["person"].cast(pl.Int64).to_numpy()[category != UNKNOWN]
     shape = (people.height, listed.categories)
     flat = whose * listed.categories + category[category != UNKNOWN]
     return (
@@ -155,18 +155,20 @@ def _interests(
     )
 
 
-def _unsaid(found: Exposures, *, has_slots: bool) -> tuple[str, ...]:
-    said = [
+def _unsaid(exposures: Exposures, *, has_slots: bool) -> tuple[str, ...]:
+    sentences = [
         "whether a row was an ad or an exploring slot: all rows count as shown content",
         "whether a logged row was seen: every row counts as shown",
     ]
     if not has_slots:
-        said.append("slots: every exposure weighs 1 instead of its slot's worth")
-    if not found.catalogue.listed:
-        said.append("a list of items: what was never seen is missing among the unequal")
-    elif found.stated.lifetime is None:
-        said.append(
+        sentences.append("slots: every exposure weighs 1 instead of its slot's worth")
+    if not exposures.catalogue.listed:
+        sentences.append(
+            "a list of items: what was never seen is missing among the unequal"
+        )
+    elif exposures.stated.lifetime is None:
+        sentences.append(
             "when items end: all that were ever published count as the catalogue; "
             "declare ecosystem.lifetime"
         )
-    return tuple(said)
+    return tuple(sentences)

@@ -126,17 +126,17 @@ class Exposures:
     @cached_property
     def over_providers(self) -> Concentration | None:
         """How unequally providers are exposed; None where no shown item has one."""
-        known = int((self.catalogue.provider[self.item] != UNKNOWN).sum())
-        if not known:
+        owned = int((self.catalogue.provider[self.item] != UNKNOWN).sum())
+        if not owned:
             return None
-        per_provider = known / self.catalogue.providers
+        per_provider = owned / self.catalogue.providers
         return concentration(self.exposed.summed(self.owner), per_provider, TOP_PROVIDERS)
 
     @cached_property
     def by_age(self) -> Codes:
         """Rows of known age, the youngest first, [some rows]."""
-        known = np.flatnonzero(np.isfinite(self.age))
-        return known[np.argsort(self.age[known])]
+        dated = np.flatnonzero(np.isfinite(self.age))
+        return dated[np.argsort(self.age[dated])]
 
     @cached_property
     def draws(self) -> NDArray[np.float32]:

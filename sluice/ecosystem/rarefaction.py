@@ -19,11 +19,11 @@ class Rarefied(Figure):
         """As a share of so many items."""
         if self.value is None:
             return self
-        found = self.interval and replace(
+        interval = self.interval and replace(
             self.interval, low=self.interval.low / items, high=self.interval.high / items,
             centre=self.interval.centre / items, error=self.interval.error / items,
         )  # fmt: skip
-        return Figure(self.value / items, found, self.reason)
+        return Figure(self.value / items, interval, self.reason)
 
 
 def rarefied(shown: Exposures, counted: NDArray[np.bool_], at_least: int) -> Rarefied:

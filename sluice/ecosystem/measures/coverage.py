@@ -24,5 +24,5 @@ class Coverage(Measure):
     def figure(self, shown: Exposures) -> Figure:
         if not shown.catalogue.listed:
             return not_given("the log lists only items that it saw")
-        found = rarefied(shown, np.ones(len(shown.item), np.bool_), 1)
-        return found.divided(len(shown.catalogue))
+        items = rarefied(shown, np.ones(len(shown.item), np.bool_), 1)
+        return items.divided(len(shown.catalogue))

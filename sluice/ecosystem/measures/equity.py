@@ -26,20 +26,20 @@ class Equity(Measure):
     def figure(self, shown: Exposures) -> Figure:
         quality = shown.catalogue.quality[shown.item]
         owned = shown.catalogue.provider[shown.item] != UNKNOWN
-        known = owned & np.isfinite(quality)
-        if not known.any():
+        usable = owned & np.isfinite(quality)
+        if not usable.any():
             return not_given("no shown item has both a provider and a quality")
-        columns = shown.viewer[known], shown.item[known]
+        columns = shown.viewer[usable], shown.item[usable]
         items = len(shown.catalogue)
         attention, merit = (
-            Exposed.of(*columns, values[known], items, shown.draws).summed(shown.owner)
+            Exposed.of(*columns, values[usable], items, shown.draws).summed(shown.owner)
             for values in (shown.weight, quality)
         )
         value = float(inequity(attention.here, merit.here))
         resampled = inequity(
             attention.resampled.T.astype(np.float64), merit.resampled.T.astype(np.float64)
         )
-        per_provider = known.sum() / shown.catalogue.providers
+        per_provider = usable.sum() / shown.catalogue.providers
         return bias_corrected(value, resampled, per_provider, shown.stated)
 
 

@@ -31,9 +31,9 @@ class Miscalibration(Measure):
         place[shown.who] = shown.person
         past = shown.interests[place]
         category = shown.catalogue.category[shown.item]
-        known = category != UNKNOWN
-        flat = shown.viewer[known] * categories + category[known]
-        mass = np.bincount(flat, weights=shown.weight[known], minlength=past.size)
+        usable = category != UNKNOWN
+        flat = shown.viewer[usable] * categories + category[usable]
+        mass = np.bincount(flat, weights=shown.weight[usable], minlength=past.size)
         mass = mass.reshape(past.shape).astype(np.float64)
         judged = (past.sum(axis=1) >= MIN_HISTORY) & (mass.sum(axis=1) > 0)
         values = np.zeros(shown.people)

@@ -22,8 +22,8 @@ class NewItems(Measure):
     position: ClassVar[int] = 30
 
     def figure(self, shown: Exposures) -> Figure:
-        known = np.isfinite(shown.age)
-        if not known.any():
+        dated = np.isfinite(shown.age)
+        if not dated.any():
             return not_given("no shown item says when it was published")
-        new = known & (shown.age < shown.stated.new_for)
-        return by_person(shown, shown.viewer, shown.weight * new, shown.weight * known)
+        new = dated & (shown.age < shown.stated.new_for)
+        return by_person(shown, shown.viewer, shown.weight * new, shown.weight * dated)

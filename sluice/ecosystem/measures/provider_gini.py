@@ -18,7 +18,7 @@ class ProviderGini(Measure):
     position: ClassVar[int] = 20
 
     def figure(self, shown: Exposures) -> Figure:
-        found = shown.over_providers
-        if found is None:
+        spread = shown.over_providers
+        if spread is None:
             return not_given("no shown item has a provider")
-        return found.figure(GINI, shown.stated)
+        return spread.figure(GINI, shown.stated)

@@ -20,7 +20,7 @@ class ProviderHhi(Measure):
     position: ClassVar[int] = 21
 
     def figure(self, shown: Exposures) -> Figure:
-        found = shown.over_providers
-        if found is None:
+        spread = shown.over_providers
+        if spread is None:
             return not_given("no shown item has a provider")
-        return found.figure(HHI, shown.stated)
+        return spread.figure(HHI, shown.stated)

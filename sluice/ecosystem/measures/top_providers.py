@@ -18,7 +18,7 @@ class TopProviders(Measure):
     position: ClassVar[int] = 22
 
     def figure(self, shown: Exposures) -> Figure:
-        found = shown.over_providers
-        if found is None:
+        spread = shown.over_providers
+        if spread is None:
             return not_given("no shown item has a provider")
-        return found.figure(TOP, shown.stated)
+        return spread.figure(TOP, shown.stated)
