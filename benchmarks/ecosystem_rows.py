@@ -207,7 +207,7 @@ def card_speed(seeds: int | None, run: Map) -> list[Row]:
 
 def card_intervals(seeds: int | None, run: Map) -> list[Row]:
     """S2: intervals hold what they claim, where plain percentiles do not."""
-    worlds: list[dict[str, bool]] = list(run(hits, range(seeds or 400)))  # pyright: ignore[reportArgumentType, reportAssignmentType] - as above
+    worlds: list[dict[str, bool]] = list(run(hits, range(seeds or 400)))  # pyright: ignore[reportAssignmentType] - as above
     shares = held(worlds)
     ours = {name: share for name, share in shares.items() if " of " not in name}
     curved = ("item_gini", "effective_items")
