@@ -39,18 +39,19 @@ def follow_home(database: Path, artifacts: Path) -> int:
             return 0
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                f"UPDATE experiments SET artifact_location = ? {_MADE}", (_DEFAULT,)
-            )
+            connection.execute(_MEND, (_DEFAULT,))
             return astray + sum(_rename(connection, there, here) for there in left)
 
 
-_MADE = "WHERE name = 'Default' AND artifact_location LIKE '%/mlruns/0'"
+_ASTRAY = """SELECT count(*) FROM experiments
+    WHERE name = 'Default' AND artifact_location LIKE '%/mlruns/0'"""
+_MEND = """UPDATE experiments SET artifact_location = ?
+    WHERE name = 'Default' AND artifact_location LIKE '%/mlruns/0'"""
 
 
 def _astray(connection: sqlite3.Connection) -> int:
     """1 where MLflow's own experiment lies in a folder that is no part of any home."""
-    return connection.execute(f"SELECT count(*) FROM experiments {_MADE}").fetchone()[0]
+    return connection.execute(_ASTRAY).fetchone()[0]
 
 
 def _left(connection: sqlite3.Connection, here: str) -> Iterator[str]:
