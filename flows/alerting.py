@@ -53,6 +53,11 @@ def alerts(workplace: Workplace) -> tuple[Alert, ...]:
     return tuple(sorted(raised, key=lambda alert: (alert.since, alert.kind)))
 
 
+def last_judged(workplace: Workplace) -> dict[Kind, Judged]:
+    """By kind, what a monitor said of the newest window that it judged; a kind it never judged is not there."""
+    return {kind: seen[-1].judged for kind, seen in _windows(workplace).items() if seen}
+
+
 def tell_alerts(workplace: Workplace) -> tuple[Alert, ...]:
     """Tell every sink of what is open or has just ended, once each; returns what was due.
 

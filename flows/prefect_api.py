@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from sluice.child import child_command
+from sluice.child import ROOT, child_command
 from sluice.data.private_files import private_log
 from sluice.door import HOST
 from sluice.errors import ConfigError, SluiceError
@@ -128,6 +128,8 @@ def _start(settings: Settings, port: int) -> subprocess.Popen[bytes]:
     with private_log(settings.prefect / "api.log") as log:
         return subprocess.Popen(
             child_command(prefect_server.__name__, str(port), prefect_server.SHORT),
+            # Elsewhere a prefect.toml or a .env of somebody else's project could lie.
+            cwd=ROOT,
             env=settings.child_environment() | settings.own_variables(),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,10 @@ from prefect.exceptions import InfrastructureNotFound, TerminationSignal
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from sluice.child import child_command
+from sluice.environment import allowed
 from sluice.flows.deployments import POOL, TYPE, deploy
+from sluice.flows.prefect_api import API_URL, AUTH
+from sluice.settings import load_settings
 from sluice.surface import Surface
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ class OwnWorker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
         del configuration
         process = subprocess.Popen(
             child_command("sluice.flows.due_run", str(flow_run.id)),
+            env=run_environment(os.environ),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -118,6 +123,13 @@ def _is_lost(run: "FlowRun") -> bool:
         return not is_due_run(int(run.infrastructure_pid), run.id)
     state = run.state
     return state is not None and datetime.now(UTC) - state.timestamp > _UNHEARD
+
+
+def run_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a run starts with: what is allowed, the tools' variables, and the way to Prefect."""
+    tools = load_settings(environ).environment()
+    prefect = {name: environ[name] for name in (API_URL, AUTH) if name in environ}
+    return {**allowed(environ), **tools, **prefect}
 
 
 def is_due_run(pid: int, run: UUID | None = None) -> bool:

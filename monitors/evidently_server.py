@@ -23,11 +23,14 @@ from sluice.door import HOST, SIGN_IN, Refusal, doored, sign_in_page
 HEALTH = "/api/version"
 """What everybody may ask: whether the server is up."""
 COOKIE = "sluice-evidently"
+HOUSE = "/house"
+"""Path of the page that shows the whole installation, where the server is started with one."""
 
 _MOST_BYTES = 1024
 _SIGN_IN_SCRIPT = (
-    f'fetch("{SIGN_IN}",{{method:"POST",body:location.hash.slice(1)}})'
-    '.then(r=>r.ok?location.replace("/"):'
+    # What follows the key says which page is wanted; none but ours is ever gone to.
+    f'let [k,p]=location.hash.slice(1).split("/");fetch("{SIGN_IN}",{{method:"POST",body:k}})'
+    f'.then(r=>r.ok?location.replace(p==="house"?"{HOUSE}":"/"):'
     'document.write("Not signed in: open the address that sluice ui prints."))'
 )
 _STRANGER = Refusal(401, "sign in by the address that `sluice ui` prints")
@@ -36,6 +39,11 @@ _STRANGER = Refusal(401, "sign in by the address that `sluice ui` prints")
 def sign_in_address(key: Path, url: str) -> str:
     """Address that signs a browser in; what follows the # is sent to no server."""
     return f"{url}{SIGN_IN}#{secret_in(key)}"
+
+
+def house_address(key: Path, url: str) -> str:
+    """As `sign_in_address`, and then to the page of the whole installation."""
+    return f"{sign_in_address(key, url)}{HOUSE}"
 
 
 def guarded(app: ASGIApp, key: str, port: int) -> ASGIApp:
@@ -87,12 +95,31 @@ def _cookie(header: str) -> str:
     return jar[COOKIE].value if COOKIE in jar else ""
 
 
-def serve(workspace: Path, port: int, key: Path) -> None:
-    """Serve on loopback until stopped; reports home unless `DO_NOT_TRACK` is set, to anything."""
+def with_house(dashboards: ASGIApp, house: ASGIApp) -> ASGIApp:
+    """The dashboards, and the page of the whole installation beside them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_house = scope["type"] == "http" and scope["path"] == HOUSE
+        await (house if is_house else dashboards)(scope, receive, send)
+
+    return app
+
+
+def serve(workspace: Path, port: int, key: Path, house: ASGIApp | None = None) -> None:
+    """Serve on loopback until stopped; reports home unless `DO_NOT_TRACK` is set, to anything.
+
+    Args:
+        workspace: of the dashboards.
+        port: of this machine.
+        key: file of what opens the pages.
+        house: shown beside the dashboards, under `HOUSE`.
+    """
     import uvicorn
     from evidently.ui.service.app import create_app, get_config
 
     app: Any = create_app(get_config(host=HOST, port=port, workspace=str(workspace)))
+    if house is not None:
+        app = with_house(app, house)
     uvicorn.run(guarded(app, secret_in(key), port), host=HOST, port=port, log_level="error")
 
 

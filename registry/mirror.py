@@ -16,8 +16,9 @@ from sluice.registry.mlflow_candidate import (
     candidates_model,
     mirror_candidate,
 )
-from sluice.registry.mlflow_database import build_tracking, ensure_database
+from sluice.registry.mlflow_database import build_tracking, ensure_database, path_of
 from sluice.registry.mlflow_models import ensure_registered, registered_model, versions_with
+from sluice.registry.mlflow_places import follow_home
 from sluice.registry.mlflow_strangers import Stranger, strangers
 from sluice.registry.review_tags import amiss, review_tags
 from sluice.registry.tracking import EPOCH, RELEASE, VERSION, TrackedCandidate
@@ -76,6 +77,7 @@ class MlflowMirror:
 
         self._artifacts.mkdir(parents=True, exist_ok=True)
         ensure_database(self._uri, build_tracking)
+        follow_home(path_of(self._uri), self._artifacts)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def candidate(

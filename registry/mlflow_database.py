@@ -18,7 +18,7 @@ _SQLITE = "sqlite:///"
 
 def ensure_database(uri: str, build: Callable[[Path], None]) -> None:
     """Make the SQLite database that the URI names, where it is not there yet, by `build`."""
-    path = Path(uri.removeprefix(_SQLITE))
+    path = path_of(uri)
     if not uri.startswith(_SQLITE) or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +32,11 @@ def ensure_database(uri: str, build: Callable[[Path], None]) -> None:
         with suppress(FileExistsError):
             os.link(whole, path)
     sync_folder(path.parent)
+
+
+def path_of(uri: str) -> Path:
+    """The file of an embedded database."""
+    return Path(uri.removeprefix(_SQLITE))
 
 
 def build_tracking(path: Path) -> None:

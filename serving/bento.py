@@ -18,6 +18,7 @@ import orjson
 
 from sluice.child import ROOT, child_command
 from sluice.data.atomic import sync_folder, write_atomically
+from sluice.environment import allowed
 from sluice.errors import IntegrityError, SluiceError
 from sluice.serving.bento_code import PACKAGE, RELEASES, ignored, read_code
 from sluice.serving.custody import check_bytes
@@ -118,7 +119,7 @@ def bento_environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Variables for BentoML's own programs: its store, no telemetry, our programs first."""
     programs = Path(sys.executable).parent
     return {
-        **environ,
+        **allowed(environ),
         **TELEMETRY_OFF,
         "BENTOML_HOME": str(home),
         "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",

@@ -21,7 +21,7 @@ from sluice.errors import IntegrityError
 from sluice.serving.custody import file_bytes
 
 PACKAGE = "sluice"
-NOT_SERVED = ("flows", "monitors")
+NOT_SERVED = ("flows", "monitors", "backup")
 """Rooms whose code serves nobody."""
 RELEASES = "releases"
 """Folder of the release, beside the packages; `sluice.serving.custody` checks what is in it."""

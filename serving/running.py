@@ -14,6 +14,7 @@ from typing import IO
 import httpx
 
 from sluice.child import ROOT, child_command
+from sluice.environment import allowed
 from sluice.errors import IntegrityError, SluiceError
 from sluice.serving.address import Address
 from sluice.serving.bento import SERVICE, Bento, bento_environment
@@ -123,7 +124,7 @@ def serve_lean(
             "--workers", str(workers),
         ),
         None,
-        {**os.environ, "SLUICE_HOME": str(home.resolve()), **environ},
+        {**allowed(os.environ), "SLUICE_HOME": str(home.resolve()), **environ},
         address.local_url,
     )  # fmt: skip
     with _running(command, log, ready_seconds) as server:

@@ -18,12 +18,12 @@ from typing import IO
 
 from sluice.child import ROOT
 from sluice.data.files import Files
+from sluice.environment import bare
 from sluice.serving.light_imports import hide_unasked
 from sluice.serving.parcel import parcelled, unparcelled
 from sluice.serving.refusal import Unfit
 from sluice.serving.waiting_child import run_child
 
-_PASSED_ON = ("PATH", "LANG", "TMPDIR", "NUMBA_CACHE_DIR", "HOME")
 _TOLD_CHARACTERS = 400
 _OUTPUT_BYTES = 64 << 20
 
@@ -88,8 +88,7 @@ def _scores(source: str, content: bytes) -> list[list[float]]:
 
 def environment() -> dict[str, str]:
     """No secret is passed on; the code is the one this process runs, from wherever it stands."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return {**bare(os.environ), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def _last(file: IO[bytes]) -> str:

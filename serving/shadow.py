@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.environment import allowed
 from sluice.features.state.feature_state import Request
 from sluice.mechanisms.live import Revenue
 from sluice.serving.shadow_files import ShadowCounts, read_counts, write_counts
@@ -135,6 +136,7 @@ class Shadow:
         try:
             self._child = subprocess.Popen(
                 self._command(self._name),
+                env=allowed(os.environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,

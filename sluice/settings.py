@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sluice.environment import allowed, make_own, numba_cache
 from sluice.errors import ConfigError
 
 TELEMETRY_OFF = {
@@ -32,7 +33,10 @@ SAFE_DEFAULTS = {
 }
 
 
-_CREDENTIALS = frozenset({"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"})
+_DECLARED = frozenset({
+    "PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL",
+})  # fmt: skip
+"""Of the tools' variables, those that a person may set for this installation's commands."""
 
 
 @dataclass(frozen=True)
@@ -157,19 +161,20 @@ class Settings:
             **TELEMETRY_OFF,
             **SAFE_DEFAULTS,
             "PREFECT_HOME": str(self.prefect),
+            # Said, and not left to what a profile, a prefect.toml or a .env in some folder says.
+            "PREFECT_PROFILES_PATH": str(self.prefect / "profiles.toml"),
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self.prefect / 'prefect.db'}",
             "BENTOML_HOME": str(self.bentos),
+            **numba_cache(os.environ, Path(__file__).parent, self.home),
         }
 
     def child_environment(self) -> dict[str, str]:
-        """The whole environment of a child process, without the credential of Prefect's API.
+        """The whole environment of a child process: what is allowed, and the tools' variables.
 
-        Whoever has it may start our flows. A child that parses a model needs none of it, and Prefect's
-        own server reads it from its file.
+        No credential of Prefect's API is in it. Whoever has it may start our flows; a child that parses
+        a model needs none of it, and Prefect's own server reads it from its file.
         """
-        inherited = {
-            name: value for name, value in os.environ.items() if name not in _CREDENTIALS
-        }
-        return {**inherited, **self.environment()}
+        return {**allowed(os.environ), **self.environment()}
 
     def own_variables(self) -> dict[str, str]:
         """Variables by which `load_settings` in another process finds this installation."""
@@ -224,3 +229,10 @@ def _surfaces(declared: str | None) -> Path:
 def apply_environment(settings: Settings) -> None:
     """Put the tools' variables into this process, before any of them is imported."""
     os.environ.update(settings.environment())
+
+
+def own_environment(settings: Settings) -> None:
+    """Let nothing that a user set for other projects decide what the tools do in this process."""
+    declared = settings.environment()
+    make_own(os.environ, keep=_DECLARED | declared.keys())
+    os.environ.update(declared)

@@ -7,6 +7,7 @@ import click
 
 from sluice.cli.alert import alert, alerts
 from sluice.cli.audit import audit
+from sluice.cli.backup import backup, restore
 from sluice.cli.canary import canary
 from sluice.cli.champion import champion
 from sluice.cli.demo import demo
@@ -65,6 +66,8 @@ for _command in (
     canary,
     champion,
     audit,
+    backup,
+    restore,
     release,
     explain,
     tradeoffs,

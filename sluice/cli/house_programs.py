@@ -27,6 +27,7 @@ def page_servers(
         ports: by the names in `USUAL`.
         auth: whether MLflow asks who you are, which reviews need.
     """
+    from sluice.cli import house_server
     from sluice.flows import prefect_server
     from sluice.monitors import evidently_server
 
@@ -44,9 +45,9 @@ def page_servers(
             ports["prefect"], "/api/health", settings.own_variables(),
         ),
         Program(
-            "evidently", evidently_server.__name__,
-            (str(settings.evidently), str(ports["evidently"]), str(settings.evidently_key)),
-            ports["evidently"], evidently_server.HEALTH,
+            "evidently", house_server.__name__,
+            (str(ports["evidently"]), str(ports["mlflow"]), str(ports["prefect"])),
+            ports["evidently"], evidently_server.HEALTH, settings.own_variables(),
         ),
     )  # fmt: skip
 

@@ -41,8 +41,8 @@ def surfaces_now(settings: "Settings", surfaces: Iterable[str]) -> tuple[Surface
     """
     from sluice.cli.installation import existing_store
 
-    store = existing_store(settings)
-    return tuple(_now(settings, store, surface) for surface in surfaces)
+    with existing_store(settings) as store:
+        return tuple(_now(settings, store, surface) for surface in surfaces)
 
 
 def _now(settings: "Settings", store: "Store", surface: str) -> SurfaceNow:

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 def settings_at(home: Path | None) -> "Settings":
     """Settings from the environment, and --home."""
     from sluice.data.private_files import close_to_others
-    from sluice.settings import apply_environment, load_settings
+    from sluice.registry.mlflow_places import follow_home
+    from sluice.settings import load_settings, own_environment
 
     settings = load_settings(os.environ, home)
-    apply_environment(settings)
+    own_environment(settings)
     close_to_others(settings.others_files)
+    # Its server reads addresses too, and starts before anything of ours writes to it.
+    follow_home(settings.mlflow / "mlflow.db", settings.mlflow / "artifacts")
     return settings
 
 

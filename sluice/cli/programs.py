@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from sluice.child import child_command
+from sluice.child import ROOT, child_command
 from sluice.data.private_files import private_log
 from sluice.door import HOST
 from sluice.errors import ConfigError, SluiceError
@@ -130,6 +130,8 @@ def _start(program: Program, environ: Mapping[str, str], log: Path) -> Started:
     with private_log(log) as output:
         process = subprocess.Popen(
             child_command(program.module, *program.arguments),
+            # Elsewhere a prefect.toml or a .env of somebody else's project could lie.
+            cwd=ROOT,
             env={**environ, **program.environ},
             stdin=subprocess.DEVNULL,
             stdout=output,

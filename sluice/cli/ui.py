@@ -81,6 +81,7 @@ def sign_in(settings: "Settings", urls: Mapping[str, str]) -> dict[str, str]:
         "evidently": evidently_server.sign_in_address(
             settings.evidently_key, urls["evidently"]
         ),
+        "house": evidently_server.house_address(settings.evidently_key, urls["evidently"]),
     }
 
 
@@ -132,6 +133,7 @@ def _addresses(
         yield from (
             (program.name, page) for page in pages.values() or [signed_in[program.name]]
         )
+    yield "the house", signed_in["house"]
     yield from _pages(settings)
 
 

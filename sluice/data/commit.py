@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from sluice.environment import allowed
+
 _SECONDS = 10.0
 
 
@@ -83,12 +85,11 @@ def _git(folder: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
         raise _Unanswered("there is no git")
-    # A hook's GIT_DIR would name another repository; and whoever only asks takes no lock.
-    theirs = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
         done = subprocess.run(
             [program, "-C", str(folder), *arguments],
-            env={**theirs, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            # A hook's GIT_DIR would name another repository; and whoever only asks takes no lock.
+            env={**allowed(os.environ), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

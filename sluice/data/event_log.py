@@ -224,6 +224,12 @@ class EventLog:
             written, merged = merge_parts(self._journal, self._parts)
         return Compacted(batches, moved + written, merged, dropped)
 
+    @contextmanager
+    def parts_held(self) -> Iterator[None]:
+        """No part comes or goes while the block lasts; live rows are taken all the same."""
+        with self._locked():
+            yield
+
     def window(self) -> Window:
         """The exposures' span, rounded out to whole hours.
 

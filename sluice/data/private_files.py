@@ -61,6 +61,13 @@ def kept_secret(path: Path) -> str:
     return secret
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 def private_log(path: Path) -> IO[bytes]:
     """An empty log, opened for a program's output; one that others could read is closed to them."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

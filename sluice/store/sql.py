@@ -80,6 +80,12 @@ class SqlStore:
         """Close all connections; the store can still be used and opens new ones."""
         self._engine.dispose()
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nobody writes to the database while the block lasts; who wants to waits, up to 30 s."""
+        with self._transaction(self._writing_engine):
+            yield
+
     def __enter__(self) -> "SqlStore":
         return self
 

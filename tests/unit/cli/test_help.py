@@ -48,7 +48,7 @@ def test_the_commands_are_those_that_are_documented():
         "champion show", "demo", "doctor",
         "ecosystem", "explain", "gates explain", "gates waive", "ingest", "review account", "review approve", "review keygen", "review keys", "review list", "review reject",
         "review revoke", "review rules", "review show", "review trust", "run", "serve",
-        "shadow", "tradeoffs", "ui", "new surface", "up", "down", "status", "logs", "deploy", "alerts", "alert test", "alert silence", "world list", "world run",
+        "shadow", "tradeoffs", "ui", "new surface", "up", "down", "status", "logs", "deploy", "alerts", "alert test", "alert silence", "world list", "world run", "backup", "restore",
     }  # fmt: skip
 
 

@@ -46,4 +46,4 @@ def test_no_server_is_given_its_secret_as_an_argument_or_a_variable(settings):
     assert credential(settings).partition(":")[2] not in told
     assert secret_in(settings.evidently_key) not in told
     assert "sluice.flows.prefect_server" in told
-    assert "sluice.monitors.evidently_server" in told
+    assert "sluice.cli.house_server" in told
