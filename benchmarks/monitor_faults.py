@@ -116,7 +116,7 @@ def _bot(tables: LogTables, _: int, rng: np.random.Generator) -> LogTables:
 
 def _cold_catalogue(tables: LogTables, _: int, __: np.random.Generator) -> LogTables:
     """What was published today is not in the catalogue: nothing new is shown."""
-    day = tables.exposures["ts"].min().replace(hour=0, minute=0, second=0, microsecond=0)
+    day = pl.lit(tables.exposures["ts"].min()).dt.truncate("1d")
     new = tables.items.filter(pl.col("published_at") >= day).select("item_id")
     exposures = _renumbered(tables.exposures.join(new, on="item_id", how="anti"))
     feedback = tables.feedback.join(new, on="item_id", how="anti")

@@ -10,6 +10,8 @@ from sluice.monitors.usual.profile import Profile
 FIGURES = tuple(DISTANCES)
 LABEL = "label"
 """The column that says whether a row was answered."""
+BORNE = 50
+"""Rows that a change of a column must be borne by, everywhere or in a segment."""
 NEGLIGIBLE = 0.002
 """Added before the logarithm: an effect far below it is nothing, however steady it usually is."""
 
@@ -25,6 +27,24 @@ def effects(
     """
     before, now = reference.astype(np.float64), current.astype(np.float64)
     return np.stack([distance(before, now) for distance in DISTANCES.values()])
+
+
+def borne(reference: NDArray[np.int64], current: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether rows enough would have to change for the windows to be alike, [groups, columns].
+
+    The total variation of two histograms, times the rows of the current one: a single person who clicks
+    the same item all day makes a sparse column's distance great, and is no change of the log.
+
+    Args:
+        reference: [groups, columns, BINS] counts.
+        current: of the same shape.
+    """
+    shares = [
+        counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+        for counts in (reference, current)
+    ]
+    apart = np.abs(shares[0] - shares[1]).sum(axis=-1) / 2
+    return apart * current.sum(axis=-1) >= BORNE
 
 
 def on_log_scale(sizes: NDArray[np.float64]) -> NDArray[np.float64]:

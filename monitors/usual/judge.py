@@ -108,11 +108,15 @@ def _of_columns(seen: _Seen) -> Iterator[Finding]:
 
 
 def _beyond(seen: _Seen) -> tuple[str, ...]:
-    """Every column that is beyond the usual over all rows, the worst first."""
-    greatest, names = seen.scores[-1][:, 0].max(axis=0), seen.usual.reference.binning.names
-    order = np.argsort(-greatest, kind="stable").tolist()
-    limit = seen.limits[Family.COLUMNS]
-    return tuple(names[column] for column in order if greatest[column] > limit)
+    """Every column that is beyond the usual over all rows or in a segment, the worst first."""
+    scores, limits = seen.scores[-1], seen.limits
+    over = np.maximum(
+        scores[:, 0].max(axis=0) / limits[Family.COLUMNS],
+        scores[:, 1:].max(axis=(0, 1), initial=0.0) / limits[Family.SEGMENTS],
+    )
+    names = seen.usual.reference.binning.names
+    order = np.argsort(-over, kind="stable").tolist()
+    return tuple(names[column] for column in order if over[column] > 1)
 
 
 def _of_shares(seen: _Seen) -> Iterator[Finding]:
@@ -145,7 +149,8 @@ def _plain(name: str, value: float) -> float:
 def _of_slow(seen: _Seen) -> Iterator[Finding]:
     """Of columns only: shares resemble their neighbours too much for sums to mean anything."""
     first, limits = seen.usual.shares, seen.usual.slow
-    sums = cumulative_sums(seen.moved[-HORIZON:, first:])
+    newest = [seen.usual.from_level(each) for each in seen.windows[-HORIZON:]]
+    sums = cumulative_sums(np.stack(newest))
     height = sums.height
     for index in np.argsort(-height / limits, kind="stable")[:TOP].tolist():
         if height[index] <= limits[index]:

@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.errors import TooLittleData
-from sluice.monitors.usual.cumulative import cumulative_sums, resemblance, slow_limits
+from sluice.monitors.usual.cumulative import (
+    cumulative_sums,
+    keeps_level,
+    resemblance,
+    slow_limits,
+)
 from sluice.monitors.usual.effects import (
     FIGURES,
+    borne,
     effects,
     on_log_scale,
     series,
@@ -37,8 +43,10 @@ class Usual:
     series: Trend
     ordinary: Greatest
     """The greatest scores of each ordinary window, held against the others."""
+    levels: Spread
+    """Of the columns' series, for slow change."""
     slow: NDArray[np.float64]
-    """[columns' series]; height that the sum of each may reach."""
+    """[columns' series]; height that the sum of each may reach, infinite of one that keeps no level."""
     windows: int
 
     @classmethod
@@ -76,17 +84,22 @@ class Usual:
         scores = spread.leave_one_out(sizes, kinds).reshape(
             len(profiles), len(FIGURES), int(enough.sum()), -1
         )
+        borne_by_many = np.stack([
+            borne(other[enough], each.counts[enough])
+            for other, each in zip(others, profiles, strict=True)
+        ])  # fmt: skip
+        scores = np.where(borne_by_many[:, None], scores, 0.0)
         moved = signed.among_themselves(figures)
         shares = _shares(reference)
-        alike = resemblance(moved[:, shares:])
-        # Two ways in which a figure shows that it wanders; the one that says more of it holds.
-        steady = slow_limits(np.zeros(len(alike)), len(profiles), BY_FAMILY, rng)
+        of_columns, alike = figures[:, shares:], own[shares:]
         slow = np.maximum(
-            slow_limits(alike, len(profiles), BY_FAMILY, rng),
-            steady + 2 * _wandered(figures, own)[shares:],
+            slow_limits(resemblance(of_columns), len(profiles), BY_FAMILY, rng),
+            2 * _wandered(of_columns, alike),
         )
+        slow = np.where(keeps_level(of_columns), slow, np.inf)
+        levels = Spread.of(of_columns, alike)
         ordinary = greatest(scores, moved, shares)
-        return cls(reference, enough, spread, signed, ordinary, slow, len(profiles))
+        return cls(reference, enough, spread, signed, ordinary, levels, slow, len(profiles))
 
     def limits(
         self, scores: NDArray[np.float64], moved: NDArray[np.float64]
@@ -121,11 +134,13 @@ class Usual:
         return effects(self.reference.counts[self.watched], profile.counts[self.watched])
 
     def scores(self, profile: Profile, min_rows: int) -> NDArray[np.float64]:
-        """How far beyond the usual they are; 0 in a group that has too few rows this time."""
+        """How far beyond the usual they are; 0 where a group or a change has too few rows this time."""
         sizes = self.sizes(profile)
         scores = self.effects.beyond(on_log_scale(sizes).ravel()).reshape(sizes.shape)
-        few = profile.sizes[self.watched] < min_rows
-        return np.where(few[None, :, None], 0.0, scores)
+        counts = profile.counts[self.watched]
+        enough = (profile.sizes[self.watched] >= min_rows)[:, None]
+        enough = enough & borne(self.reference.counts[self.watched], counts)
+        return np.where(enough, scores, 0.0)
 
     def moved(self, profile: Profile, ahead: int) -> NDArray[np.float64]:
         """How far each of the series lies from its line, with its sign, [series].
@@ -135,6 +150,10 @@ class Usual:
             ahead: how many windows after the last ordinary one, from 1.
         """
         return self.series.beyond(series(self.reference.counts, profile), ahead)
+
+    def from_level(self, profile: Profile) -> NDArray[np.float64]:
+        """How far each of the columns' series lies from its level, with its sign."""
+        return self.levels.beyond(series(self.reference.counts, profile)[self.shares :])
 
     def usual_size(self, figure: int, group: int, column: int, score: float) -> float:
         """The effect size that lies this many deviations beyond the usual."""
@@ -171,13 +190,10 @@ def _shares(reference: Profile) -> int:
 def _wandered(
     figures: NDArray[np.float64], kinds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How high each sum rises over the newer half, held against a line through the older, [series].
+    """How high each sum rises over the newer half, held against the level of the older, [series].
 
-    Some figures never keep to a line, and that is usual of them.
+    Some figures never keep to a level, and that is usual of them.
     """
     half = len(figures) // 2
-    older = Trend.of(figures[:half], kinds)
-    moved = [
-        older.beyond(seen, ahead) for ahead, seen in enumerate(figures[half:], start=1)
-    ]
-    return cumulative_sums(np.stack(moved)).height
+    older = Spread.of(figures[:half], kinds)
+    return cumulative_sums(older.beyond(figures[half:])).height

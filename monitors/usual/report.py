@@ -19,7 +19,7 @@ class UsualReport:
     findings: tuple[Finding, ...] = ()
     """The worst first, at most ten of a family."""
     columns: tuple[str, ...] = ()
-    """All whose values over the whole window are beyond the usual, the worst first."""
+    """All whose values are beyond the usual, everywhere or in a segment, the worst first."""
     places: tuple[Place, ...] = ()
     """Segments by what they contribute to the worst finding, the greatest first."""
     companions: tuple[Companion, ...] = ()

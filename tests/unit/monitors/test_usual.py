@@ -1,19 +1,24 @@
 """The usual: counts that add up, limits learned from ordinary windows, and what lies beyond them."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import polars as pl
 import pytest
 
+from sluice.data.tables import Window
 from sluice.errors import DataError, IntegrityError, TooLittleData
 from sluice.monitors.distances import DISTANCES
 from sluice.monitors.usual.columns import Watched
-from sluice.monitors.usual.cumulative import resemblance, slow_limits
+from sluice.monitors.usual.cumulative import keeps_level, resemblance, slow_limits
+from sluice.monitors.usual.effects import BORNE, borne
 from sluice.monitors.usual.finding import Family
-from sluice.monitors.usual.history import divide
+from sluice.monitors.usual.history import MOST, alike, divide
 from sluice.monitors.usual.judge import judge
 from sluice.monitors.usual.learned import Usual
 from sluice.monitors.usual.limits import LEAST, limits
 from sluice.monitors.usual.profile import EVERYWHERE, Binning, Profile, merged
+from sluice.monitors.usual.watching import compare, windows_before
 from sluice.store.records import Outcome
 
 ROWS, MIN_ROWS = 2_000, 100
@@ -189,3 +194,64 @@ def test_the_newest_windows_are_no_usual():
     assert list(history.trail) == list(range(46, 60))
     assert list(history.usual) == list(range(18, 46))
     assert divide(range(3)).missing == LEAST - 3
+
+
+def test_slow_change_is_judged_of_levels_alone():
+    rng = np.random.default_rng(6)
+    steady = rng.standard_normal((28, 40))
+    walking = np.cumsum(steady, axis=0)
+    rising = steady + 0.3 * np.arange(28)[:, None]
+    assert keeps_level(steady).mean() > 0.9
+    assert keeps_level(walking).mean() < 0.1
+    assert not keeps_level(rising).any()
+
+
+def test_a_change_of_few_rows_is_no_change():
+    before = np.array([[[900, 100, 0]]])
+    few, many = (
+        np.array([[[900 - BORNE + 1, 100, BORNE - 1]]]),
+        np.array([[[800, 100, 100]]]),
+    )
+    assert not borne(before, few).any()
+    assert borne(before, many).all()
+
+
+HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS = [START + timedelta(days=day) for day in range(300)]
+
+
+def test_windows_of_the_same_hour_and_weekday_are_the_usual_where_enough():
+    assert alike(DAYS[:40], DAYS[40]) == list(range(40))
+    assert alike(DAYS[:299], DAYS[299]) == list(range(5, 299, 7))
+    hours = [START + HOUR * hour for hour in range(24 * 30)]
+    assert alike(hours, hours[-1] + HOUR) == list(range(0, 24 * 30, 24))
+    assert len(alike(hours[: 24 * (MOST - 1)], START)) == 24 * (MOST - 1)
+
+
+def compared(days: int, **last):
+    """The last of some days against the days before it; the log begins a day earlier."""
+    watched = Window(DAYS[days], DAYS[days + 1])
+    windows = [*windows_before(watched, Window(START, watched.end)), watched]
+
+    def rows(at: Window) -> Watched:
+        return window(
+            (at.start - START).days, **(last if at.start >= DAYS[days - 1] else {})
+        )
+
+    return compare(windows, rows, MIN_ROWS)
+
+
+def test_a_short_log_says_how_many_windows_are_to_go():
+    report = compared(LEAST - 2)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert (report.reason, report.to_go) == ("learning the usual, 3 windows to go", 3)
+
+
+def test_the_report_dates_the_first_window_beyond():
+    report = compared(24, price=0.8, only="b")
+    assert report.outcome is Outcome.FAIL
+    assert report.where == "place=b"
+    assert report.began == DAYS[23]
+    assert report.reason.endswith("since 2026-01-28 00:00 UTC")
+    assert "price" in report.body()["columns"]
