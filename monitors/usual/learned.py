@@ -84,11 +84,6 @@ class Usual:
         scores = spread.leave_one_out(sizes, kinds).reshape(
             len(profiles), len(FIGURES), int(enough.sum()), -1
         )
-        borne_by_many = np.stack([
-            borne(other[enough], each.counts[enough])
-            for other, each in zip(others, profiles, strict=True)
-        ])  # fmt: skip
-        scores = np.where(borne_by_many[:, None], scores, 0.0)
         moved = signed.among_themselves(figures)
         shares = _shares(reference)
         of_columns, alike = figures[:, shares:], own[shares:]

@@ -15,6 +15,9 @@ FALSE_ALARMS = 0.01
 BY_FAMILY = FALSE_ALARMS / 4
 """The same, of one family: columns, segments, shares, slow."""
 
+FLOOR = 3.0
+"""Deviations that are usual whatever was seen: of few figures the greatest may hardly ever move."""
+
 Greatest = Mapping[Family, NDArray[np.float64]]
 """Greatest score of each family, [windows]."""
 
@@ -51,7 +54,10 @@ def limits(
         later: of those between them and the watched one; ignored where fewer than `LEAST`.
         alarms: share of ordinary windows that may lie beyond.
     """
-    learned = {family: limit_of_greatest(seen, alarms) for family, seen in ordinary.items()}
+    learned = {
+        family: max(FLOOR, limit_of_greatest(seen, alarms))
+        for family, seen in ordinary.items()
+    }
     return {
         family: max(limit, limit_of_greatest(later[family], alarms))
         if len(later[family]) >= LEAST

@@ -16,7 +16,7 @@ from sluice.monitors.usual.finding import Family
 from sluice.monitors.usual.history import MOST, alike, divide
 from sluice.monitors.usual.judge import judge
 from sluice.monitors.usual.learned import Usual
-from sluice.monitors.usual.limits import LEAST, limits
+from sluice.monitors.usual.limits import FLOOR, LEAST, limits
 from sluice.monitors.usual.profile import EVERYWHERE, Binning, Profile, merged
 from sluice.monitors.usual.watching import compare, windows_before
 from sluice.store.records import Outcome
@@ -163,6 +163,12 @@ def test_windows_between_the_usual_and_the_watched_widen_a_limit():
     near = limits(ordinary, {Family.SHARES: np.linspace(2.0, 3.0, 14) + 4})
     few = limits(ordinary, {Family.SHARES: np.linspace(2.0, 3.0, LEAST - 1) + 4})
     assert near[Family.SHARES] > few[Family.SHARES] + 4
+
+
+def test_what_never_moved_leaves_no_limit_of_nothing():
+    assert limits({Family.SEGMENTS: np.zeros(28)}, {Family.SEGMENTS: np.zeros(0)}) == {
+        Family.SEGMENTS: FLOOR
+    }
 
 
 def test_a_quarter_of_bad_windows_does_not_hide_the_next():
