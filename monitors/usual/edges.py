@@ -33,7 +33,7 @@ def _edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
     ranks = np.linspace(0, len(known) - 1, EDGES).astype(np.int64)
     apart = _apart(np.unique(known[ranks]), _APART * _span(_middle(known)))
     between = (apart[:-1] + apart[1:]) / 2
-    least, most = np.nextafter(known[[0, -1]], np.float32([-np.inf, np.inf]))
+    least, most = np.nextafter(known[[0, -1]], np.array([-np.inf, np.inf], np.float32))
     cut = np.unique(np.array([least, *between, most], np.float32))[:EDGES]
     edges[: len(cut)] = cut
     return edges
