@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,8 @@ class _Seen:
 
     judged: Judged
     where: tuple[str, ...]
+    began: datetime | None = None
+    """Start of the first window beyond the usual, where that is earlier than anybody looked."""
 
 
 def alerts(workplace: Workplace) -> tuple[Alert, ...]:
@@ -175,9 +177,14 @@ def _alert(
     workplace: Workplace, kind: Kind, episode: Episode, seen: Sequence[_Seen]
 ) -> Alert:
     where = next((window.where for window in seen if window.judged == episode.worst), ())
+    began = [
+        window.began
+        for window in seen
+        if window.judged.window.start == episode.since and window.began is not None
+    ]
     surface = workplace.surface
     return alert_of(
-        episode,
+        replace(episode, since=min([episode.since, *began])),
         surface=surface.name,
         kind=kind,
         tier=surface.tier,
@@ -212,12 +219,26 @@ def _latest(seen: Iterable[_Seen]) -> tuple[_Seen, ...]:
 
 def _drift(body: dict[str, Any]) -> _Seen:
     start, end = map(datetime.fromisoformat, body["watched"])
+    judged = Judged(Window(start, end), Outcome(body["outcome"]), body["reason"])
+    if usual := body.get("usual"):
+        return _Seen(judged, _beyond(usual), _moment(usual["began"]))
+    # A window that was judged by declared limits, before anybody learned what is usual.
     moved = sorted(
         (column for column in (*body["features"], body["score"]) if column["drifted"]),
         key=lambda column: -column["psi"],
     )
-    judged = Judged(Window(start, end), Outcome(body["outcome"]), body["reason"])
     return _Seen(judged, tuple(column["name"] for column in moved[:_SHOWN]))
+
+
+def _beyond(usual: dict[str, Any]) -> tuple[str, ...]:
+    """The segment that contributes most, then what moved most; of each thing once."""
+    names = (finding["name"] for finding in usual["findings"])
+    place = [usual["where"]] if usual["findings"] else []
+    return tuple(dict.fromkeys([*place, *names]))[: 1 + _SHOWN]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _parity(workplace: Workplace, body: dict[str, Any]) -> _Seen:

@@ -11,7 +11,7 @@ from typing import Any
 from sluice.data.digest import json_digest
 from sluice.errors import IntegrityError
 from sluice.flows.workplace import Workplace, now
-from sluice.store.records import Document, Step
+from sluice.store.records import Document, MetricPoint, Step
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,13 @@ def kept(workplace: Workplace, kind: str, body: dict[str, Any]) -> str:
     digest = json_digest(body)
     workplace.store.put(Document(digest, kind, body, now()))
     return digest
+
+
+def put_once(workplace: Workplace, point: MetricPoint) -> None:
+    """Keep a point; a window that is measured again, after more of it came, keeps that of the first time."""
+    key = {name: getattr(point, name) for name in MetricPoint.key}
+    if workplace.store.get(MetricPoint, **key) is None:
+        workplace.store.put(point)
 
 
 def document(workplace: Workplace, digest: str) -> dict[str, Any]:

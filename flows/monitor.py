@@ -2,38 +2,46 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+import sluice.monitors
 from sluice.data.code import code_digest
 from sluice.data.digest import json_digest
 from sluice.data.durations import parse_duration
 from sluice.data.snapshot import Snapshot, open_snapshot
 from sluice.data.split import time_split
 from sluice.data.tables import Window
-from sluice.errors import NotFound, NothingToWatch
+from sluice.errors import NothingToWatch
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.replay import replay
 from sluice.flows.alerting import tell_alerts
 from sluice.flows.candidates import candidate_folder
-from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.confirmation import Confirmation, DriftSign, decide, live_signs
+from sluice.flows.memory import StepName, document, kept, put_once, remembered
 from sluice.flows.promote import baking, tell
 from sluice.flows.reporting import step
 from sluice.flows.trial import CODE, load_incumbent, micros
 from sluice.flows.validate import freeze
 from sluice.flows.workplace import Workplace, now, open_workplace, seal_ledger
 from sluice.monitors.dashboard import Rows, Watched, add_run
-from sluice.monitors.drift import drift, points
+from sluice.monitors.drift import by_the_usual, drift, points
 from sluice.monitors.histogram import profile_like, reference_profile
+from sluice.monitors.usual.columns import Watched as SeenRows
+from sluice.monitors.usual.of_log import watched_rows
+from sluice.monitors.usual.report import UsualReport
+from sluice.monitors.usual.watching import compare, windows_before
 from sluice.registry import promotion
-from sluice.registry.bake import has_baked
-from sluice.registry.moves import version_of
-from sluice.store.records import Champion, Outcome, Position, Version
+from sluice.registry.bake import bakes_until, has_baked, promoted_at
+from sluice.registry.moves import position_of, version_of
+from sluice.store.records import Champion, State, Version
 
 _SAMPLE_SEED = 5
+_CODE = (*CODE, Path(__file__), *map(Path, sluice.monitors.__path__))
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def watch(workplace: Workplace, arranged: Watch) -> dict[str, Any]:
     """Measure drift of the features and the score, once; returns the report's digest."""
     whole = Window(workplace.log.window().start, arranged.watched.end)
     snapshot = freeze(workplace, whole)
-    depends = (code_digest(*CODE), json_digest(_about(workplace, arranged)))
+    depends = (code_digest(*_CODE), json_digest(_about(workplace, arranged)))
     name = StepName("monitor", "drift", snapshot.digest, depends)
     return remembered(workplace, name, lambda: _measure(workplace, arranged, snapshot))
 
@@ -102,39 +110,49 @@ def _about(workplace: Workplace, arranged: Watch) -> dict[str, Any]:
 
 def _measure(workplace: Workplace, arranged: Watch, snapshot: Snapshot) -> dict[str, Any]:
     with step("drift"):
-        names, reference, current = _rows(workplace, arranged, snapshot)
+        names, reference, current, usual = _rows(workplace, arranged, snapshot)
         profile = reference_profile(names, reference.features, reference.scores)
-        report = drift(
+        measured = drift(
             profile,
             profile_like(profile, current.features, current.scores),
             workplace.surface.monitors,
         )
+        report = by_the_usual(measured, usual)
     release, watched = arranged.champion.release, arranged.watched
     for point in points(report, workplace.name, release, watched, now()):
-        workplace.store.put(point)
+        put_once(workplace, point)
     with step("dashboard"):
         about = Watched(workplace.name, release, watched, report)
         rng = np.random.default_rng(_SAMPLE_SEED)
         add_run(workplace.settings.evidently, about, reference, current, rng)
-    return {
-        "report": kept(workplace, "drift", {**_about(workplace, arranged), **report.body()})
-    }
+    body = {**_about(workplace, arranged), **report.body(), "usual": usual.body()}
+    return {"report": kept(workplace, "drift", body)}
 
 
 def _rows(
     workplace: Workplace, arranged: Watch, snapshot: Snapshot
-) -> tuple[tuple[str, ...], Rows, Rows]:
-    """Features and the champion's scores over the reference and over the watched window."""
+) -> tuple[tuple[str, ...], Rows, Rows, UsualReport]:
+    """Features and scores over reference and watched window, and the latter against the usual."""
     folder = candidate_folder(workplace.settings.models, arranged.version.model)
     champion = load_incumbent(folder, arranged.version.number, arranged.champion.release)
-    label = workplace.surface.data.label
-    frame = replay(champion.features.spec, label, snapshot.read()).frame
+    label, tables = workplace.surface.data.label, snapshot.read()
+    frame = replay(champion.features.spec, label, tables).frame
+    monitors = workplace.surface.monitors
 
     def rows(window: Window) -> Rows:
         part = _between(frame, window)
         return Rows(part.features, champion.ranker.score(part.features, part.offsets))
 
-    return frame.names, rows(arranged.reference), rows(arranged.watched)
+    def seen(window: Window) -> SeenRows | None:
+        part = _between(frame, window)
+        if not part.requests:
+            return None
+        scores = champion.ranker.score(part.features, part.offsets)
+        return watched_rows(part, scores, tables, window, label, monitors.segments)
+
+    before = windows_before(arranged.watched, snapshot.window)
+    usual = compare([*before, arranged.watched], seen, monitors.min_rows)
+    return frame.names, rows(arranged.reference), rows(arranged.watched), usual
 
 
 def _between(frame: RankingFrame, window: Window) -> RankingFrame:
@@ -142,27 +160,34 @@ def _between(frame: RankingFrame, window: Window) -> RankingFrame:
     return later.split_at(micros(window.end))[0]
 
 
-def settle(workplace: Workplace, arranged: Watch, outcome: Outcome, at: datetime) -> str:
-    """End the champion's probation where it has baked and the window is good; returns its state."""
-    position = workplace.store.get(
-        Position, surface=workplace.name, version=arranged.version.number
-    )
-    if position is None:
-        raise NotFound(f"{workplace.name} {arranged.version.number} has no state")
-    bake = workplace.surface.at_least.bake_time
-    baked = has_baked(workplace.store, arranged.version, bake, at)
-    if not baked or outcome is not Outcome.PASS:
-        return str(position.state)
-    row = promotion.confirm(
-        workplace.store,
-        arranged.version,
-        actor=workplace.actor,
-        reason=f"no drift up to {arranged.watched.end.isoformat()}",
-        at=at,
-        bake=bake,
-    )
-    seal_ledger(workplace)
-    return row.after
+def settle(
+    workplace: Workplace, version: Version, sign: DriftSign, at: datetime
+) -> Confirmation:
+    """End the champion's probation where it has baked and what is known of it allows; says why or why not."""
+    store, bake = workplace.store, workplace.surface.at_least.bake_time
+    position = position_of(store, version)
+    if position.state is not State.CHAMPION_PROVISIONAL:
+        return Confirmation(
+            confirmed=False, reason=f"nothing to confirm: the version is {position.state}"
+        )
+    if not has_baked(store, version, bake, at):
+        until = bakes_until(store, version, bake)
+        return Confirmation(
+            confirmed=False, reason=f"it bakes until {until and until.isoformat()}"
+        )
+    live = live_signs(workplace, position.release or "", promoted_at(store, version))
+    confirmation = decide(sign, live)
+    if confirmation.confirmed:
+        promotion.confirm(
+            store,
+            version,
+            actor=workplace.actor,
+            reason=confirmation.reason,
+            at=at,
+            bake=bake,
+        )
+        seal_ledger(workplace)
+    return confirmation
 
 
 @flow(name="monitor", flow_run_name="{surface}")
@@ -172,13 +197,14 @@ def monitor(surface: str, until: datetime | None = None) -> dict[str, Any]:
     arranged = arrange(workplace, until)
     watched = task(name="watch", cache_policy=NO_CACHE)(watch)(workplace, arranged)
     report = document(workplace, watched["report"])
-    state = settle(workplace, arranged, Outcome(report["outcome"]), now())
+    confirmation = settle(workplace, arranged.version, DriftSign.of(report), now())
     # Last: a move that MLflow missed, after a rollback without it, is told as soon as it can be.
     task(name="tell", cache_policy=NO_CACHE)(tell)(workplace)
     tell_alerts(workplace)
     return {
         **report,
-        "state": state,
+        "state": position_of(workplace.store, arranged.version).state.value,
+        "confirmation": confirmation.reason,
         "bakes_until": baking(workplace, arranged.version),
         "document": watched["report"],
     }

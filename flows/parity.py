@@ -13,7 +13,7 @@ from sluice.data.durations import parse_duration
 from sluice.data.tables import Window
 from sluice.errors import NothingServed
 from sluice.flows.alerting import tell_alerts
-from sluice.flows.memory import StepName, document, kept, remembered
+from sluice.flows.memory import StepName, document, kept, put_once, remembered
 from sluice.flows.parity_memory import FLOW, STEP
 from sluice.flows.reporting import step
 from sluice.flows.serving_room import ask_serving
@@ -22,7 +22,6 @@ from sluice.flows.workplace import Workplace, now, open_workplace
 from sluice.gates.served import ServedGate, judge_window
 from sluice.metrics.parity_report import ParityReport
 from sluice.monitors.parity import ParityLimits, points
-from sluice.store.records import MetricPoint
 
 _SERVING = Path(__file__).parents[1] / "serving"
 _CODE = tuple(
@@ -101,15 +100,8 @@ def _compare(workplace: Workplace, window: Window) -> dict[str, Any]:
         parse_duration(surface.features.embargo).total_seconds(),
     )
     for point in points(report, limits):
-        _put_once(workplace, point)
+        put_once(workplace, point)
     return {"report": kept(workplace, "parity", report.to_json())}
-
-
-def _put_once(workplace: Workplace, point: MetricPoint) -> None:
-    """A window that is measured again, after more of it came, keeps the points of the first time."""
-    key = {name: getattr(point, name) for name in MetricPoint.key}
-    if workplace.store.get(MetricPoint, **key) is None:
-        workplace.store.put(point)
 
 
 def _place(workplace: Workplace) -> dict[str, str]:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from sluice.data.atomic import write_atomically
 from sluice.data.tables import Window
 from sluice.monitors.drift import SCORE, DriftReport
-from sluice.store.records import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -258,7 +257,7 @@ def _figures(report: DriftReport) -> dict[str, float]:
 
 def _columns(report: DriftReport, reference: Rows, current: Rows) -> list[str]:
     """Features that moved most, and the score; none where there were too few rows to say."""
-    if report.outcome is Outcome.INCONCLUSIVE:
+    if report.score.psi is None:
         return []
     compared = [
         bool(np.isfinite(reference.features[:, index]).any())

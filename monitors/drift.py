@@ -1,10 +1,11 @@
-"""Drift between a reference and a watched window, as effect sizes over the same bins.
+"""Drift between what the champion was judged on and a watched window, as effect sizes over the same bins.
 
-No p-values: with a million rows every difference is significant, with a hundred none is. A window
-with too few rows is 'unknown', never 'no drift'.
+No p-values: with a million rows every difference is significant, with a hundred none is. What is
+usual of this log decides (`by_the_usual`); a window with too few rows, or one for which nobody knows
+yet what is usual, is 'unknown', never 'no drift'.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.data.tables import Window
+from sluice.monitors.distances.jensen_shannon import jensen_shannon
+from sluice.monitors.distances.kolmogorov_smirnov import kolmogorov_smirnov
+from sluice.monitors.distances.psi import psi
 from sluice.monitors.histogram import Profile
+from sluice.monitors.usual.report import UsualReport
 from sluice.store.records import MetricPoint, Outcome
 from sluice.surface import MonitorSpec
 
 SCORE = "score"
-SMOOTHING = 0.5
-"""Pseudo-count in every bin that either window touches (Jeffreys' prior), so that an empty bin
-gives a finite index that grows with the evidence."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class ColumnDrift:
     """Share of NaN in the reference window."""
     unknown_current: float | None
     drifted: bool | None
+    """None where nobody knows: too few rows, or the usual is still being learned."""
 
 
 @dataclass(frozen=True)
 class DriftLimits:
-    """What the surface tolerated when the window was judged."""
+    """What the surface declares; decides nothing where what is usual is known."""
 
     psi: float
     drifted_share: float
@@ -55,31 +58,20 @@ class DriftReport:
     features: tuple[ColumnDrift, ...]
     score: ColumnDrift
     drifted: int
-    """Features over the limit."""
+    """Features that did."""
     share: float | None
-    """Of features over the limit; None where there were too few rows to say."""
+    """Of features that drifted; None where nobody knows."""
     noise: float | None
     """The index to expect without any drift, from the two windows' sizes alone."""
     reference_rows: int
     current_rows: int
     limits: DriftLimits
+    only_features: bool = False
+    """Nothing but features left the usual: neither score, slots and answers, nor volumes and shares."""
 
     def body(self) -> dict[str, Any]:
         """The report as JSON, for a `Document`."""
         return asdict(self)
-
-
-def psi(reference: NDArray[np.int64], current: NDArray[np.int64]) -> float:
-    """Population stability index of two histograms over the same bins, [bins] counts each.
-
-    PSI = Σ (p − q) ln(p / q), the symmetric divergence of Kullback and Leibler (1951), "On
-    information and sufficiency", under the name that Siddiqi (2006), *Credit Risk Scorecards*,
-    made customary. p and q are shares after `SMOOTHING` in each bin that either window touches.
-    """
-    touched = (reference + current) > 0
-    p, q = reference[touched] + SMOOTHING, current[touched] + SMOOTHING
-    p, q = p / p.sum(), q / q.sum()
-    return float(np.sum((p - q) * np.log(p / q)))
 
 
 def psi_noise(bins: int, reference_rows: int, current_rows: int) -> float:
@@ -91,33 +83,8 @@ def psi_noise(bins: int, reference_rows: int, current_rows: int) -> float:
     return (bins - 1) * (1 / reference_rows + 1 / current_rows)
 
 
-def kolmogorov_smirnov(reference: NDArray[np.int64], current: NDArray[np.int64]) -> float:
-    """Greatest distance of the two distribution functions at the bin edges, 0 to 1.
-
-    A lower bound of the statistic of Smirnov (1948) on the raw values. NaN must not be among the
-    bins: it has no place in the order. 0 where a window has no known value at all; that shows in
-    the other sizes.
-    """
-    if reference.sum() == 0 or current.sum() == 0:
-        return 0.0
-    below = np.cumsum(reference) / reference.sum() - np.cumsum(current) / current.sum()
-    return float(np.abs(below).max())
-
-
-def jensen_shannon(reference: NDArray[np.int64], current: NDArray[np.int64]) -> float:
-    """Jensen-Shannon distance, base 2: √(½ KL(p‖m) + ½ KL(q‖m)) with m = (p + q) / 2, 0 to 1.
-
-    Lin (1991), "Divergence measures based on the Shannon entropy"; the root is a metric (Endres and
-    Schindelin 2003).
-    """
-    p, q = reference / reference.sum(), current / current.sum()
-    middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
-    return float(np.sqrt(np.clip(divergence, 0, 1)))
-
-
 def drift(reference: Profile, current: Profile, spec: MonitorSpec) -> DriftReport:
-    """Judge the watched window.
+    """Measure the watched window, and judge it by the declared limits.
 
     FAIL where the share of drifted features exceeds `max_drifted_share` or the score drifted;
     INCONCLUSIVE where either window has fewer than `min_rows` rows.
@@ -151,6 +118,36 @@ def drift(reference: Profile, current: Profile, spec: MonitorSpec) -> DriftRepor
     )
 
 
+def by_the_usual(report: DriftReport, usual: UsualReport) -> DriftReport:
+    """The report under the verdict of what is usual, and no verdict while that is learned.
+
+    What the declared limits say then stands beside the reason: nobody knows yet how far it is usual here.
+    """
+    if report.outcome is Outcome.INCONCLUSIVE:
+        return report
+    if usual.outcome is Outcome.INCONCLUSIVE:
+        reason = f"{usual.reason}; by declared limits: {report.reason}"
+        *features, score = (
+            replace(column, drifted=None) for column in (*report.features, report.score)
+        )
+        return replace(
+            report, outcome=usual.outcome, reason=reason, features=tuple(features),
+            score=score, drifted=0, share=None,
+        )  # fmt: skip
+    *features, score = (
+        replace(column, drifted=column.name in usual.columns)
+        for column in (*report.features, report.score)
+    )
+    drifted = sum(bool(column.drifted) for column in features)
+    names = {column.name for column in features}
+    moved = {finding.column for finding in usual.findings}
+    return replace(
+        report, outcome=usual.outcome, reason=usual.reason, features=tuple(features),
+        score=score, drifted=drifted, share=drifted / len(features) if features else 0.0,
+        only_features=bool(moved) and moved <= names,
+    )  # fmt: skip
+
+
 def points(
     report: DriftReport, surface: str, release: str, window: Window, at: datetime
 ) -> tuple[MetricPoint, ...]:
@@ -174,20 +171,16 @@ def points(
     )
 
 
-def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    held = p > 0
-    return float(np.sum(p[held] * np.log2(p[held] / q[held])))
-
-
 def _column(
     name: str, reference: NDArray[np.int64], current: NDArray[np.int64], limit: float
 ) -> ColumnDrift:
-    index = psi(reference, current)
+    before, now = reference.astype(np.float64), current.astype(np.float64)
+    index = float(psi(before, now))
     return ColumnDrift(
         name=name,
         psi=index,
-        ks=kolmogorov_smirnov(reference[:-1], current[:-1]),
-        js=jensen_shannon(reference, current),
+        ks=float(kolmogorov_smirnov(before, now)),
+        js=float(jensen_shannon(before, now)),
         unknown_reference=float(reference[-1] / reference.sum()),
         unknown_current=float(current[-1] / current.sum()),
         drifted=index > limit,

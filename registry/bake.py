@@ -21,10 +21,15 @@ def bakes_until(store: Store, version: Version, bake: timedelta) -> datetime | N
     """
     if position_of(store, version).state is not State.CHAMPION_PROVISIONAL:
         return None
+    return promoted_at(store, version) + bake
+
+
+def promoted_at(store: Store, version: Version) -> datetime:
+    """When a version that was promoted was last promoted, by the ledger."""
     rows = store.find(
         LedgerRow, surface=version.surface, version=version.number, action="promote"
     )
-    return rows[-1].at + bake
+    return rows[-1].at
 
 
 def has_baked(store: Store, version: Version, bake: timedelta, at: datetime) -> bool:

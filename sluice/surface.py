@@ -38,6 +38,12 @@ from sluice.serving_spec import FeedSpec, ServingSpec
 T = TypeVar("T")
 _NAME = r"[a-z][a-z0-9_]{0,62}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
+Segment = Annotated[
+    str,
+    Field(
+        pattern=r"^(category|provider|language|activity|newness|hour|context_[a-z0-9_]+)$"
+    ),
+]
 Person = Annotated[str, Field(pattern=r"\S")]
 Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -140,15 +146,22 @@ class ReviewSpec(_Declared):
 
 
 class MonitorSpec(_Declared):
-    """Drift between the reference window and the watched one, as effect sizes."""
+    """Drift of the watched window beyond what is usual of this log."""
 
     window: PositiveDuration = "1d"
     psi_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
-    """Population stability index over which a feature or the score counts as drifted."""
+    """Population stability index that counts as much; decides nothing, and stands beside the reason while the
+    usual is learned."""
     max_drifted_share: Probability = 0.3
-    """Share of features that may drift before the window is bad."""
+    """Share of features that may be over it; decides as little."""
     min_rows: int = Field(default=500, ge=1)
-    """Fewer rows than this on either side are 'unknown', never 'no drift'."""
+    """Fewer rows than this, of a window or a segment, are 'unknown', never 'no drift'."""
+    segments: tuple[Segment, ...] = Field(
+        default=("category", "provider", "language", "activity", "newness", "hour"),
+        strict=False,
+    )
+    """What a window is cut by, to say where a change sits; a context column, by its name, where the log
+    has it."""
 
 
 class ScheduleSpec(_Declared):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sluice.cli.output import print_facts, print_line, print_table
+from sluice.cli.usual_tables import show_usual
 
 _TOP = 5
 
@@ -87,7 +88,9 @@ def _drift(drift: dict[str, Any]) -> None:
     ]
     start, end = (_moment(text) for text in drift["watched"])
     print_table(f"Drift, {start} to {end} UTC", ("column", "PSI", "KS"), rows)
+    show_usual(drift["usual"])
     print_line(f"{drift['outcome']}: {drift['reason']}", style="dim")
+    print_line(f"confirmation: {drift['confirmation']}", style="dim")
 
 
 def _moment(text: str) -> str:

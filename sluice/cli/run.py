@@ -12,6 +12,7 @@ from sluice.child import import_own_code
 from sluice.cli.installation import settings_at
 from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
+from sluice.cli.usual_tables import show_usual
 from sluice.errors import ConfigError, Held, NotFound
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def _show(flow: str, surface: str, figures: dict[str, Any]) -> None:
             if isinstance(value, str | int | float)
         }
         print_facts(f"{name} {surface}", plain.items())
+        if usual := part.get("usual"):
+            show_usual(usual)
         if gates := part.get("gates"):
             rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in gates]
             print_table("Gates", ("gate", "verdict", "why"), rows)

@@ -68,7 +68,9 @@ def test_the_demo_says_everything_in_one_object(demonstrated):
     assert all(gate["verdict"] == "pass" and gate["evidence"] for gate in found["gates"])
     assert [item["position"] for item in items] == list(range(1, len(items) + 1))
     assert found["ranking"]["response"]["release"] == found["release"]
-    assert found["drift"]["outcome"] in {"pass", "fail"}
+    # So few days of log are no usual yet, and that is no pass.
+    assert found["drift"]["outcome"] == "inconclusive"
+    assert found["drift"]["reason"].startswith("learning the usual, ")
     assert found["seconds"]["total"] >= max(found["seconds"].values())
 
 

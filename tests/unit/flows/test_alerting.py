@@ -28,8 +28,8 @@ def workplace(tmp_path):
     return Workplace(load_settings({}, tmp_path), surface, MemoryStore(), log)
 
 
-def watched(workplace, day, outcome):
-    """What the monitor leaves of one day."""
+def watched(workplace, day, outcome, usual=None):
+    """What the monitor leaves of one day; without a usual, as it was before anybody learned one."""
     start = FIRST + timedelta(days=day)
     column = {"name": "item.ctr.1h", "psi": 1.5, "drifted": outcome == "fail"}
     body = {
@@ -39,8 +39,15 @@ def watched(workplace, day, outcome):
         "features": [column, {"name": "item.age", "psi": 9.0, "drifted": False}],
         "score": {"name": "score", "psi": 0.1, "drifted": False},
     }
+    body |= {"usual": usual} if usual else {}
     name = StepName("monitor", "drift", f"{day} {outcome}", ())
     remembered(workplace, name, lambda: {"report": kept(workplace, "drift", body)})
+
+
+def beyond(began, where, *names):
+    """What is beyond the usual of this log, as the monitor's document says it."""
+    findings = [{"name": name} for name in names]
+    return {"began": began and began.isoformat(), "where": where, "findings": findings}
 
 
 def lines(workplace):
@@ -110,3 +117,18 @@ def test_an_inconclusive_window_neither_raises_nor_ends(workplace):
     watched(workplace, 2, "inconclusive")
 
     assert [alert.standing for alert in alerts(workplace)] == [Standing.OPEN]
+
+
+def test_an_alert_says_since_when_and_in_which_segment(workplace):
+    learned = beyond(None, "everywhere")
+    watched(workplace, 3, "pass", learned)
+    usual = beyond(
+        FIRST + timedelta(days=2), "provider=p7", "item.age", "score", "item.age"
+    )
+    watched(workplace, 4, "fail", usual)
+    watched(workplace, 5, "fail", beyond(FIRST + timedelta(days=2), "hour=00-04", "score"))
+
+    (raised,) = alerts(workplace)
+    assert raised.since == FIRST + timedelta(days=2)
+    assert raised.where == ("hour=00-04", "score")
+    assert raised.windows == 2

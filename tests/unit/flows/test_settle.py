@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from sluice.flows.confirmation import DriftSign
 from sluice.flows.lifecycle import baked_champion
 from sluice.flows.monitor import settle
 from sluice.gates.spec import TIERS
+from sluice.registry.moves import position_of
 from sluice.settings import load_settings
 from sluice.store.memory import MemoryStore
 from sluice.store.records import LedgerRow, Outcome, State
@@ -28,27 +30,46 @@ def room(store, home):
     )
 
 
+GOOD = DriftSign(Outcome.PASS, "as 28 ordinary windows were")
+LEARNING = DriftSign(Outcome.INCONCLUSIVE, "learning the usual, 6 windows to go", to_go=6)
+
+
 @pytest.mark.parametrize(
-    ("outcome", "after", "state"),
+    ("sign", "after", "state"),
     [
-        (Outcome.PASS, HOUR, State.CHAMPION),
-        (Outcome.PASS, HOUR / 2, State.CHAMPION_PROVISIONAL),
-        (Outcome.FAIL, HOUR, State.CHAMPION_PROVISIONAL),
-        (Outcome.INCONCLUSIVE, HOUR, State.CHAMPION_PROVISIONAL),
+        (GOOD, HOUR, State.CHAMPION),
+        (LEARNING, HOUR, State.CHAMPION),
+        (GOOD, HOUR / 2, State.CHAMPION_PROVISIONAL),
+        (LEARNING, HOUR / 2, State.CHAMPION_PROVISIONAL),
+        (DriftSign(Outcome.FAIL, "score"), HOUR, State.CHAMPION_PROVISIONAL),
+        (DriftSign(Outcome.INCONCLUSIVE, "5 rows"), HOUR, State.CHAMPION_PROVISIONAL),
     ],
 )
-def test_a_monitor_confirms_what_has_baked_over_a_good_window_and_nothing_else(
-    outcome, after, state, tmp_path
+def test_a_monitor_confirms_what_has_baked_and_nothing_speaks_against(
+    sign, after, state, tmp_path
 ):
     store = MemoryStore()
     baking = bring(store, State.CHAMPION_PROVISIONAL)
     workplace = room(store, tmp_path)
-    watched = SimpleNamespace(end=PROMOTED)
-    arranged = SimpleNamespace(version=baking, watched=watched)
+    confirmation = settle(workplace, baking, sign, PROMOTED + after)
 
-    assert settle(workplace, arranged, outcome, PROMOTED + after) == state
+    assert position_of(store, baking).state is state
     confirmed = store.find(LedgerRow, action="confirm", version=1)
-    assert len(confirmed) == (state is State.CHAMPION)
+    assert [row.reason for row in confirmed] == (
+        [confirmation.reason] if state is State.CHAMPION else []
+    )
+
+
+def test_the_ledger_says_that_drift_was_being_learned(tmp_path):
+    store = MemoryStore()
+    baking = bring(store, State.CHAMPION_PROVISIONAL)
+    settle(room(store, tmp_path), baking, LEARNING, PROMOTED + HOUR)
+
+    (row,) = store.find(LedgerRow, action="confirm", version=1)
+    assert row.reason == (
+        "parity: not measured since the promotion; drift: learning the usual, 6 windows to go, "
+        "which holds nobody"
+    )
 
 
 @pytest.mark.parametrize(
