@@ -83,14 +83,15 @@ def test_ten_of_ten_taken_during_writes_pass_the_audit(home, tmp_path):
 class _Meanwhile:
     """Does something in another thread once a file is copied; with what is held, it has to wait."""
 
-    def __init__(self, after, act):
+    def __init__(self, after, act, *, held):
         self.after, self.thread = after, Thread(target=act)
+        self.seconds = 0.3 if held else None
 
     def copy(self, home, name, into):
         entry = copy_file(home, name, into)
         if name == self.after:
             self.thread.start()
-            self.thread.join(0.3)
+            self.thread.join(self.seconds)
         return entry
 
 
@@ -107,7 +108,9 @@ def _problems_with(home, target, monkeypatch, meanwhile, *, held):
 
 @pytest.mark.parametrize("held", [True, False])
 def test_no_head_is_in_it_whose_row_is_not(home, tmp_path, monkeypatch, held):
-    decision = _Meanwhile("sluice.db", lambda: blocked_version(home, "meanwhile"))
+    decision = _Meanwhile(
+        "sluice.db", lambda: blocked_version(home, "meanwhile"), held=held
+    )
 
     back = _problems_with(home, tmp_path / "b.tar", monkeypatch, decision, held=held)
 
@@ -119,7 +122,9 @@ def test_no_row_is_in_it_twice(home, tmp_path, monkeypatch, held):
     log = EventLog(home.settings.log)
     log.take(hours(0, 1), AT)
     compaction = _Meanwhile(
-        "log/journal.db", lambda: log.compact(timedelta(0), timedelta(0), AT + HOUR)
+        "log/journal.db",
+        lambda: log.compact(timedelta(0), timedelta(0), AT + HOUR),
+        held=held,
     )
 
     back = _problems_with(home, tmp_path / "b.tar", monkeypatch, compaction, held=held)
