@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.engine.compiled import compiled
-from sluice.features.engine.counters import longer
+from sluice.features.engine.room import longer
 from sluice.features.engine.hash_table import HALF_WORD, MIX
 from sluice.features.engine.llvm import AHEAD, WORD, fetch, natural, word_at
 
