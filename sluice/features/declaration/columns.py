@@ -1,6 +1,7 @@
 """Columns in the order in which a declaration names them, and what fills each."""
 
 from sluice.errors import ConfigError
+from sluice.features.declaration.alike import ALIKE_COLUMNS, FORMS
 from sluice.features.declaration.layout import ABSENT, DECAY_SPAN, SINCE_SPAN, Tally
 from sluice.features.declaration.program import (
     AGE,
@@ -15,7 +16,6 @@ from sluice.features.declaration.program import (
     TASTE,
     TRANSITION,
 )
-from sluice.features.declaration.alike import ALIKE_COLUMNS, FORMS
 from sluice.features.declaration.spec import ALL, CLICK, EXPOSURE, CounterSpec, FeatureSpec
 
 Operand = int | Tally

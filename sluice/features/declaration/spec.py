@@ -121,7 +121,9 @@ class FeatureSpec(Declared):
     """From how many of the person's last clicks the chance to click this item next is taken."""
     similarity: int = Field(default=0, ge=0, le=8)
     """Cosine of the item's `embedding` with the mean of the person's so many last clicked ones."""
-    alike: AlikeSpec | None = Field(default=None, exclude_if=lambda declared: declared is None)
+    alike: AlikeSpec | None = Field(
+        default=None, exclude_if=lambda declared: declared is None
+    )
     """Columns of who clicks alike; a declaration without them is written as ever, and has its digest."""
     counters: tuple[CounterSpec, ...] = Field(default=(), strict=False)
     """Every counter beyond the item's own exposures and clicks."""

@@ -55,7 +55,7 @@ def alike(known, program, liked, values, first, asked, items) -> None:  # noqa: 
 
 
 @compiled
-def _recall(sums, ring, user, clicked, looked, liked) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+def _recall(sums, ring, user, clicked, looked, liked) -> None:  # noqa: ANN001 - plain arrays
     """Mean direction of the last clicked items, and direction of the last; zeros for none."""
     dimensions = liked.shape[1]
     liked[:] = 0.0
@@ -77,36 +77,44 @@ def _recall(sums, ring, user, clicked, looked, liked) -> None:  # noqa: ANN001, 
 
 @compiled
 def _compare(vectors, sums, user, liked, values, first, items) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
-    dimensions, person = liked.shape[1], max(user, 0)
-    length = recalled = newest = 0.0
-    for axis in range(dimensions):
-        own = np.float64(vectors[person, axis])
-        length += own * own
-        recalled += abs(liked[_MEAN, axis])
-        newest += abs(liked[_NEWEST, axis])
-    for row in range(len(items)):
-        for column in range(first, first + 6):
-            values[column, row] = 0.0
-        if items[row] != UNKNOWN:
-            _compare_item(vectors[person], sums[items[row]], liked, values, first, row)
-        if length == 0.0 or user == UNKNOWN:
-            for column in range(first, first + 4):
-                values[column, row] = np.nan
-        if recalled == 0.0:
-            values[first + 4, row] = np.nan
-        if newest == 0.0:
-            values[first + 5, row] = np.nan
+    size, own = len(items), vectors[max(user, 0)]
+    for row in range(size):
+        if items[row] == UNKNOWN:
+            _fill(values[:, row : row + 1], first, first + 6, 0.0)
+        else:
+            _compare_item(own, sums[natural(items[row])], liked, values, first, row)
+    if user == UNKNOWN or _is_nothing(own):
+        _fill(values[:, :size], first, first + 4, np.nan)
+    if _is_nothing(liked[_MEAN]):
+        _fill(values[:, :size], first + 4, first + 5, np.nan)
+    if _is_nothing(liked[_NEWEST]):
+        _fill(values[:, :size], first + 5, first + 6, np.nan)
 
 
 @compiled
-def _compare_item(own, item, liked, values, first, row) -> None:  # noqa: ANN001, PLR0913, PLR0917 - plain arrays
+def _is_nothing(vector) -> bool:  # noqa: ANN001 - a plain array
+    total = 0.0
+    for axis in range(len(vector)):
+        total += abs(vector[axis])
+    return total == 0.0
+
+
+@compiled
+def _fill(values, low, high, value) -> None:  # noqa: ANN001 - plain arrays
+    """Have one value in columns `low` up to `high`."""
+    for column in range(low, high):
+        for row in range(values.shape[1]):
+            values[column, row] = value
+
+
+@compiled
+def _compare_item(own, item, liked, values, first, row) -> None:  # noqa: ANN001 - plain arrays
     """Fill one candidate's columns, the sums added in one order of the axes."""
     dimensions = liked.shape[1]
     exposures = item[PARTS * dimensions + EXPOSURE]
     clicks = item[PARTS * dimensions + CLICK]
     if max(exposures, clicks) > MOST:
-        for column in range(first, first + 6):
-            values[column, row] = np.nan
+        _fill(values[:, row : row + 1], first, first + 6, np.nan)
         return
     share = min(clicks / (exposures + 1.0), 1.0)
     click = lift = mean = newest = own_2 = click_2 = lift_2 = 0.0

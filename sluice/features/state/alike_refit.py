@@ -75,4 +75,6 @@ def refit(state: FeatureState, ts: int, vectors: Fit) -> None:
         add_vectors(
             made, sums, queue.codes[ITEM], queue.codes[USER], kind, first[kind], applied[kind]
         )  # fmt: skip
-    state.known = state.known._replace(alike=alike._replace(since=ts, vectors=made, sums=sums))
+    state.known = state.known._replace(
+        alike=alike._replace(since=ts, vectors=made, sums=sums)
+    )
