@@ -47,9 +47,10 @@ def user_vectors(clicks: Clicks, users: int, dimensions: int) -> Vectors:
     vectors = np.zeros((users, dimensions), np.int16)
     known = (clicks.users >= 0) & (clicks.items >= 0)
     people, user = _as_met(clicks.users[known])
-    _, item = _as_met(clicks.items[known])
-    pairs = np.unique(np.stack([user, item], axis=1), axis=0)
-    many = np.bincount(pairs[:, 0], minlength=len(people))
+    things, item = _as_met(clicks.items[known])
+    # One number a pair is told apart three times as fast as two numbers.
+    pairs = np.divmod(np.unique(user * len(things) + item), max(len(things), 1))
+    many = np.bincount(pairs[0], minlength=len(people))
     found = _directions(pairs, many, dimensions)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     has = (many[:, None] >= LEAST_CLICKS) & (length > _NONE)
@@ -76,7 +77,9 @@ def _as_met(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
 
 
 def _directions(
-    pairs: NDArray[np.int64], many: NDArray[np.int64], dimensions: int
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    many: NDArray[np.int64],
+    dimensions: int,
 ) -> NDArray[np.float64]:
     """[people, dimensions], or fewer dimensions where the clicks have no more."""
     # SciPy's solvers take a third of a second to load, and a server never fits.
@@ -84,12 +87,13 @@ def _directions(
     from scipy.sparse.linalg import svds
     from threadpoolctl import threadpool_limits
 
-    clicked = np.bincount(pairs[:, 1])
+    user, item = pairs
+    clicked = np.bincount(item)
     wanted = min(dimensions + 1, min(len(many), len(clicked)) - 1)
     if wanted < 2:
         return np.zeros((len(many), 0))
-    weight = 1 / np.sqrt(many[pairs[:, 0]] * clicked[pairs[:, 1]])
-    matrix = csr_matrix((weight, (pairs[:, 0], pairs[:, 1])), (len(many), len(clicked)))
+    weight = 1 / np.sqrt(many[user] * clicked[item])
+    matrix = csr_matrix((weight, (user, item)), (len(many), len(clicked)))
     # One thread and a fixed start: the same clicks give the same bytes.
     with threadpool_limits(1):
         left, strength, _ = svds(matrix, k=wanted, v0=np.ones(min(matrix.shape)))

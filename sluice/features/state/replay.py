@@ -35,7 +35,7 @@ def replay(
     tables: LogTables,
     kinds: tuple[FeedbackKind, ...] = (),
     *,
-    vectors: Fit = user_vectors,
+    vectors: Fit | None = None,
 ) -> Replayed:
     """Compute every request's features as they were known at its time.
 
@@ -47,13 +47,16 @@ def replay(
         label: what is learned.
         tables: the whole log.
         kinds: further feedback that the frame holds.
-        vectors: makes the vectors of people where `features.alike` is declared; a placebo permutes them.
+        vectors: makes the vectors of people where `features.alike` is declared, as `user_vectors` where
+            left out; a placebo permutes them.
 
     Raises:
         TooLittleData: there is no exposure.
     """
     state = FeatureState.empty(spec, context_of(tables))
-    return Replayed(_replay_into(state, label, tables, kinds, vectors), state)
+    return Replayed(
+        _replay_into(state, label, tables, kinds, vectors or user_vectors), state
+    )
 
 
 def replay_days(
