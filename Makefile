@@ -48,7 +48,7 @@ format: $(STAMP)
 	$(PY) -m ruff check --fix .
 
 bench: $(STAMP)
-	@for name in features evaluation offpolicy rankers mechanisms gates promotion lifecycle quality served serving; do \
+	@for name in features alike evaluation offpolicy rankers mechanisms gates promotion lifecycle quality served serving; do \
 	  echo "== benchmarks.$$name"; $(PY) -m benchmarks.$$name || exit 1; done
 
 # What survives being killed, raced and stopped, on both databases, and the mutants that must not.

@@ -2,8 +2,9 @@
 
 EB-NeRD demo, train week: fitted before 2023-05-23 07:00 UTC, judged on the later impressions, no
 embargo. Each group is left out in turn, together with its forms within the request; and the
-whole is fitted again as if every event were known some minutes late. MQ2008: see
-`benchmarks.mq2008`.
+whole is fitted again as if every event were known some minutes late. The columns of `features.alike`
+are added for two families, for two days before too, some minutes late, and as a placebo: with people's
+vectors given to others. MQ2008: see `benchmarks.mq2008`.
 
 `python -m benchmarks.quality [--json]`, with the data under ../shared/data or SLUICE_TEST_DATA.
 """
@@ -18,17 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import mq2008
 from benchmarks.timing import measure
 from sluice.data.adapters import read_source
 from sluice.data.tables import LogTables
+from sluice.features.declaration.alike import AlikeSpec
+from sluice.features.declaration.spec import FeatureSpec
+from sluice.features.state.alike_vectors import permuted, user_vectors
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.replay import replay
 from sluice.metrics import Evaluation, compare, evaluate
 from sluice.rankers import make_ranker
 from sluice.surface import Surface, load_surface
 
+Parts = tuple[RankingFrame, RankingFrame]
+"""Requests to fit and requests to judge."""
 ROOT = Path(__file__).parents[1]
 FIT_END = datetime(2023, 5, 23, 7, tzinfo=UTC)
 GROUPS = {
@@ -42,6 +49,10 @@ GROUPS = {
 }
 REPORTED = ("auc", "ndcg@10")
 EMBARGOES = ("1m", "10m")
+FAMILIES = ("lambdamart", "mlp")
+"""That are judged with the columns of who clicks alike and without."""
+EARLIER = datetime(2023, 5, 21, 7, tzinfo=UTC)
+"""End of another fit, judged on the two days up to `FIT_END`: what was chosen was chosen later."""
 
 
 def data_folder() -> Path:
@@ -68,8 +79,13 @@ def without(frame: RankingFrame, group: str | None) -> RankingFrame:
     )
 
 
+def split(frame: RankingFrame) -> tuple[RankingFrame, RankingFrame]:
+    """Requests to fit and requests to judge."""
+    return frame.split_at(round(FIT_END.timestamp() * 1e6))
+
+
 def judged(surface: Surface, frame: RankingFrame, group: str | None) -> Evaluation:
-    fitted, later = without(frame, group).split_at(round(FIT_END.timestamp() * 1e6))
+    fitted, later = split(without(frame, group))
     ranker = make_ranker(surface.ranker.family, surface.ranker.parameters)
     ranker = ranker.fit(fitted, np.random.default_rng(surface.ranker.seed))
     return evaluate(ranker.score(later.features, later.offsets), later)
@@ -87,7 +103,7 @@ def run() -> dict[str, Any]:
 
     cost = measure(pipeline, 1, warm=False)
     frame, whole = kept[0]
-    later = frame.split_at(round(FIT_END.timestamp() * 1e6))[1]
+    later = split(frame)[1]
     baseline = evaluate(later.column("item.click.24h").astype(np.float64), later)
     rows = {"everything": whole, "clicks of the last 24 h": baseline}
     ablation = {group: judged(surface, frame, group) for group in GROUPS}
@@ -105,6 +121,64 @@ def run() -> dict[str, Any]:
         "embargo": {
             embargo: {**means(evaluation), **loss(whole, evaluation, later)}
             for embargo, evaluation in late.items()
+        },
+        "alike": alike(surface, tables),
+    }
+
+
+def alike(surface: Surface, tables: LogTables) -> dict[str, Any]:
+    """Families with the columns of who clicks alike, and what they gain by them, by case."""
+    spec, rng = surface.features, np.random.default_rng(surface.ranker.seed)
+
+    def fit_to_others(*asked: Any) -> NDArray[np.int16]:
+        return permuted(user_vectors(*asked), rng)
+
+    def frames(spec: FeatureSpec, **made: Any) -> tuple[RankingFrame, RankingFrame]:
+        columns = spec.model_copy(update={"alike": AlikeSpec()})
+        return (
+            replay(spec, surface.data.label, tables).frame,
+            replay(columns, surface.data.label, tables, **made).frame,
+        )
+
+    plain, columns = frames(spec)
+    cases = {
+        "": (split(plain), split(columns)),
+        "the two days before": (earlier(plain), earlier(columns)),
+        "known 10 m late": tuple(
+            map(split, frames(spec.model_copy(update={"embargo": "10m"})))
+        ),
+        "placebo": tuple(map(split, frames(spec, vectors=fit_to_others))),
+    }
+    return {
+        f"{family} {case}".strip(): gain(surface, family, *parts)
+        for family in FAMILIES
+        for case, parts in cases.items()
+    }
+
+
+def earlier(frame: RankingFrame) -> tuple[RankingFrame, RankingFrame]:
+    return split(frame)[0].split_at(round(EARLIER.timestamp() * 1e6))
+
+
+def gain(surface: Surface, family: str, plain: Parts, columns: Parts) -> dict[str, Any]:
+    """Of a family with other columns over the same with the plain ones."""
+    declared = surface.ranker.parameters if family == surface.ranker.family else {}
+    before, after = (
+        evaluate(
+            make_ranker(family, declared)
+            .fit(fitted, np.random.default_rng(surface.ranker.seed))
+            .score(later.features, later.offsets),
+            later,
+        )
+        for fitted, later in (plain, columns)
+    )
+    later, rng = plain[1], np.random.default_rng(0)
+    rows = {name: compare(after, before, later.users, name, rng=rng) for name in REPORTED}
+    return {
+        "without": means(before),
+        "with": means(after),
+        "difference": {
+            name: (row.difference, row.low, row.high) for name, row in rows.items()
         },
     }
 
@@ -141,6 +215,14 @@ def show(figures: dict[str, Any]) -> str:
         lines.append(
             f"  {name:<36} AUC {row['auc']:.4f}  nDCG@10 {row['ndcg@10']:.4f}"
             f"  ({difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
+        )
+    for name, row in figures["alike"].items():
+        before, after = row["without"], row["with"]
+        difference, low, high = row["difference"]["auc"]
+        lines.append(
+            f"  {name:<36} AUC {before['auc']:.4f}  nDCG@10 {before['ndcg@10']:.4f}; who clicks alike "
+            f"{after['auc']:.4f}, {after['ndcg@10']:.4f} "
+            f"(AUC {difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
         )
     return "\n".join(lines)
 

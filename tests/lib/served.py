@@ -10,6 +10,7 @@ import polars as pl
 from sluice.data.generated import FeedConfig, generate
 from sluice.data.schema import TABLES, FeedbackKind
 from sluice.data.tables import LogTables
+from sluice.features.declaration.alike import AlikeSpec
 from sluice.features.declaration.spec import FeatureSpec
 from sluice.features.state.feature_state import Late, Request
 from sluice.features.state.replay import replay
@@ -22,7 +23,12 @@ from sluice.serving.scorer import Scorer
 CONFIG = FeedConfig(
     days=3, requests_per_day=120, users=40, items_per_day=40, candidates=8, providers=5
 )
-SPEC = FeatureSpec(windows=("1h", "24h"), half_lives=("1h",), affinity=("category",))
+SPEC = FeatureSpec(
+    windows=("1h", "24h"),
+    half_lives=("1h",),
+    affinity=("category",),
+    alike=AlikeSpec(dimensions=4),
+)
 RELEASE = "5e" * 32
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND

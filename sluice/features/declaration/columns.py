@@ -1,9 +1,11 @@
 """Columns in the order in which a declaration names them, and what fills each."""
 
 from sluice.errors import ConfigError
+from sluice.features.declaration.alike import ALIKE_COLUMNS, FORMS
 from sluice.features.declaration.layout import ABSENT, DECAY_SPAN, SINCE_SPAN, Tally
 from sluice.features.declaration.program import (
     AGE,
+    ALIKE,
     CONTEXT,
     FIRST_DERIVED,
     RATE,
@@ -15,9 +17,6 @@ from sluice.features.declaration.program import (
     TRANSITION,
 )
 from sluice.features.declaration.spec import ALL, CLICK, EXPOSURE, CounterSpec, FeatureSpec
-
-FORMS = ("rank", "share", "difference", "z")
-"""Forms of a column within its request, in the order of the operands of RELATE."""
 
 Operand = int | Tally
 """A number, or a tally that stands for its column: which that is, is known once all are declared."""
@@ -122,6 +121,9 @@ def _declare_person(columns: Columns, spec: FeatureSpec) -> None:
         columns.reads.append((TRANSITION, last, mean))
     if spec.similarity:
         columns.add("user_item.similarity", SIMILARITY)
+    if spec.alike:
+        first, *_ = [columns.claim(name) for name in ALIKE_COLUMNS]
+        columns.reads.append((ALIKE, first))
 
 
 def _declare_rate(columns: Columns, tally: Tally) -> None:
@@ -173,11 +175,18 @@ def _declare_relative(columns: Columns, spec: FeatureSpec) -> None:
             f"features.relative_of: no feature {', '.join(missing)}; "
             f"there are: {', '.join(columns.names)}"
         )
-    bases = [columns.names.index(name) for name in spec.relative_of]
+    _relate(columns, spec.relative_of, spec.relative)
+    if spec.alike:
+        _relate(columns, ALIKE_COLUMNS, spec.alike.relative)
+
+
+def _relate(columns: Columns, names: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """Columns for the forms of others."""
+    bases = [columns.names.index(name) for name in names]
     forms = {
-        form: [columns.claim(f"{name}.{form}") for name in spec.relative_of]
+        form: [columns.claim(f"{name}.{form}") for name in names]
         for form in FORMS
-        if form in spec.relative
+        if form in wanted
     }
     for number, base in enumerate(bases):
         formed = [forms[form][number] if form in forms else ABSENT for form in FORMS]

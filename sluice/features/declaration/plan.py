@@ -82,6 +82,8 @@ def _program(
         prior_weight=float(spec.prior_weight),
         transitions=spec.transitions,
         similarity=spec.similarity,
+        alike=spec.alike.dimensions if spec.alike else 0,
+        last_clicks=spec.alike.last_clicks if spec.alike else 0,
         windows=rows.windows,
         half_lives=rows.half_lives,
         halves=rows.halves,

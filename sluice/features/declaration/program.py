@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Operations, one row each of `Program.reads` and `Program.derived`.
-SIZE, COUNT, DECAYED, ELAPSED, AGE, CONTEXT, TRANSITION, SIMILARITY = range(8)
-RATE, RATIO, TASTE, RELATE = range(8, 12)
+SIZE, COUNT, DECAYED, ELAPSED, AGE, CONTEXT, TRANSITION, SIMILARITY, ALIKE = range(9)
+RATE, RATIO, TASTE, RELATE = range(9, 13)
 FIRST_DERIVED = RATE
 """Operations from here on follow from columns; those before read what is known."""
 WIDTH = 6
@@ -38,6 +38,10 @@ class Program(NamedTuple):
     transitions: int
     """How many of the last clicks are looked at; 0 for none."""
     similarity: int
+    alike: int
+    """Dimensions of persons' vectors; 0 for none."""
+    last_clicks: int
+    """How many of the last clicks these are held against."""
     windows: NDArray[np.int64]
     """[W] µs."""
     half_lives: NDArray[np.int64]

@@ -3,11 +3,17 @@
 from itertools import chain
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sluice.data.durations import microseconds, parse_duration
 from sluice.data.schema import FeedbackKind
-from sluice.errors import ConfigError
+from sluice.features.declaration.alike import ALIKE_COLUMNS, AlikeSpec, Form
+from sluice.features.declaration.declared import (
+    Declared,
+    Duration,
+    PositiveDuration,
+    positive,
+)
 
 EXPOSURE, CLICK = "exposure", FeedbackKind.CLICK.value
 ALL = "all"
@@ -22,22 +28,8 @@ Key = Literal[
 """What a counter is kept for; `previous_item` is the person's last clicked item and this one."""
 
 
-def _duration(text: str) -> str:
-    try:
-        parse_duration(text)
-    except ConfigError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-def _positive(text: str) -> str:
-    if parse_duration(_duration(text)).total_seconds() <= 0:
-        raise ValueError(f"duration {text!r}: must be longer than nothing")
-    return text
-
-
 def _half_life(text: str) -> str:
-    if parse_duration(_positive(text)) < parse_duration(SHORTEST_HALF_LIFE):
+    if parse_duration(positive(text)) < parse_duration(SHORTEST_HALF_LIFE):
         raise ValueError(
             f"half-life {text!r}: at least {SHORTEST_HALF_LIFE}; declare a window instead"
         )
@@ -45,7 +37,7 @@ def _half_life(text: str) -> str:
 
 
 def _span(text: str) -> str:
-    return text if text == ALL else _positive(text)
+    return text if text == ALL else positive(text)
 
 
 def _event(text: str) -> str:
@@ -55,18 +47,12 @@ def _event(text: str) -> str:
     return text
 
 
-Duration = Annotated[str, AfterValidator(_duration)]
-PositiveDuration = Annotated[str, AfterValidator(_positive)]
 HalfLife = Annotated[str, AfterValidator(_half_life)]
 Span = Annotated[str, AfterValidator(_span)]
 Event = Annotated[str, AfterValidator(_event)]
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class CounterSpec(_Declared):
+class CounterSpec(Declared):
     """Counters of one event for one kind of key, named `<key>.<event>.<window>`."""
 
     key: Key
@@ -106,7 +92,7 @@ class CounterSpec(_Declared):
         return (*self.windows, *(f"decay_{text}" for text in self.half_lives))
 
 
-class FeatureSpec(_Declared):
+class FeatureSpec(Declared):
     """Which features a surface has; names follow `<key>.<event>.<window>`, like `item.click.24h`."""
 
     embargo: Duration = "0s"
@@ -135,15 +121,17 @@ class FeatureSpec(_Declared):
     """From how many of the person's last clicks the chance to click this item next is taken."""
     similarity: int = Field(default=0, ge=0, le=8)
     """Cosine of the item's `embedding` with the mean of the person's so many last clicked ones."""
+    alike: AlikeSpec | None = Field(
+        default=None, exclude_if=lambda declared: declared is None
+    )
+    """Columns of who clicks alike; a declaration without them is written as ever, and has its digest."""
     counters: tuple[CounterSpec, ...] = Field(default=(), strict=False)
     """Every counter beyond the item's own exposures and clicks."""
     ratios: tuple[str, ...] = Field(default=(), strict=False)
     """Short window over long one, like `item.click.1h/24h`; both must be declared."""
     context: bool = True
     """Pass the log's `context_*` columns through."""
-    relative: tuple[Literal["rank", "share", "difference", "z"], ...] = Field(
-        default=(), strict=False
-    )
+    relative: tuple[Form, ...] = Field(default=(), strict=False)
     """Forms within the request added for every feature in `relative_of`."""
     relative_of: tuple[str, ...] = Field(default=(), strict=False)
 
@@ -154,6 +142,21 @@ class FeatureSpec(_Declared):
         if longer:
             raise ValueError(
                 f"horizon {self.horizon!r} is shorter than the window {longer[0]!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_alike_without_forgetting(self) -> "FeatureSpec":
+        if self.alike is None:
+            return self
+        if self.horizon is not None:
+            raise ValueError(
+                "alike: people's vectors are made of all their clicks, which a horizon forgets; "
+                "declare one of the two"
+            )
+        if twice := [name for name in self.relative_of if name in ALIKE_COLUMNS]:
+            raise ValueError(
+                f"relative_of: the forms of {twice[0]} are declared by features.alike.relative"
             )
         return self
 

@@ -28,6 +28,7 @@ from sluice.features.declaration.layout import (
 )
 from sluice.features.declaration.program import (
     AGE,
+    ALIKE,
     CODE,
     COLUMN,
     CONTEXT,
@@ -46,6 +47,7 @@ from sluice.features.declaration.program import (
     Program,
 )
 from sluice.features.engine.aging import clicks_known, day_start, decay
+from sluice.features.engine.alike import alike
 from sluice.features.engine.compiled import compiled, inlined
 from sluice.features.engine.counters import EXPOSURE, RING, Known, Scratch
 from sluice.features.engine.derived import derive
@@ -234,6 +236,8 @@ def _read_request(state, program, scratch, read, query, items, out) -> None:  # 
         transitions(state, program, column, values[read[MEAN]], query, items)
     elif read[CODE] == SIMILARITY:
         similarity(state, program, scratch.mean, column, query, items)
+    elif read[CODE] == ALIKE:
+        alike(state, program, scratch.liked, values, read[COLUMN], query, items)
     elif read[CODE] == CONTEXT:
         for row in range(len(items)):
             column[row] = out[row, read[COLUMN]]

@@ -44,6 +44,7 @@ from sluice.features.engine.aging import (
     grow_older,
     weigh,
 )
+from sluice.features.engine.alike import add_vectors
 from sluice.features.engine.compiled import inlined
 from sluice.features.engine.counters import CLICK, EXPOSURE, RING, RUN, Known, Scratch
 from sluice.features.engine.hash_table import FREE, find, pair_key
@@ -108,6 +109,10 @@ def _count_run(
     words, tables, codes, answers = memory.words, memory.tables, queue.codes, queue.answers
     updates = program.updates
     _mark(state, program, kind, low, high)
+    if program.alike > 0 and kind <= CLICK:
+        add_vectors(
+            state.alike.vectors, state.alike.sums, codes[ITEM], codes[USER], kind, low, high
+        )  # fmt: skip
     for change in range(program.updates_first[kind], program.updates_first[kind + 1]):
         update = updates[change]
         table = tables[update[TABLE]]

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.declaration.layout import CODES, NEVER, UNKNOWN
+from sluice.features.engine.alike_sums import Alike
 from sluice.features.engine.hash_table import Memory
+from sluice.features.engine.room import longer
 
 LANES = 16
 """Candidates that the processor handles at once."""
@@ -101,6 +103,7 @@ class Known(NamedTuple):
     vectors: Vectors
     believed_at: NDArray[np.int64]
     """[items, BELIEFS] µs since when what is believed of an item holds, NEVER where nothing is."""
+    alike: Alike
 
 
 class Requests(NamedTuple):
@@ -136,12 +139,18 @@ class Scratch(NamedTuple):
     """[1] µs of the event that the weights are of."""
     mean: NDArray[np.float64]
     """[dimensions] of the vectors of a person's last clicked items."""
+    liked: NDArray[np.float64]
+    """[2, dimensions of persons' vectors] of a person's last clicked items, and of the last."""
 
 
 def scratch_for(
-    tables: int, columns: int, half_lives: int, candidates: int, dimensions: int
+    tables: int,
+    columns: int,
+    half_lives: int,
+    candidates: int,
+    dimensions: tuple[int, int] = (0, 0),
 ) -> Scratch:
-    """Room for requests of at most that many candidates."""
+    """Room for requests of at most that many candidates; `dimensions` of items' and persons' vectors."""
     return Scratch(
         codes=np.zeros((CODES, candidates), np.int32),
         rows=np.zeros((tables + 1, candidates), np.int64),
@@ -150,7 +159,8 @@ def scratch_for(
         values=np.zeros((columns, -(-candidates // LANES) * LANES), np.float32),
         weights=np.zeros(half_lives),
         weighed=np.full(1, NEVER, np.int64),
-        mean=np.zeros(dimensions),
+        mean=np.zeros(dimensions[0]),
+        liked=np.zeros((2, dimensions[1])),
     )
 
 
@@ -196,15 +206,6 @@ def merged_facts(old: Facts, new: Facts) -> Facts:
 def copied_part(part: Part) -> Part:
     """The same columns elsewhere."""
     return part._replace(**{name: column.copy() for name, column in part._asdict().items()})
-
-
-def longer(array: NDArray, length: int, fill: int | None = 0) -> NDArray:
-    """The array with room for `length` entries, at least doubled where it grows."""
-    if length <= len(array):
-        return array
-    room = np.full((max(length, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
-    room[: len(array)] = array
-    return room
 
 
 def with_people(people: People, items: int, users: int) -> People:

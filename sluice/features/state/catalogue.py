@@ -11,9 +11,9 @@ from sluice.features.engine.counters import (
     Facts,
     Vectors,
     empty_facts,
-    longer,
     merged_facts,
 )
+from sluice.features.engine.room import longer
 from sluice.features.state.forgetting import without_superseded
 from sluice.features.state.intake import Names, microseconds_of
 

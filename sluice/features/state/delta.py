@@ -25,6 +25,7 @@ from sluice.features.engine import kernel
 from sluice.features.engine.counters import Queue, scratch_for
 from sluice.features.engine.hash_table import Memory, copied, table_rows, with_room
 from sluice.features.engine.merging import add_rows
+from sluice.features.state.alike_refit import refuse_parts
 from sluice.features.state.event_queue import empty_queue, oldest_needed, packed_queue
 from sluice.features.state.feature_state import FeatureState
 from sluice.features.state.forgetting import grown, let_go
@@ -74,6 +75,7 @@ class Cutter:
     """Cuts a log into stretches, in time order."""
 
     def __init__(self, spec: FeatureSpec, context: tuple[str, ...] = ()) -> None:
+        refuse_parts(spec)
         self._opening = FeatureState.empty(spec, context)
         self.since = NEVER
         """µs of the last cut."""
@@ -119,7 +121,7 @@ def _pass_by(state: FeatureState, until: int) -> None:
     uncounted = plan.program._replace(
         updates_first=np.zeros_like(plan.program.updates_first)
     )
-    scratch = scratch_for(len(plan.rows.keys), plan.steps, len(plan.rows.half_lives), 0, 0)
+    scratch = scratch_for(len(plan.rows.keys), plan.steps, len(plan.rows.half_lives), 0)
     kernel.apply_until(arrays, uncounted, scratch, until)
     queue = packed_queue(arrays.queue, arrays.queue.applied.tolist())
     state.known = arrays._replace(queue=queue)

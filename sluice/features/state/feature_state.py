@@ -12,6 +12,7 @@ from sluice.features.declaration.layout import NEVER
 from sluice.features.declaration.plan import Plan, compile_plan
 from sluice.features.declaration.spec import FeatureSpec
 from sluice.features.engine import kernel
+from sluice.features.engine.alike_sums import copied_alike, empty_alike, with_room_for
 from sluice.features.engine.counters import (
     Known,
     Requests,
@@ -20,12 +21,12 @@ from sluice.features.engine.counters import (
     empty_facts,
     empty_people,
     empty_vectors,
-    longer,
     nothing_believed,
     scratch_for,
     with_people,
 )
 from sluice.features.engine.hash_table import copied, empty_memory, sweep, with_room
+from sluice.features.engine.room import longer
 from sluice.features.state import state_file
 from sluice.features.state.catalogue import with_facts
 from sluice.features.state.event_queue import (
@@ -71,6 +72,7 @@ class FeatureState:
             facts=empty_facts(),
             vectors=empty_vectors(),
             believed_at=nothing_believed(),
+            alike=empty_alike(self.plan.program.alike),
         )
         self._context = context
         # Asked several times by every request: of which counters it is, None once they may have moved on.
@@ -146,6 +148,7 @@ class FeatureState:
             facts=facts,
             vectors=vectors,
             believed_at=longer(arrays.believed_at, len(self.ids.items), NEVER),
+            alike=with_room_for(arrays.alike, len(self.ids.items), len(self.ids.users)),
         )
         # What is said of items waits in order, so the late ones stand first.
         late_facts = int(np.searchsorted(facts.at, clock, "right")) if clock != NEVER else 0
@@ -246,6 +249,7 @@ class FeatureState:
             facts=copied_part(state.facts),
             vectors=copied_part(state.vectors),
             believed_at=state.believed_at.copy(),
+            alike=copied_alike(state.alike),
         )
         return twin
 
@@ -287,5 +291,5 @@ class FeatureState:
         rows = self.plan.rows
         return scratch_for(
             len(rows.keys), self.plan.steps, len(rows.half_lives), candidates,
-            self.known.vectors.values.shape[1],
+            (self.known.vectors.values.shape[1], self.plan.program.alike),
         )  # fmt: skip

@@ -10,6 +10,8 @@ from sluice.data.tables import LogTables
 from sluice.errors import TooLittleData
 from sluice.features.declaration.spec import EXPOSURE, FeatureSpec
 from sluice.features.engine.counters import Requests
+from sluice.features.state.alike_refit import fold_in_spans, refuse_parts
+from sluice.features.state.alike_vectors import Fit, user_vectors
 from sluice.features.state.feature_state import FeatureState
 from sluice.features.state.frame import RankingFrame
 from sluice.features.state.outcomes import Shown
@@ -32,17 +34,29 @@ def replay(
     label: FeedbackKind,
     tables: LogTables,
     kinds: tuple[FeedbackKind, ...] = (),
+    *,
+    vectors: Fit | None = None,
 ) -> Replayed:
     """Compute every request's features as they were known at its time.
 
     Labels are the largest value of the declared kind received for the (request, item), 0 for none;
     the frame's feedback holds the same of each of the `kinds`.
 
+    Args:
+        spec: the declaration.
+        label: what is learned.
+        tables: the whole log.
+        kinds: further feedback that the frame holds.
+        vectors: makes the vectors of people where `features.alike` is declared, as `user_vectors` where
+            left out; a placebo permutes them.
+
     Raises:
         TooLittleData: there is no exposure.
     """
     state = FeatureState.empty(spec, context_of(tables))
-    return Replayed(replay_into(state, label, tables, kinds), state)
+    return Replayed(
+        _replay_into(state, label, tables, kinds, vectors or user_vectors), state
+    )
 
 
 def replay_days(
@@ -66,7 +80,9 @@ def replay_days(
     Raises:
         TooLittleData: a day has no exposure.
         DataError: a day holds what was known before the end of the one before it.
+        ConfigError: `features.alike` is declared, whose vectors are made of the whole log.
     """
+    refuse_parts(spec)
     state = None
     for day in days:
         state = state or FeatureState.empty(spec, context_of(day))
@@ -84,7 +100,19 @@ def replay_into(
     Raises:
         TooLittleData: there is no exposure.
         DataError: something was known before the state's clock.
+        ConfigError: `features.alike` is declared, whose vectors are made of the whole log.
     """
+    refuse_parts(state.spec)
+    return _replay_into(state, label, tables, kinds, user_vectors)
+
+
+def _replay_into(
+    state: FeatureState,
+    label: FeedbackKind,
+    tables: LogTables,
+    kinds: tuple[FeedbackKind, ...],
+    vectors: Fit,
+) -> RankingFrame:
     exposures = tables.exposures
     if exposures.is_empty():
         raise TooLittleData("no exposures to compute features for")
@@ -95,7 +123,8 @@ def replay_into(
     ts = exposures["ts"].gather(first).dt.timestamp("us").to_numpy()
     asked_by = shown.user[first]
     values = exposures.select(state.plan.context).to_numpy().astype(np.float32)
-    features = state.fold(Requests(ts, offsets, asked_by, shown.item), values)
+    requests = Requests(ts, offsets, asked_by, shown.item)
+    features = fold_in_spans(state, requests, values, vectors)
     answered = Shown(request_ids, offsets, shown.item, state.ids.items)
     coded = {kind: events.item for kind, events in arrivals.items()}
     outcomes = answered.outcomes(tables.feedback, (label, *kinds), coded)

@@ -17,6 +17,7 @@ from sluice.data.digest import bytes_digest, file_digest
 from sluice.data.files import Files
 from sluice.errors import IntegrityError
 from sluice.features.declaration.layout import CATEGORY_CELL, ITEMS, PROVIDER_CELL, UNKNOWN
+from sluice.features.engine.alike_sums import Alike, empty_alike, row_length, with_room_for
 from sluice.features.engine.counters import (
     BORN,
     GROUPS,
@@ -80,7 +81,19 @@ def _arrays(state: "FeatureState") -> dict[str, NDArray]:
             length = len(state.ids.users) if name in _PER_USER else len(column)
             length = len(state.ids.items) if name in _PER_ITEM else length
             arrays[f"{title}.{name}"] = column[:length]
+    if state.plan.program.alike:
+        arrays |= _alike_arrays(state)
     return arrays
+
+
+def _alike_arrays(state: "FeatureState") -> dict[str, NDArray]:
+    """The vectors with their date, and the sums in their space."""
+    alike = state.known.alike
+    return {
+        "alike.since": np.array([alike.since], np.int64),
+        "alike.vectors": alike.vectors[: len(state.ids.users)],
+        "alike.sums": alike.sums[: len(state.ids.items)],
+    }
 
 
 def _without_room(state: Known) -> dict[str, dict[str, NDArray]]:
@@ -170,9 +183,32 @@ def _restore(state: "FeatureState", arrays: dict[str, NDArray]) -> None:
             **parts["vectors"], used=np.array([len(parts["vectors"]["values"])])
         ),
         believed_at=nothing_believed(len(parts["vectors"]["of_item"])),
+        alike=_alike(state, arrays),
     )
     _date_beliefs(arrays_of_state)
     state.known = arrays_of_state
+
+
+def _alike(state: "FeatureState", arrays: dict[str, NDArray]) -> Alike:
+    """Vectors and sums of the people and items that the state names, or the kernel would read past them."""
+    dimensions = state.plan.program.alike
+    empty = empty_alike(dimensions)
+    if not dimensions:
+        return empty
+    items, users = len(state.ids.items), len(state.ids.users)
+    wanted = {
+        "alike.since": ((1,), np.int64),
+        "alike.vectors": ((users, dimensions), np.int16),
+        "alike.sums": ((items, row_length(dimensions)), np.int32),
+    }
+    for name, (shape, kind) in wanted.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != kind:
+            raise IntegrityError(
+                f"feature state: {name} is {array.shape} {array.dtype}, expected {shape}"
+            )
+    since, vectors, sums = (arrays[name] for name in wanted)
+    return with_room_for(Alike(int(since[0]), vectors, sums), items, users)
 
 
 def _date_beliefs(state: Known) -> None:

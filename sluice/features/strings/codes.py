@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sluice.features.declaration.layout import UNKNOWN
-from sluice.features.engine.counters import longer
+from sluice.features.engine.room import longer
 from sluice.features.strings.dictionary import strings_of
 from sluice.features.strings.runs import runs
 from sluice.features.strings.string_table import (

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.features.engine.compiled import compiled
-from sluice.features.engine.counters import longer
 from sluice.features.engine.hash_table import HALF_WORD, MIX
 from sluice.features.engine.llvm import AHEAD, WORD, fetch, natural, word_at
+from sluice.features.engine.room import longer
 
 _FREE = np.uint64(0)
 _NUMBER = np.uint64(0xFFFFFFFF)
