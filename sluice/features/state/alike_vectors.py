@@ -96,6 +96,8 @@ def _directions(
     matrix = csr_matrix((weight, (user, item)), (len(many), len(clicked)))
     # One thread and a fixed start: the same clicks give the same bytes.
     with threadpool_limits(1):
-        left, strength, _ = svds(matrix, k=wanted, v0=np.ones(min(matrix.shape)))
+        start = np.ones(min(len(many), len(clicked)))
+        left, strength, _ = svds(matrix, k=wanted, v0=start)
+    assert left is not None  # noqa: S101 - both sides are asked for
     order = np.argsort(-strength, kind="stable")[1:]
     return left[:, order] * strength[order]
