@@ -31,6 +31,8 @@ class DriftSign:
     reason: str
     to_go: int = 0
     """Windows until the usual is learned; 0 once it is."""
+    by_limits: Outcome = Outcome.INCONCLUSIVE
+    """What the declared limits say while it is learned."""
     only_features: bool = False
     """Nothing but features drifted: neither score, slots and answers, nor how much was shown to whom."""
 
@@ -38,8 +40,10 @@ class DriftSign:
     def of(cls, body: Mapping[str, Any]) -> Self:
         """Read the document of a watched window, also one that knew no usual yet."""
         to_go = body.get("usual", {}).get("to_go", 0)
+        by_limits = Outcome(body.get("by_limits") or Outcome.INCONCLUSIVE)
         only_features = body.get("only_features", False)
-        return cls(Outcome(body["outcome"]), body["reason"], to_go, only_features)
+        outcome = Outcome(body["outcome"])
+        return cls(outcome, body["reason"], to_go, by_limits, only_features)
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ def decide(drift: DriftSign, live: Sequence[Sign]) -> Confirmation:
 
     One bad live sign holds. Where a live sign is good, drift of features alone does not hold, nor does a window
     that drift could not judge. Where nothing was measured of what was served, drift must not speak
-    against it: a window as usual confirms, and so does one while the usual is still learned, since then drift
-    speaks neither for nor against; one beyond the usual, or too short to be judged, holds.
+    against it: a window as usual confirms, and while the usual is still learned one that keeps the declared
+    limits, for no evidence at all is never a pass; one beyond either, or too short to be judged, holds.
     """
     known = "; ".join(f"{sign.name}: {sign.reason}" for sign in live)
     reason = f"{known}; drift: {drift.reason}"
@@ -69,9 +73,8 @@ def decide(drift: DriftSign, live: Sequence[Sign]) -> Confirmation:
         confirmed = good and drift.only_features
         note = ", which alone holds nobody" if confirmed else ""
         return Confirmation(confirmed, f"{reason}{note}")
-    if drift.to_go:
-        return Confirmation(confirmed=True, reason=f"{reason}, which holds nobody")
-    return Confirmation(good, reason)
+    kept = drift.to_go > 0 and drift.by_limits is Outcome.PASS
+    return Confirmation(good or kept, reason)
 
 
 def live_signs(workplace: Workplace, release: str, since: datetime) -> tuple[Sign, ...]:

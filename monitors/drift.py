@@ -66,6 +66,8 @@ class DriftReport:
     reference_rows: int
     current_rows: int
     limits: DriftLimits
+    by_limits: Outcome | None = None
+    """What the declared limits say while the usual is learned; None once that is known."""
     only_features: bool = False
     """Nothing but features left the usual: neither score, slots and answers, nor volumes and shares."""
 
@@ -132,7 +134,7 @@ def by_the_usual(report: DriftReport, usual: UsualReport) -> DriftReport:
         )
         return replace(
             report, outcome=usual.outcome, reason=reason, features=tuple(features),
-            score=score, drifted=0, share=None,
+            score=score, drifted=0, share=None, by_limits=report.outcome,
         )  # fmt: skip
     *features, score = (
         replace(column, drifted=column.name in usual.columns)

@@ -21,7 +21,8 @@ PROMOTED = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 USUAL = DriftSign(PASS, "as usual")
-LEARNING = DriftSign(UNKNOWN, "learning the usual, 6 windows to go", to_go=6)
+LEARNING = DriftSign(UNKNOWN, "learning the usual, 6 windows to go", 6, by_limits=PASS)
+BEYOND_LIMITS = replace(LEARNING, by_limits=FAIL)
 FEATURES = DriftSign(FAIL, "item.age moved", only_features=True)
 SCORE = DriftSign(FAIL, "score moved")
 SHORT = DriftSign(UNKNOWN, "unknown: 5 rows")
@@ -32,6 +33,7 @@ SHORT = DriftSign(UNKNOWN, "unknown: 5 rows")
     [
         (USUAL, {PASS: True, UNKNOWN: True, FAIL: False}),
         (LEARNING, {PASS: True, UNKNOWN: True, FAIL: False}),
+        (BEYOND_LIMITS, {PASS: True, UNKNOWN: False, FAIL: False}),
         (FEATURES, {PASS: True, UNKNOWN: False, FAIL: False}),
         (SCORE, {PASS: False, UNKNOWN: False, FAIL: False}),
         (SHORT, {PASS: True, UNKNOWN: False, FAIL: False}),
