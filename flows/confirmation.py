@@ -62,8 +62,8 @@ def decide(drift: DriftSign, live: Sequence[Sign]) -> Confirmation:
     against it: a window as usual confirms, and while the usual is still learned one that keeps the declared
     limits, for no evidence at all is never a pass; one beyond either, or too short to be judged, holds.
     """
-    known = "; ".join(f"{sign.name}: {sign.reason}" for sign in live)
-    reason = f"{known}; drift: {drift.reason}"
+    signs = "; ".join(f"{sign.name}: {sign.reason}" for sign in live)
+    reason = f"{signs}; drift: {drift.reason}"
     if any(sign.outcome is Outcome.FAIL for sign in live):
         return Confirmation(confirmed=False, reason=reason)
     good = any(sign.outcome is Outcome.PASS for sign in live)

@@ -19,11 +19,11 @@ def both_known(
     reference: NDArray[np.float64], current: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Whether both hold a known value, [...]; what became NaN shows in the other sizes."""
-    known = np.minimum(reference[..., :-1].sum(axis=-1), current[..., :-1].sum(axis=-1))
-    return known > 0
+    valued = np.minimum(reference[..., :-1].sum(axis=-1), current[..., :-1].sum(axis=-1))
+    return valued > 0
 
 
 def below(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of the known values up to each edge."""
-    known = counts[..., :-1]
-    return np.cumsum(known, axis=-1) / np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    valued = counts[..., :-1]
+    return np.cumsum(valued, axis=-1) / np.maximum(valued.sum(axis=-1, keepdims=True), 1)

@@ -28,7 +28,7 @@ def mean_rank(
 
 def _widths(reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of the reference lies around each edge: half of the bins on either side."""
-    known = reference[..., :-1]
-    shares = known / np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    valued = reference[..., :-1]
+    shares = valued / np.maximum(valued.sum(axis=-1, keepdims=True), 1)
     after = np.concatenate([shares[..., 1:], np.zeros_like(shares[..., :1])], axis=-1)
     return (shares + after) / 2

@@ -92,7 +92,7 @@ def slow_limits(
         rng: draws.
     """
     share = alarms / max(len(alike), 1)
-    by_resemblance = [_height(each, windows, share, rng) for each in _RESEMBLANCES]
+    by_resemblance = [_height(entry, windows, share, rng) for entry in _RESEMBLANCES]
     return np.interp(alike, _RESEMBLANCES, by_resemblance)
 
 

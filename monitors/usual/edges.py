@@ -27,13 +27,13 @@ def reference_edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _edges(values: NDArray[np.float32]) -> NDArray[np.float32]:
     edges = np.full(EDGES, np.inf, np.float32)
-    known = np.sort(values[np.isfinite(values)])
-    if not len(known):
+    valued = np.sort(values[np.isfinite(values)])
+    if not len(valued):
         return edges
-    ranks = np.linspace(0, len(known) - 1, EDGES).astype(np.int64)
-    apart = _apart(np.unique(known[ranks]), _APART * _span(_middle(known)))
+    ranks = np.linspace(0, len(valued) - 1, EDGES).astype(np.int64)
+    apart = _apart(np.unique(valued[ranks]), _APART * _span(_middle(valued)))
     between = (apart[:-1] + apart[1:]) / 2
-    least, most = np.nextafter(known[[0, -1]], np.array([-np.inf, np.inf], np.float32))
+    least, most = np.nextafter(valued[[0, -1]], np.array([-np.inf, np.inf], np.float32))
     cut = np.unique(np.array([least, *between, most], np.float32))[:EDGES]
     edges[: len(cut)] = cut
     return edges
@@ -43,10 +43,10 @@ def _span(ascending: NDArray[np.float32]) -> float:
     return float(ascending[-1] - ascending[0])
 
 
-def _middle(known: NDArray[np.float32]) -> NDArray[np.float32]:
+def _middle(valued: NDArray[np.float32]) -> NDArray[np.float32]:
     """The values without the least and the greatest twentieth."""
-    ends = len(known) // 20
-    return known[ends : len(known) - ends]
+    ends = len(valued) // 20
+    return valued[ends : len(valued) - ends]
 
 
 def _apart(values: NDArray[np.float32], least: float) -> NDArray[np.float32]:

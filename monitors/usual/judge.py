@@ -61,9 +61,9 @@ class _Seen:
 
     @classmethod
     def of(cls, usual: Usual, windows: Sequence[Profile], min_rows: int) -> "_Seen":
-        scores = np.stack([usual.scores(each, min_rows) for each in windows])
+        scores = np.stack([usual.scores(entry, min_rows) for entry in windows])
         moved = np.stack(
-            [usual.moved(each, ahead) for ahead, each in enumerate(windows, start=1)]
+            [usual.moved(entry, ahead) for ahead, entry in enumerate(windows, start=1)]
         )
         before = slice(max(0, len(windows) - 1 - TRAIL), len(windows) - 1)
         limits = usual.limits(scores[before], moved[before])
@@ -149,7 +149,7 @@ def _plain(name: str, value: float) -> float:
 def _of_slow(seen: _Seen) -> Iterator[Finding]:
     """Of columns only: shares resemble their neighbours too much for sums to mean anything."""
     first, limits = seen.usual.shares, seen.usual.slow
-    newest = [seen.usual.from_level(each) for each in seen.windows[-HORIZON:]]
+    newest = [seen.usual.from_level(entry) for entry in seen.windows[-HORIZON:]]
     sums = cumulative_sums(np.stack(newest))
     height = sums.height
     for index in np.argsort(-height / limits, kind="stable")[:TOP].tolist():
@@ -199,7 +199,7 @@ def _places(seen: _Seen, worst: Finding, min_rows: int) -> tuple[Place, ...]:
 def _telling(findings: Sequence[Finding]) -> Finding:
     """The worst finding; where that is a volume, the worst share, which says whose rows are missing."""
     worst = findings[0]
-    shares = (each for each in findings if each.name.startswith("share["))
+    shares = (entry for entry in findings if entry.name.startswith("share["))
     return next(shares, worst) if worst.name.startswith("volume[") else worst
 
 

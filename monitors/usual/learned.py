@@ -69,14 +69,14 @@ class Usual:
         if (missing := LEAST - len(profiles)) > 0:
             raise TooLittleData(f"learning the usual, {missing} windows to go")
         reference = merged(profiles)
-        others = [reference.counts - each.counts for each in profiles]
-        enough = np.mean([each.sizes >= min_rows for each in profiles], axis=0) >= _NEARLY
+        others = [reference.counts - entry.counts for entry in profiles]
+        enough = np.mean([entry.sizes >= min_rows for entry in profiles], axis=0) >= _NEARLY
         sizes = np.stack([
-            on_log_scale(effects(other[enough], each.counts[enough])).ravel()
-            for other, each in zip(others, profiles, strict=True)
+            on_log_scale(effects(other[enough], entry.counts[enough])).ravel()
+            for other, entry in zip(others, profiles, strict=True)
         ])  # fmt: skip
         figures = np.stack(
-            [series(other, each) for other, each in zip(others, profiles, strict=True)]
+            [series(other, entry) for other, entry in zip(others, profiles, strict=True)]
         )
         kinds = _effect_kinds(reference, enough)
         own = series_kinds(reference)

@@ -94,8 +94,8 @@ def _answers(
 
 
 def _facts(rows: pl.DataFrame, tables: LogTables, window: Window) -> pl.DataFrame:
-    known = tables.items.filter(pl.col("valid_from") < window.end)
-    newest = known.sort("valid_from").unique("item_id", keep="last", maintain_order=True)
+    valued = tables.items.filter(pl.col("valid_from") < window.end)
+    newest = valued.sort("valid_from").unique("item_id", keep="last", maintain_order=True)
     wanted = ["item_id", "published_at", *ITEM_DIMENSIONS.values()]
     facts = rows.join(
         newest.select(wanted), on="item_id", how="left", maintain_order="left"
@@ -132,7 +132,7 @@ def _activity(users: NDArray[np.int64], sizes: NDArray[np.int64]) -> pl.Series:
     """How many requests the row's person made within the window, in powers of two."""
     _, inverse, counts = np.unique(users, return_inverse=True, return_counts=True)
     power = np.log2(counts).astype(np.int64)
-    labels = [f"{2**each}-{2 ** (each + 1) - 1}" for each in range(int(power.max()) + 1)]
+    labels = [f"{2**entry}-{2 ** (entry + 1) - 1}" for entry in range(int(power.max()) + 1)]
     return _labelled(power[inverse].repeat(sizes), labels)
 
 
@@ -144,8 +144,8 @@ def _block(ts: NDArray[np.int64], sizes: NDArray[np.int64]) -> pl.Series:
 def _newness(published: pl.Series, ts: NDArray[np.int64]) -> pl.Series:
     at = published.dt.timestamp("us").fill_null(0).to_numpy()
     level = np.searchsorted(_AGES, (ts - at) / _HOUR, side="right")
-    known = published.is_not_null().to_numpy()
-    return _labelled(np.where(known, level, len(_AGES) + 1), _AGE_LABELS)
+    valued = published.is_not_null().to_numpy()
+    return _labelled(np.where(valued, level, len(_AGES) + 1), _AGE_LABELS)
 
 
 def _labelled(codes: NDArray[np.int64], labels: Sequence[str | None]) -> pl.Series:

@@ -34,10 +34,10 @@ class Binning:
     @classmethod
     def learn(cls, windows: Sequence[Watched]) -> Self:
         """Edges from a sample of all windows' rows, levels from all of them; at least one window."""
-        step = max(1, sum(each.rows for each in windows) // SAMPLE)
-        sample = np.concatenate([each.values[::step] for each in windows])
+        step = max(1, sum(entry.rows for entry in windows) // SAMPLE)
+        sample = np.concatenate([entry.values[::step] for entry in windows])
         dimensions = tuple(
-            Dimension.learn(name, pl.concat([each.segments[name] for each in windows]))
+            Dimension.learn(name, pl.concat([entry.segments[name] for entry in windows]))
             for name in sorted(windows[0].segments)
         )
         return cls(windows[0].names, reference_edges(sample), dimensions)
@@ -127,7 +127,8 @@ class Profile:
             "format": FORMAT,
             "names": self.binning.names,
             "dimensions": [
-                [each.name, each.known, each.told_apart] for each in self.binning.dimensions
+                [entry.name, entry.known, entry.told_apart]
+                for entry in self.binning.dimensions
             ],
             "requests": self.requests,
         }
@@ -156,8 +157,8 @@ class Profile:
                     f"Cannot read {source} because it is of format {about['format']}, not {FORMAT}"
                 )
             dimensions = tuple(
-                Dimension(name, tuple(known), tuple(apart))
-                for name, known, apart in about["dimensions"]
+                Dimension(name, tuple(valued), tuple(apart))
+                for name, valued, apart in about["dimensions"]
             )
             binning = Binning(tuple(about["names"]), edges, dimensions)
             profile = cls(binning, counts, int(about["requests"]))

@@ -40,23 +40,25 @@ def compare(windows: Sequence[Window], rows: Rows, min_rows: int) -> UsualReport
         min_rows: of a window or a segment, below which nothing is said.
     """
     *before, watched = windows
-    alike_ones = alike([each.start for each in before], watched.start)
+    alike_ones = alike([entry.start for entry in before], watched.start)
     history = divide([before[index] for index in alike_ones])
     if history.missing:
         return learning(history.missing)
-    ordinary = [shown for each in history.usual if (shown := rows(each)) is not None]
+    ordinary = [shown for entry in history.usual if (shown := rows(entry)) is not None]
     if (missing := LEAST - len(ordinary)) > 0:
         return learning(missing)
     newest = rows(watched)
     if newest is None:
         return unknown(0, min_rows)
-    trail = [(each, shown) for each in history.trail if (shown := rows(each)) is not None]
+    trail = [
+        (entry, shown) for entry in history.trail if (shown := rows(entry)) is not None
+    ]
     since = [*trail, (watched, newest)]
     binning = Binning.learn(ordinary)
-    profiles = [Profile.of(binning, each) for each in ordinary]
+    profiles = [Profile.of(binning, entry) for entry in ordinary]
     usual = Usual.learn(profiles, min_rows, np.random.default_rng(_SEED))
     report = judge(usual, [Profile.of(binning, shown) for _, shown in since], min_rows)
-    return _dated(report, [each for each, _ in since])
+    return _dated(report, [entry for entry, _ in since])
 
 
 def _dated(report: UsualReport, windows: Sequence[Window]) -> UsualReport:
