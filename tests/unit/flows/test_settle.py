@@ -1,5 +1,6 @@
 """What a watched window does to a champion that is still provisional, and when one is watched."""
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -31,7 +32,10 @@ def room(store, home):
 
 
 GOOD = DriftSign(Outcome.PASS, "as 28 ordinary windows were")
-LEARNING = DriftSign(Outcome.INCONCLUSIVE, "learning the usual, 6 windows to go", to_go=6)
+LEARNING = DriftSign(
+    Outcome.INCONCLUSIVE, "learning the usual, 6 windows to go", 6, by_limits=Outcome.PASS
+)
+BEYOND_LIMITS = replace(LEARNING, by_limits=Outcome.FAIL)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,7 @@ LEARNING = DriftSign(Outcome.INCONCLUSIVE, "learning the usual, 6 windows to go"
     [
         (GOOD, HOUR, State.CHAMPION),
         (LEARNING, HOUR, State.CHAMPION),
+        (BEYOND_LIMITS, HOUR, State.CHAMPION_PROVISIONAL),
         (GOOD, HOUR / 2, State.CHAMPION_PROVISIONAL),
         (LEARNING, HOUR / 2, State.CHAMPION_PROVISIONAL),
         (DriftSign(Outcome.FAIL, "score"), HOUR, State.CHAMPION_PROVISIONAL),
@@ -67,8 +72,7 @@ def test_the_ledger_says_that_drift_was_being_learned(tmp_path):
 
     (row,) = store.find(LedgerRow, action="confirm", version=1)
     assert row.reason == (
-        "parity: not measured since the promotion; drift: learning the usual, 6 windows to go, "
-        "which holds nobody"
+        "parity: not measured since the promotion; drift: learning the usual, 6 windows to go"
     )
 
 
