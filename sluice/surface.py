@@ -150,10 +150,10 @@ class MonitorSpec(_Declared):
 
     window: PositiveDuration = "1d"
     psi_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
-    """Population stability index that counts as much; decides nothing, and stands beside the reason while the
-    usual is learned."""
+    """Population stability index that counts as much while the usual is learned; it gives no verdict, and confirms
+    a champion of whom nothing served was measured."""
     max_drifted_share: Probability = 0.3
-    """Share of features that may be over it; decides as little."""
+    """Share of features that may be over it."""
     min_rows: int = Field(default=500, ge=1)
     """Fewer rows than this, of a window or a segment, are 'unknown', never 'no drift'."""
     segments: tuple[Segment, ...] = Field(
