@@ -76,6 +76,10 @@ def _as_met(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
     return there[order], rank[place]
 
 
+_DENSE = 256
+"""People or items up to which all directions are computed at once."""
+
+
 def _directions(
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
     many: NDArray[np.int64],
@@ -96,8 +100,13 @@ def _directions(
     matrix = csr_matrix((weight, (user, item)), (len(many), len(clicked)))
     # One thread and a fixed start: the same clicks give the same bytes.
     with threadpool_limits(1):
-        start = np.ones(min(len(many), len(clicked)))
-        left, strength, _ = svds(matrix, k=wanted, v0=start)
+        least = min(len(many), len(clicked))
+        if least <= _DENSE:
+            # The iteration finds no next direction where few are left.
+            left, strength, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
+            left, strength = left[:, :wanted], strength[:wanted]
+        else:
+            left, strength, _ = svds(matrix, k=wanted, v0=np.ones(least))
     assert left is not None  # noqa: S101 - both sides are asked for
     order = np.argsort(-strength, kind="stable")[1:]
     return left[:, order] * strength[order]
