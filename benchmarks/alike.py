@@ -38,9 +38,9 @@ def folded(spec: FeatureSpec, tables: LogTables) -> tuple[float, float, FeatureS
     def timed(clicks: Clicks, users: int, dimensions: int) -> Vectors:
         nonlocal spent
         begin = time.process_time()
-        made = user_vectors(clicks, users, dimensions)
+        fitted = user_vectors(clicks, users, dimensions)
         spent += time.process_time() - begin
-        return made
+        return fitted
 
     replayed = replay(spec, FeedbackKind.CLICK, tables)
     for _ in range(REPEAT):
@@ -110,6 +110,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=int, default=2_000_000)
-    given = parser.parse_args()
-    result = run(given.rows)
-    sys.stdout.write((json.dumps(result) if given.json else show(result)) + "\n")
+    arguments = parser.parse_args()
+    result = run(arguments.rows)
+    sys.stdout.write((json.dumps(result) if arguments.json else show(result)) + "\n")

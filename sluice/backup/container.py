@@ -4,13 +4,12 @@ import os
 import shutil
 import stat
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from sluice.data.atomic import folder_atomically, sync_folder
+from sluice.data.atomic import file_atomically, folder_atomically
 from sluice.data.private_files import private_folder
 from sluice.errors import IntegrityError, NotFound, UserError
 
@@ -120,19 +119,11 @@ def writing(target: Path) -> Iterator[Writing]:
         with folder_atomically(target) as building:
             yield _FolderWriting(building)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w") as archive:
-                yield _TarWriting(archive)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).rename(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
+    with (
+        file_atomically(target) as file,
+        tarfile.open(fileobj=file, mode="w") as archive,
+    ):
+        yield _TarWriting(archive)
 
 
 @contextmanager

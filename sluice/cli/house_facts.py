@@ -91,9 +91,9 @@ def _facts(
         if due is None
         else due.get(now.surface, "none is planned")
     )
-    known = due is not None and now.surface in due
+    planned = due is not None and now.surface in due
     yield Fact(
-        "next run", runs, Tone.PLAIN if known else Tone.UNKNOWN, f"{reach.prefect}/runs"
+        "next run", runs, Tone.PLAIN if planned else Tone.UNKNOWN, f"{reach.prefect}/runs"
     )
 
 

@@ -67,14 +67,14 @@ def refit(state: FeatureState, ts: int, vectors: Fit) -> None:
     state.advance(ts)
     alike, queue = state.known.alike, state.known.queue
     first, applied = queue.first.tolist(), queue.applied.tolist()
-    known = slice(first[CLICK], applied[CLICK])
-    clicks = Clicks(queue.codes[USER, known], queue.codes[ITEM, known])
-    made = vectors(clicks, len(alike.vectors), alike.vectors.shape[1])
+    counted = slice(first[CLICK], applied[CLICK])
+    clicks = Clicks(queue.codes[USER, counted], queue.codes[ITEM, counted])
+    fitted = vectors(clicks, len(alike.vectors), alike.vectors.shape[1])
     sums = np.zeros_like(alike.sums)
     for kind in (EXPOSURE, CLICK):
         add_vectors(
-            made, sums, queue.codes[ITEM], queue.codes[USER], kind, first[kind], applied[kind]
+            fitted, sums, queue.codes[ITEM], queue.codes[USER], kind, first[kind], applied[kind]
         )  # fmt: skip
     state.known = state.known._replace(
-        alike=alike._replace(since=ts, vectors=made, sums=sums)
+        alike=alike._replace(since=ts, vectors=fitted, sums=sums)
     )

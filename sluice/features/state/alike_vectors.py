@@ -32,6 +32,7 @@ Fit = Callable[[Clicks, int, int], Vectors]
 def user_vectors(clicks: Clicks, users: int, dimensions: int) -> Vectors:
     """Truncated SVD of the click matrix, each click over the root of both degrees.
 
+    By random projections and power iterations (Halko, Martinsson, Tropp, SIAM Review 2011), of one seed.
     That is LightGCN (He et al., SIGIR 2020) without layers to learn. The first direction, which is
     popularity, is left out.
 
@@ -45,17 +46,17 @@ def user_vectors(clicks: Clicks, users: int, dimensions: int) -> Vectors:
         hang on the clicks and their order, not on the codes.
     """
     vectors = np.zeros((users, dimensions), np.int16)
-    known = (clicks.users >= 0) & (clicks.items >= 0)
-    people, user = _as_met(clicks.users[known])
-    things, item = _as_met(clicks.items[known])
+    coded = (clicks.users >= 0) & (clicks.items >= 0)
+    people, user = _as_met(clicks.users[coded])
+    clicked, item = _as_met(clicks.items[coded])
     # One number a pair is told apart three times as fast as two numbers.
-    pairs = np.divmod(np.unique(user * len(things) + item), max(len(things), 1))
+    pairs = np.divmod(np.unique(user * len(clicked) + item), max(len(clicked), 1))
     many = np.bincount(pairs[0], minlength=len(people))
-    found = _directions(pairs, many, dimensions)
-    length = np.linalg.norm(found, axis=1, keepdims=True)
+    directions = _directions(pairs, many, dimensions)
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
     has = (many[:, None] >= LEAST_CLICKS) & (length > _NONE)
-    unit = np.divide(found, length, out=np.zeros_like(found), where=has)
-    vectors[people, : found.shape[1]] = np.rint(UNIT * unit).astype(np.int16)
+    unit = np.divide(directions, length, out=np.zeros_like(directions), where=has)
+    vectors[people, : directions.shape[1]] = np.rint(UNIT * unit).astype(np.int16)
     return vectors
 
 
@@ -76,19 +77,15 @@ def _as_met(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
     return there[order], rank[place]
 
 
-_DENSE = 256
-"""People or items up to which all directions are computed at once."""
-
-
 def _directions(
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
     many: NDArray[np.int64],
     dimensions: int,
 ) -> NDArray[np.float64]:
     """[people, dimensions], or fewer dimensions where the clicks have no more."""
-    # SciPy's solvers take a third of a second to load, and a server never fits.
+    # These solvers take a third of a second to load, and a server never fits.
     from scipy.sparse import csr_matrix
-    from scipy.sparse.linalg import svds
+    from sklearn.utils.extmath import randomized_svd
     from threadpoolctl import threadpool_limits
 
     user, item = pairs
@@ -98,15 +95,8 @@ def _directions(
         return np.zeros((len(many), 0))
     weight = 1 / np.sqrt(many[user] * clicked[item])
     matrix = csr_matrix((weight, (user, item)), (len(many), len(clicked)))
-    # One thread and a fixed start: the same clicks give the same bytes.
+    # One thread and one seed: the same clicks give the same bytes. SciPy's `svds` does not give its
+    # generator to ARPACK, which then draws anew from the machine wherever people fall into groups apart.
     with threadpool_limits(1):
-        least = min(len(many), len(clicked))
-        if least <= _DENSE:
-            # The iteration finds no next direction where few are left.
-            left, strength, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
-            left, strength = left[:, :wanted], strength[:wanted]
-        else:
-            left, strength, _ = svds(matrix, k=wanted, v0=np.ones(least))
-    assert left is not None  # noqa: S101 - both sides are asked for
-    order = np.argsort(-strength, kind="stable")[1:]
-    return left[:, order] * strength[order]
+        left, strength, _ = randomized_svd(matrix, wanted, random_state=0)
+    return left[:, 1:] * strength[1:]

@@ -56,11 +56,16 @@ def test_items_of_ones_own_kind_stand_out(replayed, tables, name):
     assert kinds_differ_by(replayed.frame, tables, name) > 0.05
 
 
-def test_permuted_persons_say_nothing(tables):
-    rng = np.random.default_rng(0)
-    placebo = rebuilt(tables, vectors=lambda *asked: permuted(user_vectors(*asked), rng))
+def test_permuted_persons_say_next_to_nothing(replayed, tables):
+    """Of twenty persons a kind some meet their own kind by chance, so the mean of several counts."""
 
-    assert abs(kinds_differ_by(placebo.frame, tables)) < 0.02
+    def placebo(seed):
+        rng = np.random.default_rng(seed)
+        vectors = rebuilt(tables, vectors=lambda *fit: permuted(user_vectors(*fit), rng))
+        return kinds_differ_by(vectors.frame, tables)
+
+    mean = np.mean([placebo(seed) for seed in range(8)])
+    assert abs(mean) < 0.1 * kinds_differ_by(replayed.frame, tables)
 
 
 def test_columns_are_what_a_plain_reading_says(replayed, tables):
@@ -277,6 +282,30 @@ def test_vectors_have_the_bits_of_the_clicks_not_of_the_codes():
 
     assert plain.any()
     np.testing.assert_array_equal(moved[first], plain)
+
+
+def sparse_clicks(seed: int) -> Clicks:
+    """Few people in groups apart, of whom one of the strongest directions is hard to come to."""
+    rng = np.random.default_rng(seed)
+    people, items, clicks = rng.integers((3, 3, 5), (60, 80, 200)).tolist()
+    return Clicks(
+        rng.integers(0, people, clicks).astype(np.int32),
+        rng.integers(0, items, clicks).astype(np.int32),
+    )
+
+
+SEEDS = (626, 793, 798, 1087, 1613, 2272, 2777, 2914, 2944, 4235, 4356, 4410)
+"""Of clicks from which an iteration of ARPACK begins anew, from what the machine draws, or ends with an error."""
+
+
+def test_groups_apart_have_the_same_bits_each_time():
+    fits = [
+        np.stack([user_vectors(sparse_clicks(seed), 60, 8) for seed in SEEDS])
+        for _ in range(3)
+    ]
+    assert fits[0].any(axis=(1, 2)).all()
+    assert (fits[0] == fits[1]).all()
+    assert (fits[0] == fits[2]).all()
 
 
 def test_an_item_costs_at_most_400_bytes():

@@ -90,7 +90,7 @@ def test_mlflows_own_experiment_lies_in_no_folder(home):
     with closing(sqlite3.connect(home / "mlflow" / "mlflow.db")) as database:
         with database:
             database.execute(
-                f"UPDATE experiments SET artifact_location = '/work/mlruns/0' {at}"
+                f"UPDATE experiments SET artifact_location = '/elsewhere/mlruns/0' {at}"
             )
         assert follow(home) == 1
         query = f"SELECT artifact_location FROM experiments {at}"
