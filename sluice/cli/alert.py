@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.installation import settings_at
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import print_json, print_table, with_home
 from sluice.errors import ConfigError
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from sluice.flows.workplace import Workplace
 
 _KINDS = ("drift", "parity")
-_TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
 @click.command()
@@ -93,9 +93,7 @@ def test(surface: str, home: Path | None, as_json: bool) -> None:
 @click.argument("surface")
 @click.argument("kind", type=click.Choice(_KINDS))
 @with_home
-@click.option(
-    "--until", type=click.DateTime(_TIMES), required=True, help="UTC end of the silence."
-)
+@click.option("--until", type=MOMENT, required=True, help="UTC end of the silence.")
 @click.option("--reason", required=True, help="Why nobody wants to hear of it.")
 @click.option("--actor", required=True, help="Who says so.")
 def silence(

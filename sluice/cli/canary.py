@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluice.cli.champion import TIMES
 from sluice.cli.installation import (
     existing_store,
     panel_of,
@@ -14,6 +13,7 @@ from sluice.cli.installation import (
     signed_canary,
     surface_of,
 )
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.errors import Held, NotFound
 
@@ -154,7 +154,7 @@ def show(surface: str, home: Path | None, as_json: bool) -> None:
 @canary.command()
 @click.argument("surface")
 @with_home
-@click.option("--until", type=click.DateTime(TIMES), help="UTC; now where not given.")
+@click.option("--until", type=MOMENT, help="UTC; now where not given.")
 def judge(surface: str, home: Path | None, as_json: bool, until: datetime | None) -> None:
     """Judge the canary of SURFACE by its clicks, at the newest look that is due.
 

@@ -10,14 +10,13 @@ from sluice.cli.champion_baseline import baseline
 from sluice.cli.champion_mirror import mirror
 from sluice.cli.champion_rollback import rollback
 from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import print_facts, print_json, print_table, with_home
 from sluice.errors import NotFound
 
 if TYPE_CHECKING:
     from sluice.registry.reigns import Reign
     from sluice.store.port import Store
-
-TIMES = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
 @click.group()
@@ -132,7 +131,7 @@ def history(surface: str, home: Path | None, as_json: bool) -> None:
 
 @champion.command("as-of")
 @click.argument("surface")
-@click.argument("time", type=click.DateTime(TIMES))
+@click.argument("time", type=MOMENT)
 @with_home
 def as_of(surface: str, time: datetime, home: Path | None, as_json: bool) -> None:
     """Show who served SURFACE at TIME (UTC), who decided it, and on what evidence.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluice.cli.installation import existing_store, settings_at, surface_of
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import (
     NONE,
     conclude,
@@ -26,15 +27,14 @@ if TYPE_CHECKING:
     from sluice.settings import Settings
     from sluice.store.port import Store
 
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"])
 _STEPS = 3
 
 
 @click.command()
 @click.argument("surface")
 @with_home
-@click.option("--from", "start", type=_MOMENT, help="UTC start; the log's where not given.")
-@click.option("--to", "end", type=_MOMENT, help="UTC end; the log's where not given.")
+@click.option("--from", "start", type=MOMENT, help="UTC start; the log's where not given.")
+@click.option("--to", "end", type=MOMENT, help="UTC end; the log's where not given.")
 @click.option(
     "--by", "dimension",
     help="Cut by activity, hour, weekday, release or a context_ column; small segments are hidden.",

@@ -14,6 +14,7 @@ from sluice.cli.installation import (
     signatory,
     surface_of,
 )
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import print_json, print_line, with_home
 from sluice.cli.review_keys import OWN_KEYS
 
@@ -127,7 +128,7 @@ def _as_json(
 @click.option("--actor", required=True, envvar="SLUICE_ACTOR",
               help="Who answers for it: a reviewer, never the author.")  # fmt: skip
 @click.option("--reason", required=True, help="Why, for the ledger.")
-@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]),
+@click.option("--until", required=True, type=MOMENT,
               help="UTC end, at most 30 days away; promotion reads it again.")  # fmt: skip
 @OWN_KEYS
 @with_home

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluice.cli.installation import existing_store, settings_at
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import (
     conclude,
     print_facts,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sluice.metrics.feature_gaps import FeatureGap
     from sluice.metrics.parity_report import ParityReport, ReleaseParity
 
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"])
 _FEATURES = 12
 """Shown of those that are not as they should have been."""
 _STEPS = 2
@@ -31,9 +31,9 @@ _STEPS = 2
 @click.command()
 @click.argument("surface")
 @with_home
-@click.option("--from", "start", type=_MOMENT,
+@click.option("--from", "start", type=MOMENT,
               help="UTC start of the window; monitors.window before its end where not given.")  # fmt: skip
-@click.option("--to", "end", type=_MOMENT,
+@click.option("--to", "end", type=MOMENT,
               help="UTC end of the window; the newest answer where not given.")  # fmt: skip
 def parity(
     surface: str,

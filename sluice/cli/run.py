@@ -10,6 +10,7 @@ import click
 
 from sluice.child import import_own_code
 from sluice.cli.installation import settings_at
+from sluice.cli.moment import MOMENT
 from sluice.cli.output import conclude, print_facts, print_json, print_table, with_home
 from sluice.cli.progress import Quiet, Steps
 from sluice.cli.usual_tables import show_usual
@@ -33,7 +34,7 @@ FLOWS = {
 @click.argument("flow", type=click.Choice(list(FLOWS)))
 @click.argument("surface")
 @with_home
-@click.option("--until", type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]),
+@click.option("--until", type=MOMENT,
               help="UTC end of the window; the log's end where not given.")  # fmt: skip
 @click.option("--snapshot", help="Digest, for retrain; the newest where not given.")
 @click.option(
